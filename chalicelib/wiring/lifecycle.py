@@ -139,7 +139,7 @@ class LifecycleRoom:
             timers.GARBAGE: self.garbage.work,
             timers.EXPIRY: self.tag_expiry.work,
             timers.WINDOW: self.window_changes.work,
-            timers.EXPORT: self._activity.exports.go_on,
+            timers.EXPORT: self._activity.exports.advance,
             timers.QUOTA: self._accounts.quotas.warn,
             timers.RENAME: self._accounts.renames.work,
             timers.PRUNE: self.pruning.work,

@@ -13,6 +13,7 @@ from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient
 from tests.support.builders import a_manifest, token_actor
@@ -101,7 +102,7 @@ class PopulatedRegistry:
             owner, organization, ApplicationFields("bot", "https://bot.example.com/back")
         )
         token = services.identity.authorizations.create(
-            owner, organization, application.client_id, "ci", "repo:read", None
+            owner, organization, application.client_id, TokenRequest("ci", "repo:read")
         )
         return {"client_id": application.client_id, "token_uuid": token.uuid, "access_token_uuid": token.uuid}
 
@@ -124,7 +125,7 @@ class PopulatedRegistry:
     def tool_token(self, name: str, scopes: str) -> Token:
         """Returns such a token with its id."""
         authorizations = self.backend.services.identity.authorizations
-        return authorizations.create(self.actor(name), "tools", self.tool, self.fresh_name, scopes, None)
+        return authorizations.create(self.actor(name), "tools", self.tool, TokenRequest(self.fresh_name, scopes))
 
     def session(self, name: str) -> ApiClient:
         """Returns a user's browser with a fresh session."""

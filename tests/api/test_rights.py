@@ -80,7 +80,7 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
 
 def is_for_all_of_a_public(operation: Operation) -> bool:
     """Whether the operation has a row of its own for public repositories."""
-    return operation.scope == REPO_READ and "repository" in operation.places
+    return operation.scope == REPO_READ and "repository" in operation.path_parameters
 
 
 @pytest.mark.parametrize("name", TABLE)

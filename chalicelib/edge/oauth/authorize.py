@@ -79,7 +79,7 @@ def authorize(actor: Actor) -> Reply:
     if missing:
         message = f"Required param: {missing}"
         return problem(400, "invalid_request", message, error=message)
-    session = services().identity.sessions.stranger(callers.session_cookie())
+    session = services().identity.sessions.anonymous(callers.session_cookie())
     fields, headers = {**query, "_csrf_token": session.csrf}, callers.session_headers(session)
     wants_json = request.parameter("format") == "json"
     if actor.is_anonymous and not wants_json:

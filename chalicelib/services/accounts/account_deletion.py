@@ -1,7 +1,7 @@
-"""Departures: the end of a user. One transaction ends everything at once; what it leaves is swept behind it.
+"""Deletes users. One transaction removes the account; a timer removes the rest afterwards.
 
-Without its account no password, session or token of a user's is believed, and nothing in the namespace is found by its
-name. The name stays taken until all is swept, so that whoever has it next inherits nothing.
+Without the account, no password, session or token of the user is accepted, and nothing in the namespace is found by its
+name. The name stays taken until everything is removed, so that its next holder inherits nothing.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 from chalicelib.storage.timers import timer
 
-# A transaction has a hundred items, of which one is each organization's that the user helped to administer.
+# A transaction has a hundred items, and each organization that the user helps to administer takes one.
 MOST_OWNED = 90
 
 
 class AccountDeletion:
-    """Ends users, and sweeps what they leave."""
+    """Deletes users, and removes what they leave."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._accounts, self._teams = access, usage_log, stores.accounts, stores.teams
         self._store, self._clock = stores.account_deletion, stores.clock
 
-    def leave(self, actor: Actor) -> None:
-        """Ends oneself. A session does, and no token.
+    def delete_own_account(self, actor: Actor) -> None:
+        """Deletes the actor's own account, which needs a session, not a token.
 
         Raises SoleOwner, SuperuserKept, Unauthenticated, Denied.
         """
@@ -42,8 +42,8 @@ class AccountDeletion:
             raise Denied(actor.name, "delete")
         retry_on_conflict(lambda: self._end(actor, account_id))
 
-    def dismiss(self, actor: Actor, name: str) -> None:
-        """Ends somebody else, as a superuser. Raises AccountUnknown, SoleOwner, SuperuserKept, Denied."""
+    def delete_user(self, actor: Actor, name: str) -> None:
+        """Deletes a user, as a superuser. Raises AccountUnknown, SoleOwner, SuperuserKept, Denied."""
         self._access.superuser(actor)
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind != AccountKind.USER:
@@ -59,18 +59,19 @@ class AccountDeletion:
             raise SuperuserKept("delete")
         transaction, now = Transaction(), int(self._clock())
         for organization in self._owned(account, memberships):
-            # Two owners who leave at once are two versions of the organization, of which one loses.
+            # If two owners leave at once, both write the organization's version, and one of the two fails.
             self._accounts.put_namespace(transaction, organization)
         self._accounts.mark_deleted(transaction, namespace, now)
         self._accounts.remove_account(transaction, account)
         transaction.put(timer(PURGE, account_id, now + SETTLED_S))
-        self._usage_log.note(actor, transaction, "user_delete", account_id, {"username": account.name})
+        self._usage_log.record_for_namespace(actor, transaction, "user_delete", account_id, {"username": account.name})
         transaction.commit()
 
     def _owned(self, account: AccountRow, memberships: Sequence[MembershipRow]) -> list[NamespaceRow]:
-        """The organizations that an account helps to administer. Raises SoleOwner, naming those where nobody else does.
+        """Returns the organizations that an account helps to administer.
 
-        Each is read before who is in its teams, so that whoever leaves them meanwhile wins.
+        Each is read before the members of its teams, so that a member who leaves meanwhile wins. Raises SoleOwner with
+        those that the account administers alone.
         """
         teams = self._teams.get_all([row.team_id for row in memberships])
         ids = sorted({team.namespace_id for team in teams if team.role is TeamRole.ADMIN})
@@ -83,7 +84,7 @@ class AccountDeletion:
         return live
 
     def _others(self, organization: NamespaceRow, account_id: str) -> bool:
-        """Whether somebody else administers an organization."""
+        """Whether another enabled user administers an organization."""
         found: set[str] = set()
         for team in self._teams.of_organization(keys.namespace_id(organization.pk)):
             if team.role is TeamRole.ADMIN:
@@ -95,7 +96,7 @@ class AccountDeletion:
     def sweep(self, account_id: str, has_time: HasTime) -> bool:
         """Removes what the account of a user or robot left outside its namespace: tokens, memberships, roles and stars.
 
-        Whether all of it is gone; called again, it goes on.
+        Returns whether all of it is removed; if not, another call continues.
         """
         for sweep in (self._store.end_tokens, self._store.leave_teams, self._store.take_roles, self._store.forget):
             while sweep(account_id):

@@ -1,4 +1,4 @@
-"""Accounts of users: made, changed, disabled, and shown to others."""
+"""Creates, changes and shows the accounts of users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from chalicelib.storage.timers import timer
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """What a user changes of themselves; None leaves a thing as it is."""
+    """The changes of a user to their own account; None leaves a field as it is."""
 
     password: str | None = None
     email: str | None = None
@@ -42,7 +42,7 @@ class UserChanges:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user with all they see of themselves. `bytes` counts what their repositories link."""
+    """A user as they see themselves. `bytes` is the size of all blobs that their repositories link."""
 
     account: AccountRow
     namespace: NamespaceRow
@@ -51,7 +51,7 @@ class Profile:
 
 
 class Accounts:
-    """Users."""
+    """Creates, finds and changes users."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._store, self._clock = access, usage_log, stores.accounts, stores.clock
@@ -59,9 +59,9 @@ class Accounts:
     def create_user(
         self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None
     ) -> Account:
-        """A new user with a namespace, made by themselves where nobody else is named.
+        """Creates a user with a namespace; `by` is who creates them, None for the user themselves.
 
-        The `first` is a superuser, and there is one only. Raises NameInvalid, FieldInvalid, NameTaken,
+        The `first` user is a superuser, and can be created only once. Raises NameInvalid, FieldInvalid, NameTaken,
         AlreadyInitialized.
         """
         check_password(password)
@@ -83,7 +83,7 @@ class Accounts:
     def _create(self, actor: Actor, row: AccountRow, first: bool) -> None:
         transaction = Transaction()
         self._store.add_user(transaction, row, first)
-        self._usage_log.note(actor, transaction, "user_create", row.id, {"username": row.name})
+        self._usage_log.record_for_namespace(actor, transaction, "user_create", row.id, {"username": row.name})
         try:
             transaction.commit()
         except WriteConflict:
@@ -91,7 +91,7 @@ class Accounts:
             raise
 
     def _check_free(self, row: AccountRow, first: bool) -> None:
-        """Raises what is in the way of a new user; who was only disturbed tries again."""
+        """Raises the error for what prevents a new user; without one, the conflict is retried."""
         holder = self._store.holder_of(row.name)
         if holder is not None and holder.id != row.id:
             is_gone = holder.deleted_at is not None
@@ -102,11 +102,11 @@ class Accounts:
             raise FieldInvalid("email", "this e-mail address is used by another account")
 
     def has_first_user(self) -> bool:
-        """Whether the first superuser has been made."""
+        """Whether the first superuser exists."""
         return self._store.has_first_user()
 
     def find(self, name: str) -> AccountRow:
-        """An account by its name. Raises AccountUnknown."""
+        """Returns an account by its name. Raises AccountUnknown."""
         pointer = self._store.find(name)
         row = self._store.get(pointer.id) if pointer else None
         if row is None:
@@ -114,19 +114,19 @@ class Accounts:
         return row
 
     def sign_up(self, name: str, password: str, email: str | None) -> AccountRow:
-        """A new user by their own hand, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
+        """Creates a user who signs up, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
         account = self.create_user(name, password, email)
         return self.find(account.name)
 
     def public_name(self, name: str) -> str:
-        """The name of a user, whoever asks; robots and organizations are no users. Raises AccountUnknown."""
+        """Returns the name of a user, for any caller. Raises AccountUnknown, also for robots and organizations."""
         pointer = self._store.find(name)
         if pointer is None or pointer.kind != AccountKind.USER:
             raise AccountUnknown(name)
         return name
 
     def profile(self, actor: Actor) -> Profile:
-        """Oneself, with one's organizations: by one query and one batch. Raises Unauthenticated, Denied."""
+        """Returns the actor's own profile with one query and one batch. Raises Unauthenticated, Denied."""
         identifier = self._access.require_user(actor, USER_READ)
         account, memberships = self._store.with_memberships(identifier)
         batch = Batch()
@@ -139,12 +139,12 @@ class Accounts:
         if account is None or own.row is None:
             raise AccountUnknown(actor.name)
         rows = [read.row for read in namespaces.values() if read.row and read.row.state == NamespaceState.LIVE]
-        places = [_place(row, [read.row for read in teams if read.row]) for row in rows]
-        organizations = sorted((place for place in places if place.teams), key=lambda place: place.name)
+        places = [_namespace_access(row, [read.row for read in teams if read.row]) for row in rows]
+        organizations = sorted((access for access in places if access.teams), key=lambda access: access.name)
         return Profile(account, own.row, organizations, sum(read.row.bytes for read in sizes if read.row))
 
     def change(self, actor: Actor, changes: UserChanges) -> AccountRow:
-        """Changes oneself; password and e-mail address a session does, and no token.
+        """Changes the actor's own account; password and e-mail address need a session, not a token.
 
         A new password ends every session and token. Raises FieldInvalid, Unauthenticated, Denied.
         """
@@ -173,45 +173,45 @@ class Accounts:
                 setattr(row, field, getattr(changes, field))
         if hashed is not None:
             row.password_hash, row.epoch = hashed, row.epoch + 1
-            self._usage_log.note(actor, transaction, "account_change_password", identifier, {})
+            self._usage_log.record_for_namespace(actor, transaction, "account_change_password", identifier, {})
         if changes.email is not None and changes.email != before:
             if self._store.by_email(changes.email) not in (None, identifier):
                 raise FieldInvalid("email", "this e-mail address is used by another account")
             row.email = changes.email
             self._store.move_email(transaction, identifier, before, changes.email)
             addresses = {"old_email": before, "email": changes.email}
-            self._usage_log.note(actor, transaction, "user_change_email", identifier, addresses)
+            self._usage_log.record_for_namespace(actor, transaction, "user_change_email", identifier, addresses)
         self._store.put_account(transaction, row, version)
         if changes.window_s is not None and changes.window_s < namespace.window_s:
             transaction.put(timer(WINDOW, keys.namespace_target(identifier), int(self._clock())))
         if self._change_namespace(namespace, changes):
             self._store.put_namespace(transaction, namespace)
         if changes.window_s is not None:
-            told = {"tag_expiration": changes.window_s}
-            self._usage_log.note(actor, transaction, "user_change_tag_expiration", identifier, told)
+            metadata = {"tag_expiration": changes.window_s}
+            self._usage_log.record_for_namespace(actor, transaction, "user_change_tag_expiration", identifier, metadata)
         transaction.commit()
         return row
 
     def _change_namespace(self, namespace: NamespaceRow, changes: UserChanges) -> bool:
-        given: dict[str, object] = {
+        fields: dict[str, object] = {
             "window_s": changes.window_s,
             "invoice_email": changes.invoice_email,
             "invoice_email_address": changes.invoice_email_address,
         }
-        for field, value in given.items():
+        for field, value in fields.items():
             if value is not None:
                 setattr(namespace, field, value)
-        return any(value is not None for value in given.values())
+        return any(value is not None for value in fields.values())
 
 
 def _performer(row: AccountRow) -> Actor:
-    """Whoever signs up does it themselves."""
+    """Returns the actor for a user who signs up."""
     return Actor(row.id, row.name)
 
 
-def _place(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
-    """An organization as a member of some teams stands in it."""
+def _namespace_access(namespace: NamespaceRow, teams: Sequence[TeamRow]) -> NamespaceAccess:
+    """Returns an organization with the role of a member of some teams."""
     identifier = keys.namespace_id(namespace.pk)
-    held = tuple(team for team in teams if team.namespace_id == identifier)
-    role = max((team.role for team in held), key=lambda one: one.rank, default=None)
-    return NamespaceAccess(identifier, namespace.name, AccountKind.ORGANIZATION, role, held)
+    in_organization = tuple(team for team in teams if team.namespace_id == identifier)
+    role = max((team.role for team in in_organization), key=lambda one: one.rank, default=None)
+    return NamespaceAccess(identifier, namespace.name, AccountKind.ORGANIZATION, role, in_organization)

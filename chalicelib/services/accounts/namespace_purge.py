@@ -1,7 +1,7 @@
-"""Purges: what a deleted namespace or team leaves is taken away, and last the name is free.
+"""Removes the rows of a deleted namespace or team, and frees the name at the end.
 
-Nobody reaches any of it since the delete; here it is walked in pages, from whatever is left of it, so that a walk that
-is cut off goes on, and one that is walked again finds nothing.
+Since the delete nobody reaches these rows. The purge reads what is left in pages, so that a purge that was interrupted
+continues, and one that runs again finds nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,19 +15,19 @@ from chalicelib.storage import keys
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import retry_on_conflict
 
-# How long until a namespace is looked at again whose deleted repositories are not taken away yet.
+# How many seconds later a purge runs again while deleted repositories of the namespace still exist.
 AGAIN_S = 86_400
 
 
 class NamespacePurge:
-    """Takes away what is deleted. `settled_s` is how long after a delete a push from before it may still write."""
+    """Purges deleted namespaces. For `_settled_s` seconds after a delete, an earlier push may still write."""
 
-    def __init__(self, stores: Stores, departures: AccountDeletion) -> None:
-        self._store, self._accounts, self._departures = stores.namespace_purge, stores.accounts, departures
+    def __init__(self, stores: Stores, account_deletion: AccountDeletion) -> None:
+        self._store, self._accounts, self._account_deletion = stores.namespace_purge, stores.accounts, account_deletion
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Takes away a namespace by its id, or a team, as far as there is time; done again, it changes nothing."""
+        """Purges a namespace or a team as far as there is time; run again, it changes nothing."""
         team = keys.purged_team(due.target)
         steps = iter([partial(self._store.empty_team, *team)]) if team else self._steps(due.target, has_time)
         for step in steps:
@@ -37,7 +37,7 @@ class NamespacePurge:
         return None if team else self._end(due.target)
 
     def _steps(self, namespace_id: str, has_time: HasTime) -> Iterator[Callable[[], bool]]:
-        """All there is to do in a deleted namespace: each takes some away, and says whether there may be more."""
+        """Yields the steps of a purge; each removes some rows and returns whether there may be more."""
         namespace = self._accounts.namespace(namespace_id)
         if namespace is None or namespace.state == NamespaceState.LIVE:
             return
@@ -53,21 +53,21 @@ class NamespacePurge:
         ):
             yield partial(step, namespace_id)
         if namespace.kind == AccountKind.USER:
-            yield lambda: not self._departures.sweep(namespace_id, has_time)
+            yield lambda: not self._account_deletion.sweep(namespace_id, has_time)
 
     def _end_robots(self, namespace_id: str, has_time: HasTime) -> bool:
-        """Takes away robots with all that they have; whether there may be more."""
-        found = self._store.robots(namespace_id)
-        for row in found:
-            if not self._departures.sweep(row.account_id, has_time):
+        """Removes robots with all that they have; returns whether there may be more."""
+        robots = self._store.robots(namespace_id)
+        for row in robots:
+            if not self._account_deletion.sweep(row.account_id, has_time):
                 return True
             retry_on_conflict(partial(self._store.end_robot, row))
             if not has_time():
                 return True
-        return bool(found)
+        return bool(robots)
 
     def _end(self, namespace_id: str) -> Later | None:
-        """Frees the name; the namespace itself stays until nothing that was deleted in it lies with it any more."""
+        """Frees the name. The namespace row stays until all its deleted repositories are removed."""
         namespace = self._accounts.namespace(namespace_id)
         if namespace is None or namespace.state == NamespaceState.LIVE:
             return None

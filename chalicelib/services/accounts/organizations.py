@@ -1,4 +1,4 @@
-"""Organizations: made, told, changed, ended; and who belongs to them."""
+"""Creates, shows, changes and deletes organizations, and lists their members."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ LARGEST_PAGE, LONGEST_NAME = 100, 255
 
 @dataclass(frozen=True, slots=True)
 class OrganizationChanges:
-    """What is changed of an organization; None leaves a thing as it is, an empty address takes it away."""
+    """The changes to an organization; None leaves a field as it is, an empty address removes it."""
 
     email: str | None = None
     window_s: int | None = None
@@ -43,16 +43,19 @@ class OrganizationChanges:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationView:
-    """An organization as an actor sees it: teams, the oldest first, for its members; `bytes` its repositories link."""
+    """An organization as an actor sees it.
 
-    place: NamespaceAccess
+    `teams` has the oldest first, and is empty unless the actor is a member; `bytes` is what its repositories link.
+    """
+
+    namespace_access: NamespaceAccess
     namespace: NamespaceRow
     teams: Sequence[TeamView]
     bytes: int
 
     @property
     def quota(self) -> Quota | None:
-        """Its quota, None where it has none."""
+        """Its quota, None if it has none."""
         return quota_of(self.namespace)
 
 
@@ -67,7 +70,7 @@ class ListedMembership:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who belongs to an organization, by teams or by roles on its repositories, of which these are names."""
+    """A member of an organization, with the names of their teams and of the repositories they have a role on."""
 
     name: str
     kind: AccountKind
@@ -76,14 +79,14 @@ class Member:
 
 
 class Organizations:
-    """Organizations."""
+    """Manages organizations."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._store, self._teams = access, usage_log, stores.accounts, stores.teams
         self._permissions, self._repositories, self._clock = stores.permissions, stores.repositories, stores.clock
 
     def create(self, actor: Actor, name: str, email: str | None = None) -> None:
-        """Makes an organization, with whoever makes it in its team of owners.
+        """Creates an organization with the actor in its team of owners.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
@@ -119,157 +122,164 @@ class Organizations:
         self._store.still_there(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
-        self._usage_log.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
+        self._usage_log.record_for_namespace(
+            actor, transaction, "org_create", identifier, {"email": email, "namespace": name}
+        )
         transaction.commit()
 
     def overview(self, actor: Actor, name: str) -> OrganizationView:
-        """An organization, whoever asks; its teams for those who are in it. Raises NothingThere."""
-        place = _within(self._access.organization(actor, name), actor.scopes)
+        """Returns an organization for any actor, with its teams for its members. Raises ResourceUnknown."""
+        access = _within(self._access.organization(actor, name), actor.scopes)
         batch = Batch()
-        namespace = batch.add(NamespaceRow, keys.namespace(place.id))
-        sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(place.id)]
+        namespace = batch.add(NamespaceRow, keys.namespace(access.id))
+        sizes = [batch.add(SizeRow, key) for key in keys.namespace_sizes(access.id)]
         batch.read()
         if namespace.row is None:
             raise ResourceUnknown("organization", name)
-        teams = sorted(self._teams.of_organization(place.id), key=lambda team: team.id) if place.role else []
-        views = [self._view(place, team) for team in teams]
-        return OrganizationView(place, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
+        teams = sorted(self._teams.of_organization(access.id), key=lambda team: team.id) if access.role else []
+        views = [self._view(access, team) for team in teams]
+        return OrganizationView(access, namespace.row, views, sum(read.row.bytes for read in sizes if read.row))
 
-    def _view(self, place: NamespaceAccess, team: TeamRow) -> TeamView:
-        can_view = place.is_admin or any(held.id == team.id for held in place.teams)
+    def _view(self, access: NamespaceAccess, team: TeamRow) -> TeamView:
+        can_view = access.is_admin or any(own.id == team.id for own in access.teams)
         if not can_view:
             return TeamView(team, can_view)
-        given = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
-        return TeamView(team, can_view, len(given), len(self._teams.members(team.id)))
+        roles = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+        return TeamView(team, can_view, len(roles), len(self._teams.members(team.id)))
 
-    def change(self, actor: Actor, name: str, wishes: OrganizationChanges) -> OrganizationView:
-        """Changes an organization. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
-        place = self._access.administered(actor, name)
-        if wishes.email is not None:
-            parse_email(wishes.email)
-        if wishes.invoice_email_address:
-            parse_email(wishes.invoice_email_address, "invoice_email_address")
-        if wishes.window_s is not None:
-            parse_window(wishes.window_s)
-        retry_on_conflict(lambda: self._change(actor, place, wishes))
+    def change(self, actor: Actor, name: str, changes: OrganizationChanges) -> OrganizationView:
+        """Changes an organization. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
+        access = self._access.administered(actor, name)
+        if changes.email is not None:
+            parse_email(changes.email)
+        if changes.invoice_email_address:
+            parse_email(changes.invoice_email_address, "invoice_email_address")
+        if changes.window_s is not None:
+            parse_window(changes.window_s)
+        retry_on_conflict(lambda: self._change(actor, access, changes))
         return self.overview(actor, name)
 
-    def _change(self, actor: Actor, place: NamespaceAccess, wishes: OrganizationChanges) -> None:
-        namespace = self._live(place)
-        transaction, is_other = Transaction(), False
-        if wishes.window_s is not None and wishes.window_s < namespace.window_s:
-            transaction.put(timer(WINDOW, keys.namespace_target(place.id), int(self._clock())))
+    def _change(self, actor: Actor, access: NamespaceAccess, changes: OrganizationChanges) -> None:
+        namespace = self._live(access)
+        transaction, is_changed = Transaction(), False
+        if changes.window_s is not None and changes.window_s < namespace.window_s:
+            transaction.put(timer(WINDOW, keys.namespace_target(access.id), int(self._clock())))
         for field, kind, word in (
             ("email", "org_change_email", "email"),
             ("window_s", "org_change_tag_expiration", "tag_expiration"),
             ("invoice_email", "org_change_invoicing", "invoice_email"),
             ("invoice_email_address", "org_change_invoicing", "invoice_email_address"),
         ):
-            value = getattr(wishes, field)
+            value = getattr(changes, field)
             if value is not None and (value or None) != (getattr(namespace, field) or None):
                 setattr(namespace, field, None if value == "" else value)
-                self._usage_log.note(actor, transaction, kind, place.id, {word: value, "namespace": place.name})
-                is_other = True
-        if is_other:
+                self._usage_log.record_for_namespace(
+                    actor, transaction, kind, access.id, {word: value, "namespace": access.name}
+                )
+                is_changed = True
+        if is_changed:
             self._store.put_namespace(transaction, namespace)
             transaction.commit()
 
-    def _live(self, place: NamespaceAccess) -> NamespaceRow:
-        namespace = self._store.namespace(place.id)
+    def _live(self, access: NamespaceAccess) -> NamespaceRow:
+        namespace = self._store.namespace(access.id)
         if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", place.name)
+            raise ResourceUnknown("organization", access.name)
         return namespace
 
     def delete(self, actor: Actor, name: str) -> None:
-        """Ends an organization: from then on nobody reaches anything in it, and its name stays taken.
+        """Deletes an organization: at once nobody reaches anything in it, and its name stays taken.
 
-        One transaction, however much there is; a timer stands for what is to be removed behind it. Raises NothingThere,
-        Unauthenticated, Denied.
+        This is one transaction, however much the organization holds; a timer removes the rest afterwards. Raises
+        ResourceUnknown, Unauthenticated, Denied.
         """
         retry_on_conflict(lambda: self._mark_deleted(actor, name, self._access.administered))
 
     def delete_any(self, actor: Actor, name: str) -> None:
-        """Ends an organization, as a superuser. Raises NothingThere, Unauthenticated, Denied."""
+        """Deletes an organization, as a superuser. Raises ResourceUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
         retry_on_conflict(lambda: self._mark_deleted(actor, name, self._access.organization))
 
     def _mark_deleted(self, actor: Actor, name: str, allowed: Callable[[Actor, str], NamespaceAccess]) -> None:
-        # The right is read after the version, so that an owner who is removed meanwhile loses.
+        # The right is read after the version, so that the delete of an owner who is removed meanwhile fails.
         pointer = self._store.find(name)
         namespace = self._store.namespace(pointer.id) if pointer else None
-        place, now = allowed(actor, name), self._clock()
-        if namespace is None or namespace.state != NamespaceState.LIVE or keys.namespace(place.id) != namespace.key:
+        access, now = allowed(actor, name), self._clock()
+        if namespace is None or namespace.state != NamespaceState.LIVE or keys.namespace(access.id) != namespace.key:
             raise ResourceUnknown("organization", name)
         transaction = Transaction()
         self._store.mark_deleted(transaction, namespace, now)
-        transaction.put(timer(PURGE, place.id, int(now) + SETTLED_S))
-        self._usage_log.note(actor, transaction, "org_delete", place.id, {"namespace": name})
+        transaction.put(timer(PURGE, access.id, int(now) + SETTLED_S))
+        self._usage_log.record_for_namespace(actor, transaction, "org_delete", access.id, {"namespace": name})
         transaction.commit()
 
     def everywhere(self, actor: Actor, after: str, size: int) -> tuple[list[ListedMembership], str | None]:
-        """A page of all organizations by name, past `after`, for superusers; and what the next page begins past.
+        """Returns a page of all organizations by name after `after`, and the name to continue after, for superusers.
 
         Raises Unauthenticated, Denied.
         """
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
-        found = self._store.of_kind(AccountKind.ORGANIZATION, after[:LONGEST_NAME], size + 1)
-        following = found[size - 1].name if len(found) > size else None
-        return [_listed(row) for row in found[:size] if row.state == NamespaceState.LIVE], following
+        rows = self._store.of_kind(AccountKind.ORGANIZATION, after[:LONGEST_NAME], size + 1)
+        following = rows[size - 1].name if len(rows) > size else None
+        return [_listed(row) for row in rows[:size] if row.state == NamespaceState.LIVE], following
 
     def listed(self, actor: Actor, name: str) -> ListedMembership:
-        """One of them. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns one organization as superusers see it. Raises ResourceUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
         return _listed(self._live(self._access.organization(actor, name)))
 
     def members(self, actor: Actor, name: str) -> list[Member]:
-        """Users in the teams of an organization, by name. Raises NothingThere, Unauthenticated, Denied."""
-        place = self._access.administered(actor, name)
-        found: dict[str, tuple[MemberRow, list[str]]] = {}
-        for team in self._teams.of_organization(place.id):
+        """Returns the users in the teams of an organization, by name.
+
+        Raises ResourceUnknown, Unauthenticated, Denied.
+        """
+        access = self._access.administered(actor, name)
+        with_teams: dict[str, tuple[MemberRow, list[str]]] = {}
+        for team in self._teams.of_organization(access.id):
             for row in self._teams.members(team.id):
                 if row.kind == AccountKind.USER:
-                    found.setdefault(row.account_id, (row, []))[1].append(team.name)
-        given = self._permissions.accounts_in(place.id)
-        named = self._names(where for identifier in found for where in given.get(identifier, []))
+                    with_teams.setdefault(row.account_id, (row, []))[1].append(team.name)
+        by_account = self._permissions.accounts_in(access.id)
+        names = self._names(where for identifier in with_teams for where in by_account.get(identifier, []))
         members = [
-            Member(row.name, row.kind, teams, _sorted_names(given.get(identifier, []), named))
-            for identifier, (row, teams) in found.items()
+            Member(row.name, row.kind, teams, _sorted_names(by_account.get(identifier, []), names))
+            for identifier, (row, teams) in with_teams.items()
         ]
         return sorted(members, key=lambda one: one.name)
 
     def _names(self, repository_ids: Iterator[str]) -> dict[str, str]:
-        """Names of repositories, those that are there."""
+        """Returns the names of live repositories by their ids."""
         rows = self._repositories.get_all(list(dict.fromkeys(repository_ids)))
         return {identifier: row.name for identifier, row in rows.items() if row.is_live}
 
     def member(self, actor: Actor, name: str, member: str) -> Member:
-        """One of the members. Raises NothingThere, Unauthenticated, Denied."""
-        found = next((one for one in self.members(actor, name) if one.name == member), None)
-        if found is None:
+        """Returns one member. Raises ResourceUnknown, Unauthenticated, Denied."""
+        match = next((one for one in self.members(actor, name) if one.name == member), None)
+        if match is None:
             raise ResourceUnknown("member", member)
-        return found
+        return match
 
     def collaborators(self, actor: Actor, name: str) -> list[Member]:
-        """Users outside of the teams who have a role on some repository, by name.
+        """Returns the users outside all teams who have a role on some repository, by name.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, name)
-        inside = self._teams.everybody(place.id)
-        given = {
+        access = self._access.administered(actor, name)
+        inside = self._teams.everybody(access.id)
+        by_account = {
             account: where
-            for account, where in self._permissions.accounts_in(place.id).items()
+            for account, where in self._permissions.accounts_in(access.id).items()
             if account not in inside
         }
-        outside = [row for row in self._store.get_all(list(given)).values() if row.kind == AccountKind.USER]
-        named = self._names(where for row in outside for where in given[row.id])
-        found = [Member(row.name, row.kind, [], _sorted_names(given[row.id], named)) for row in outside]
-        return sorted((one for one in found if one.repositories), key=lambda one: one.name)
+        outside = [row for row in self._store.get_all(list(by_account)).values() if row.kind == AccountKind.USER]
+        names = self._names(where for row in outside for where in by_account[row.id])
+        collaborators = [Member(row.name, row.kind, [], _sorted_names(by_account[row.id], names)) for row in outside]
+        return sorted((one for one in collaborators if one.repositories), key=lambda one: one.name)
 
 
 def check_free(store: AccountStore, name: str) -> None:
-    """Raises NameTaken when an account has a name, or one had it whose purge is not over."""
+    """Raises NameTaken if an account has a name, or if the purge of one that had it is not over."""
     holder = store.holder_of(name)
     if holder is not None and holder.deleted_at is not None:
         raise NameTaken(name, "Username is not available")
@@ -281,14 +291,14 @@ def _listed(row: NamespaceRow) -> ListedMembership:
     return ListedMembership(row.name, row.email, quota_of(row))
 
 
-def _within(place: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceAccess:
-    """A place as a token with such scopes lets its user stand in it."""
-    if allows(scopes, ORG_ADMIN) or place.role is None:
-        return place
+def _within(access: NamespaceAccess, scopes: frozenset[str] | None) -> NamespaceAccess:
+    """Returns a namespace with the role that a token's scopes leave its user."""
+    if allows(scopes, ORG_ADMIN) or access.role is None:
+        return access
     if not allows(scopes, REPO_CREATE):
-        return replace(place, role=None, teams=())
-    return replace(place, role=min(place.role, TeamRole.CREATOR, key=lambda role: role.rank))
+        return replace(access, role=None, teams=())
+    return replace(access, role=min(access.role, TeamRole.CREATOR, key=lambda role: role.rank))
 
 
-def _sorted_names(repository_ids: Sequence[str], named: dict[str, str]) -> list[str]:
-    return sorted(named[identifier] for identifier in repository_ids if identifier in named)
+def _sorted_names(repository_ids: Sequence[str], names: dict[str, str]) -> list[str]:
+    return sorted(names[identifier] for identifier in repository_ids if identifier in names)

@@ -1,4 +1,4 @@
-"""Prototypes: default permissions of an organization, given on each repository as it is made."""
+"""Manages prototypes: the default permissions that an organization sets on each new repository."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,16 @@ from chalicelib.storage.accounts.prototypes import PrototypeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
-# They are given in the transaction that makes a repository, which has a hundred items: each is three of them.
+# They are set in the transaction that creates a repository; each takes three of its hundred items.
 MOST = 25
 
 
 @dataclass(frozen=True, slots=True)
 class NewPrototype:
-    """A default permission as it is asked for: a delegate of a kind, `user` or `team`, and whose repositories for."""
+    """A default permission to create: `kind` is `user` or `team`.
+
+    Without `maker` it is for everybody's repositories.
+    """
 
     role: Role
     kind: HolderKind
@@ -32,7 +35,7 @@ class NewPrototype:
 
 @dataclass(frozen=True, slots=True)
 class PrototypeParty:
-    """Somebody in a default permission. `is_member` says whether they belong to it."""
+    """A delegate or maker. `is_member` tells whether they belong to the organization."""
 
     name: str
     kind: HolderKind
@@ -41,7 +44,7 @@ class PrototypeParty:
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """A default permission: on repositories that `maker` makes, or everybody."""
+    """A default permission on the repositories that `maker` creates, or everybody if it is None."""
 
     uuid: str
     role: Role
@@ -50,7 +53,7 @@ class Prototype:
 
 
 class Prototypes:
-    """Default permissions."""
+    """Manages default permissions and applies them to new repositories."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._store = access, usage_log, stores.prototypes
@@ -58,51 +61,56 @@ class Prototypes:
         self._clock = stores.clock
 
     def of_organization(self, actor: Actor, organization: str) -> list[Prototype]:
-        """An organization's, the oldest first. Raises NothingThere, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
-        rows = sorted(self._store.of_namespace(place.id), key=lambda row: (row.created_at, row.uuid))
-        return self._shown(place, rows)
+        """Returns the default permissions of an organization, oldest first.
 
-    def _shown(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
-        """Those of the rows whose delegate and maker are still there."""
-        parties = self._parties(place, rows)
+        Raises ResourceUnknown, Unauthenticated, Denied.
+        """
+        access = self._access.administered(actor, organization)
+        rows = sorted(self._store.of_namespace(access.id), key=lambda row: (row.created_at, row.uuid))
+        return self._existing(access, rows)
+
+    def _existing(self, access: NamespaceAccess, rows: Sequence[PrototypeRow]) -> list[Prototype]:
+        """Returns the default permissions whose delegate and maker still exist."""
+        parties = self._parties(access, rows)
         return [
             Prototype(row.uuid, row.role, parties[row.delegate_id], parties[row.maker_id] if row.maker_id else None)
             for row in rows
             if row.delegate_id in parties and (not row.maker_id or row.maker_id in parties)
         ]
 
-    def _parties(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
+    def _parties(self, access: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
         holders = self._holders(rows)
-        members = self._teams.everybody(place.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
+        members = self._teams.everybody(access.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
         return {
             holder.id: PrototypeParty(holder.name, holder.kind, holder.kind != HolderKind.USER or holder.id in members)
             for holder in holders
         }
 
     def _holders(self, rows: Sequence[PrototypeRow]) -> list[RoleHolder]:
-        """All who stand in the rows and are still there."""
+        """Returns the delegates and makers of the rows that still exist."""
         teams = {row.delegate_id for row in rows if row.delegate_kind == HolderKind.TEAM}
         accounts = {row.delegate_id for row in rows} - teams | {row.maker_id for row in rows if row.maker_id}
-        found = [RoleHolder(team.id, team.name, HolderKind.TEAM) for team in self._teams.get_all(sorted(teams))]
-        alive = self._accounts.get_all(sorted(accounts)).values()
-        return found + [RoleHolder(account.id, account.name, HolderKind(account.kind)) for account in alive]
+        team_holders = [RoleHolder(team.id, team.name, HolderKind.TEAM) for team in self._teams.get_all(sorted(teams))]
+        live_accounts = self._accounts.get_all(sorted(accounts)).values()
+        return team_holders + [
+            RoleHolder(account.id, account.name, HolderKind(account.kind)) for account in live_accounts
+        ]
 
-    def create(self, actor: Actor, organization: str, wish: NewPrototype) -> Prototype:
-        """A new default permission. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+    def create(self, actor: Actor, organization: str, new: NewPrototype) -> Prototype:
+        """Creates a default permission. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
-            place = self._access.administered(actor, organization)
-            maker_id = self._maker(wish.maker) if wish.maker else None
-            delegate = self._delegate(place, wish)
-            if len(self._store.of_namespace(place.id)) >= MOST:
+            access = self._access.administered(actor, organization)
+            maker_id = self._maker(new.maker) if new.maker else None
+            delegate = self._delegate(access, new)
+            if len(self._store.of_namespace(access.id)) >= MOST:
                 raise FieldInvalid("", f"an organization has at most {MOST} default permissions: remove some")
             uuid = str(uuid4())
             row = PrototypeRow.under(
-                keys.prototype(place.id, uuid),
+                keys.prototype(access.id, uuid),
                 uuid=uuid,
-                namespace_id=place.id,
-                role=wish.role,
+                namespace_id=access.id,
+                role=new.role,
                 delegate_id=delegate.id,
                 delegate_kind=delegate.kind,
                 maker_id=maker_id,
@@ -110,8 +118,8 @@ class Prototypes:
             )
             transaction = Transaction()
             self._store.add(transaction, row)
-            self._accounts.check_live(transaction, place.id)
-            return self._written(actor, transaction, place, row)
+            self._accounts.check_live(transaction, access.id)
+            return self._commit(actor, transaction, access, row)
 
         return retry_on_conflict(attempt)
 
@@ -121,83 +129,84 @@ class Prototypes:
             raise FieldInvalid("", "Unknown activating user")
         return pointer.id
 
-    def _delegate(self, place: NamespaceAccess, wish: NewPrototype) -> RoleHolder:
-        if wish.kind == HolderKind.TEAM:
-            team = self._teams.find(place.id, wish.delegate)
+    def _delegate(self, access: NamespaceAccess, new: NewPrototype) -> RoleHolder:
+        if new.kind == HolderKind.TEAM:
+            team = self._teams.find(access.id, new.delegate)
             if team is None:
-                raise FieldInvalid("", f"Team does not exist: {wish.delegate[:80]}")
+                raise FieldInvalid("", f"Team does not exist: {new.delegate[:80]}")
             return RoleHolder(team.id, team.name, HolderKind.TEAM)
-        pointer = self._accounts.find(wish.delegate)
+        pointer = self._accounts.find(new.delegate)
         if pointer is None or pointer.kind == AccountKind.ORGANIZATION:
             raise FieldInvalid("", "Missing delegate user or team")
-        if pointer.kind == AccountKind.ROBOT and wish.delegate.partition("+")[0] != place.name:
-            raise FieldInvalid("", f"Cannot add robot {wish.delegate} under namespace {place.name}")
-        return RoleHolder(pointer.id, wish.delegate, HolderKind(pointer.kind))
+        if pointer.kind == AccountKind.ROBOT and new.delegate.partition("+")[0] != access.name:
+            raise FieldInvalid("", f"Cannot add robot {new.delegate} under namespace {access.name}")
+        return RoleHolder(pointer.id, new.delegate, HolderKind(pointer.kind))
 
-    def _written(
+    def _commit(
         self,
         actor: Actor,
         transaction: Transaction,
-        place: NamespaceAccess,
+        access: NamespaceAccess,
         row: PrototypeRow,
         before: Role | None = None,
     ) -> Prototype:
-        """Commits a new default permission, or a change of one that had the role `before`, with its record."""
-        shown = self._shown(place, [row])
-        if not shown:
+        """Commits a new default permission, or a change from the role `before`, with its record in the usage log."""
+        existing = self._existing(access, [row])
+        if not existing:
             raise ResourceUnknown("prototype", row.uuid)
-        (told,) = shown
-        delegate = {"delegate_team" if told.delegate.kind == HolderKind.TEAM else "delegate_user": told.delegate.name}
-        metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": place.name}
-        if told.maker:
-            metadata["activating_username"] = told.maker.name
+        (prototype,) = existing
+        delegate = {
+            "delegate_team" if prototype.delegate.kind == HolderKind.TEAM else "delegate_user": prototype.delegate.name
+        }
+        metadata = {"prototypeid": row.uuid, "role": row.role, **delegate, "namespace": access.name}
+        if prototype.maker:
+            metadata["activating_username"] = prototype.maker.name
         if before:
             metadata["original_role"] = before
         kind = "modify_prototype_permission" if before else "create_prototype_permission"
-        self._usage_log.note(actor, transaction, kind, place.id, metadata)
+        self._usage_log.record_for_namespace(actor, transaction, kind, access.id, metadata)
         transaction.commit()
-        return told
+        return prototype
 
     def change(self, actor: Actor, organization: str, uuid: str, role: Role) -> Prototype:
-        """Gives a default permission another role. Raises NothingThere, Unauthenticated, Denied."""
+        """Changes the role of a default permission. Raises ResourceUnknown, Unauthenticated, Denied."""
 
         def attempt() -> Prototype:
-            place, row = self._found(actor, organization, uuid)
+            access, row = self._require_row(actor, organization, uuid)
             before, row.role = row.role, role
             transaction = Transaction()
             self._store.change(transaction, row)
-            return self._written(actor, transaction, place, row, before)
+            return self._commit(actor, transaction, access, row, before)
 
         return retry_on_conflict(attempt)
 
-    def _found(self, actor: Actor, organization: str, uuid: str) -> tuple[NamespaceAccess, PrototypeRow]:
-        place = self._access.administered(actor, organization)
-        row = self._store.get(place.id, uuid)
+    def _require_row(self, actor: Actor, organization: str, uuid: str) -> tuple[NamespaceAccess, PrototypeRow]:
+        access = self._access.administered(actor, organization)
+        row = self._store.get(access.id, uuid)
         if row is None:
             raise ResourceUnknown("prototype", uuid)
-        return place, row
+        return access, row
 
     def delete(self, actor: Actor, organization: str, uuid: str) -> None:
-        """Removes a default permission; repositories that have it keep it.
+        """Removes a default permission; the roles it set on repositories stay.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> None:
-            place, row = self._found(actor, organization, uuid)
+            access, row = self._require_row(actor, organization, uuid)
             transaction = Transaction()
             self._store.remove(transaction, row)
-            told = {"prototypeid": uuid, "role": row.role, "namespace": place.name}
-            self._usage_log.note(actor, transaction, "delete_prototype_permission", place.id, told)
+            metadata = {"prototypeid": uuid, "role": row.role, "namespace": access.name}
+            self._usage_log.record_for_namespace(actor, transaction, "delete_prototype_permission", access.id, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
 
     def apply(self, transaction: Transaction, repository: Repository, maker_id: str) -> None:
-        """Adds the default permissions on a new repository to the transaction that makes it.
+        """Adds the default permissions of a new repository to the transaction that creates it.
 
-        None for its maker, who has more by having made it. It reads, by one query, and by two batches where there is
-        any.
+        The maker gets none, as they are its admin. It reads with one query, and two batches if there are any.
         """
         rows = self._store.of_namespace(repository.namespace_id)
         roles = _wanted(rows, maker_id)
@@ -209,14 +218,14 @@ class Prototypes:
 
 
 def _wanted(rows: Sequence[PrototypeRow], maker_id: str) -> dict[str, Role]:
-    """What each delegate is given on a repository of a maker's: a rule for the maker is heard before one for all.
+    """Returns the role of each delegate on a new repository; a rule for the maker overrides one for everybody.
 
-    Of several that are equal in this the greatest role counts.
+    Among several rules of the same kind the greatest role counts.
     """
-    found: dict[str, tuple[bool, int, Role]] = {}
+    rules: dict[str, tuple[bool, int, Role]] = {}
     for row in rows:
         if row.maker_id in (None, maker_id) and row.delegate_id != maker_id:
             role = row.role
             rule = (row.maker_id is not None, role.rank, role)
-            found[row.delegate_id] = max(found.get(row.delegate_id, rule), rule, key=lambda one: one[:2])
-    return {delegate: role for delegate, (_, _, role) in found.items()}
+            rules[row.delegate_id] = max(rules.get(row.delegate_id, rule), rule, key=lambda one: one[:2])
+    return {delegate: role for delegate, (_, _, role) in rules.items()}

@@ -1,7 +1,7 @@
-"""How many bytes the registry holds for all namespaces, counted when a superuser asks for it.
+"""Counts the bytes that the registry holds for all namespaces, when a superuser asks for it.
 
-Bytes that several namespaces link count for each of them. A count of very many goes on where it stopped when it is
-asked for again, so that no request takes longer than it may.
+A blob that several namespaces link counts for each of them. A long count stops after LONGEST_S seconds and continues
+with the next request, so that no request takes too long.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ KINDS = (AccountKind.USER, AccountKind.ORGANIZATION)
 
 @dataclass(frozen=True, slots=True)
 class RegistrySize:
-    """What was counted, and when, in seconds since the epoch; whether a count is not finished."""
+    """The last finished count, its time in seconds since the epoch, and whether another count is running."""
 
     bytes: int
     counted_at: int | None
@@ -32,12 +32,12 @@ class RegistrySizes:
         self._access, self._store, self._clock = access, stores.registry_size, stores.clock
 
     def last(self, actor: Actor) -> RegistrySize:
-        """What was last counted. Raises Unauthenticated, Denied."""
+        """Returns the last count. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
-        return _shown(self._store.get())
+        return _registry_size(self._store.get())
 
     def count(self, actor: Actor) -> RegistrySize:
-        """Counts, or goes on counting. Raises Unauthenticated, Denied."""
+        """Starts a count, or continues one. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         row, until = self._store.get(), self._clock() + LONGEST_S
         row.kind, row.after = row.kind or KINDS[0], row.after or ""
@@ -46,11 +46,11 @@ class RegistrySizes:
             if self._clock() >= until:
                 break
         self._store.put(row)
-        return _shown(row)
+        return _registry_size(row)
 
     def _step(self, row: RegistrySizeRow, kind: AccountKind) -> None:
-        found, last = self._store.page(kind, row.after or "", PAGE)
-        row.so_far, row.after = row.so_far + found, last
+        page_bytes, last = self._store.page(kind, row.after or "", PAGE)
+        row.so_far, row.after = row.so_far + page_bytes, last
         if last is None:
             following = KINDS.index(kind) + 1
             row.kind = KINDS[following] if following < len(KINDS) else None
@@ -58,5 +58,5 @@ class RegistrySizes:
             row.bytes, row.so_far, row.counted_at = row.so_far, 0, int(self._clock())
 
 
-def _shown(row: RegistrySizeRow) -> RegistrySize:
+def _registry_size(row: RegistrySizeRow) -> RegistrySize:
     return RegistrySize(row.bytes, row.counted_at, row.kind is not None)

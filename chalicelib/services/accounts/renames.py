@@ -1,4 +1,4 @@
-"""Renames: an organization's other name, at once, and behind it wherever its name is written."""
+"""Renames organizations: at once by name, and afterwards in every row that contains the name."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,14 +16,14 @@ from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
-# Lists rows of a namespace past a sort key, and writes a name into one of them.
+# Lists the rows of a namespace after a sort key, and writes the new name into one of them.
 Walk = tuple[Callable[[str, str], Iterable[Any]], Callable[[Any], None]]
 
 
 class Renames:
-    """Renames organizations, and walks what is written with their names.
+    """Renames organizations, and updates the rows that contain their names.
 
-    `settled_s` is how long after a rename something may still be made by the former name.
+    For `_settled_s` seconds after a rename, rows may still be created with the former name.
     """
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
@@ -31,32 +31,32 @@ class Renames:
         self._store, self._settled_s = stores.renames, stores.settings.token_s + SETTLED_S
         self._clock = stores.clock
 
-    def rename(self, actor: Actor, name: str, wanted: str) -> None:
-        """Gives an organization another name, as a superuser; the one before stays taken until nothing has it.
+    def rename(self, actor: Actor, name: str, new_name: str) -> None:
+        """Renames an organization, as a superuser; the former name stays taken until no row contains it.
 
-        One transaction, however much there is; a timer stands for what is to be written behind it. Raises NameInvalid,
-        NameTaken, NothingThere, Unauthenticated, Denied.
+        This is one transaction, however much the organization holds; a timer updates the rows afterwards. Raises
+        NameInvalid, NameTaken, ResourceUnknown, Unauthenticated, Denied.
         """
         self._access.superuser(actor)
-        parse_account(wanted)
+        parse_account(new_name)
 
         def attempt() -> None:
-            place, now = self._access.organization(actor, name), int(self._clock())
-            namespace = self._accounts.namespace(place.id)
+            access, now = self._access.organization(actor, name), int(self._clock())
+            namespace = self._accounts.namespace(access.id)
             if namespace is None or namespace.state != NamespaceState.LIVE:
                 raise ResourceUnknown("organization", name)
-            if wanted == namespace.name:
+            if new_name == namespace.name:
                 return
             transaction = Transaction()
-            self._store.take(transaction, namespace, wanted, now)
+            self._store.take(transaction, namespace, new_name, now)
             self._accounts.put_namespace(transaction, namespace)
-            transaction.put(timer(RENAME, place.id, now))
-            told = {"old_name": name, "new_name": wanted, "namespace": wanted}
-            self._usage_log.note(actor, transaction, "org_change_name", place.id, told)
+            transaction.put(timer(RENAME, access.id, now))
+            metadata = {"old_name": name, "new_name": new_name, "namespace": new_name}
+            self._usage_log.record_for_namespace(actor, transaction, "org_change_name", access.id, metadata)
             try:
                 transaction.commit()
             except WriteConflict:
-                self._check_free(place.id, wanted)
+                self._check_free(access.id, new_name)
                 raise
 
         retry_on_conflict(attempt)
@@ -70,30 +70,30 @@ class Renames:
         raise NameTaken(name, "A user or organization with this name already exists")
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Writes the name that an organization has now wherever another is written; at the end its old ones are free.
+        """Writes the current name of an organization into all its rows, then frees its former names.
 
-        It goes on where the time was up; done again, it changes nothing.
+        When time is up, it continues later from the same row; run again, it changes nothing.
         """
         namespace = self._accounts.namespace(due.target)
         if namespace is None or namespace.state != NamespaceState.LIVE:
-            # What is deleted is purged, former names and all.
+            # The purge of a deleted namespace frees its former names.
             return None
         phase, _, after = due.place.partition(":")
-        for number, (rows, change) in enumerate(self._walks(namespace.name)):
-            if number < int(phase or 0):
+        for step, (rows, change) in enumerate(self._walks(namespace.name)):
+            if step < int(phase or 0):
                 continue
             for row in rows(due.target, after):
                 if not has_time():
-                    return Later(int(self._clock()), f"{number}:{after}")
+                    return Later(int(self._clock()), f"{step}:{after}")
                 with suppress(WriteConflict):
-                    # What is gone meanwhile needs no change.
+                    # A row that is removed meanwhile needs no change.
                     change(row)
                 after = row.sk
             after = ""
         return self._free(due.target)
 
     def _walks(self, name: str) -> list[Walk]:
-        """All that is to be written with a name: how it is listed past a sort key, and how one of it is changed."""
+        """Returns the walks over all rows that contain the name."""
         store = self._store
         return [
             (store.repositories, partial(store.rename_repository, namespace=name)),
@@ -102,7 +102,7 @@ class Renames:
         ]
 
     def _free(self, namespace_id: str) -> Later | None:
-        """Frees the former names, when nothing is made by them any more; before that, all is walked once again."""
+        """Frees the former names once no row can be created with them; before that, the walk is repeated."""
         former = self._store.former_names(namespace_id)
         settled_at = max(former.values(), default=0) + self._settled_s
         if former and settled_at > self._clock():

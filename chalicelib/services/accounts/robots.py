@@ -1,4 +1,4 @@
-"""Robots: accounts of a namespace for machines, with a token that those who administer it may read back."""
+"""Manages robots: accounts of a namespace for machines, whose token its admins may read back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,15 +21,15 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, retry_on_conflict
 
-# How long two tokens of a robot may be good at once, in seconds: a month.
+# How long two tokens of a robot may be valid at once, in seconds: 30 days.
 LONGEST_OVERLAP_S = 30 * 86_400
-# An item of the table has 400 KB at most, and a list reads many.
+# An item of the table has at most 400 KB, and a list reads many items.
 LARGEST_METADATA = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class RobotRepositoryRole:
-    """A robot's role on a repository, by its full name."""
+    """A robot's role on a repository; `repository` is its full name."""
 
     repository: str
     is_public: bool
@@ -38,9 +38,10 @@ class RobotRepositoryRole:
 
 @dataclass(frozen=True, slots=True)
 class RobotView:
-    """A robot; its token, and what it is in and was given, None where that was not asked for or may not be seen.
+    """A robot as an actor sees it.
 
-    `last_used_at` is of the token that it has now, in seconds since the epoch.
+    `token`, `teams` and `repositories` (on which it has a role) are None if they were not requested or the actor may
+    not see them. `last_used_at` is the last use of its current token, in seconds since the epoch.
     """
 
     name: RobotName
@@ -52,21 +53,21 @@ class RobotView:
 
     @property
     def metadata(self) -> Mapping[str, object] | None:
-        """What its maker wrote down beside it."""
-        found: Mapping[str, object] | None = json.loads(self.row.metadata) if self.row.metadata else None
-        return found
+        """The unstructured metadata that its creator stored."""
+        metadata: Mapping[str, object] | None = json.loads(self.row.metadata) if self.row.metadata else None
+        return metadata
 
 
 @dataclass(slots=True)
 class NamespaceRoles:
-    """What the accounts of a namespace were given there: names of teams and of repositories, by account id."""
+    """The teams of accounts in a namespace and the repositories they have a role on: names by account id."""
 
     teams: dict[str, list[str]] = field(default_factory=dict)
     repositories: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Robots:
-    """Robots of users and organizations."""
+    """Manages the robots of users and organizations."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage_log, self._store, self._tokens = access, usage_log, stores.accounts, stores.tokens
@@ -80,18 +81,18 @@ class Robots:
         description: str = "",
         metadata: Mapping[str, object] | None = None,
     ) -> RobotView:
-        """A new robot with its token; one made again is another one, and inherits nothing.
+        """Creates a robot and returns it with its token. A robot with a former robot's name inherits nothing.
 
         Raises AccountUnknown, RobotTaken, FieldInvalid, Unauthenticated, Denied.
         """
-        text = None if metadata is None else json.dumps(metadata, separators=(",", ":"))
-        if text is not None and len(text) > LARGEST_METADATA:
+        metadata_json = None if metadata is None else json.dumps(metadata, separators=(",", ":"))
+        if metadata_json is not None and len(metadata_json) > LARGEST_METADATA:
             raise FieldInvalid("unstructured_metadata", f"it has at most {LARGEST_METADATA} bytes as JSON")
-        return retry_on_conflict(lambda: self._create(actor, name, description, text))
+        return retry_on_conflict(lambda: self._create(actor, name, description, metadata_json))
 
-    def _create(self, actor: Actor, name: RobotName, description: str, metadata: str | None) -> RobotView:
-        place = self._administered(actor, name.namespace)
-        if self._store.robot(place.id, name.robot) is not None:
+    def _create(self, actor: Actor, name: RobotName, description: str, metadata_json: str | None) -> RobotView:
+        access = self._administered(actor, name.namespace)
+        if self._store.robot(access.id, name.robot) is not None:
             raise RobotTaken(str(name))
         now = self._clock()
         account_id = ulid(now)
@@ -99,111 +100,114 @@ class Robots:
             keys.account(account_id), id=account_id, name=str(name), kind=AccountKind.ROBOT, created_at=int(now)
         )
         robot = RobotRow.under(
-            keys.robot(place.id, name.robot),
+            keys.robot(access.id, name.robot),
             account_id=account_id,
             name=name.robot,
             description=description,
-            metadata=metadata,
+            metadata=metadata_json,
             created_at=int(now),
         )
         transaction = Transaction()
-        self._give_token(transaction, robot, account, place)
+        self._give_token(transaction, robot, account, access)
         self._store.add_robot(transaction, account, robot)
-        self._store.check_live(transaction, place.id)
-        view = self._view(place, robot, with_token=True)
-        told = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
-        self._usage_log.note(actor, transaction, "create_robot", place.id, told)
+        self._store.check_live(transaction, access.id)
+        view = self._view(access, robot, with_token=True)
+        metadata = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
+        self._usage_log.record_for_namespace(actor, transaction, "create_robot", access.id, metadata)
         transaction.commit()
         return view
 
     def of_namespace(
         self, actor: Actor, namespace: str, *, with_tokens: bool = False, with_rights: bool = False, limit: int = 0
     ) -> list[RobotView]:
-        """A namespace's robots, for its members, newest first; tokens and rights for those who administer it.
+        """Returns the robots of a namespace, newest first, for its members; tokens and rights only for its admins.
 
-        `limit` is how many at most, 0 for all. Raises AccountUnknown, Unauthenticated, Denied.
+        `limit` is the most robots returned, 0 for all. Raises AccountUnknown, Unauthenticated, Denied.
         """
-        place = self._place(actor, namespace)
-        rows = sorted(self._store.robots(place.id), key=lambda row: row.account_id, reverse=True)
+        access = self._namespace_access(actor, namespace)
+        rows = sorted(self._store.robots(access.id), key=lambda row: row.account_id, reverse=True)
         rows = rows[:limit] if limit else rows
-        used = self._tokens.last_uses([(row.account_id, row.token_uuid or "") for row in rows])
-        rights = self._rights(place) if with_rights and place.is_admin else None
+        last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "") for row in rows])
+        rights = self._rights(access) if with_rights and access.is_admin else None
         return [
-            self._view(place, row, with_token=with_tokens and place.is_admin, used=used, rights=rights) for row in rows
+            self._view(access, row, with_token=with_tokens and access.is_admin, last_uses=last_uses, rights=rights)
+            for row in rows
         ]
 
     def _view(
         self,
-        place: NamespaceAccess,
+        access: NamespaceAccess,
         row: RobotRow,
         *,
         with_token: bool,
-        used: Mapping[str, int] | None = None,
+        last_uses: Mapping[str, int] | None = None,
         rights: NamespaceRoles | None = None,
     ) -> RobotView:
         sealed, about = row.sealed_token or b"", _about(row.account_id)
         return RobotView(
-            RobotName(place.name, row.name or ""),
+            RobotName(access.name, row.name or ""),
             row,
             self._envelope.open(about, row.key_id, sealed) if with_token else None,
-            (used or {}).get(row.token_uuid or ""),
+            (last_uses or {}).get(row.token_uuid or ""),
             sorted(rights.teams.get(row.account_id, ())) if rights else None,
             sorted(rights.repositories.get(row.account_id, ())) if rights else None,
         )
 
-    def _rights(self, place: NamespaceAccess) -> NamespaceRoles:
-        """What everybody has in a namespace: by two queries and two batches, and a query a team."""
-        rights, given = NamespaceRoles(), self._permissions.accounts_in(place.id)
-        rows = self._repositories.get_all(sorted({one for held in given.values() for one in held}))
-        for account_id, held in given.items():
-            live = [rows[one].name for one in held if one in rows and rows[one].is_live]
+    def _rights(self, access: NamespaceAccess) -> NamespaceRoles:
+        """Returns all roles and memberships in a namespace, with two queries, two batches, and a query a team."""
+        rights, by_account = NamespaceRoles(), self._permissions.accounts_in(access.id)
+        rows = self._repositories.get_all(
+            sorted({one for repository_ids in by_account.values() for one in repository_ids})
+        )
+        for account_id, repository_ids in by_account.items():
+            live = [rows[one].name for one in repository_ids if one in rows and rows[one].is_live]
             rights.repositories[account_id] = live
-        for team in self._teams.of_organization(place.id) if place.is_organization else []:
+        for team in self._teams.of_organization(access.id) if access.is_organization else []:
             for member in self._teams.members(team.id):
                 rights.teams.setdefault(member.account_id, []).append(team.name)
         return rights
 
     def get(self, actor: Actor, name: RobotName) -> RobotView:
-        """A robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
-        place, row = self.administered(actor, name)
-        used = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
-        return self._view(place, row, with_token=True, used=used)
+        """Returns a robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        access, row = self.administered(actor, name)
+        last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
+        return self._view(access, row, with_token=True, last_uses=last_uses)
 
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
-        """What a robot was given on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        """Returns a robot's roles on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         _, row = self.administered(actor, name)
-        held = {where: role for _, where, role in self._permissions.held(_holder(row))}
-        rows = self._repositories.get_all(list(held))
-        found = [
-            RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, held[key])
+        roles = {where: role for _, where, role in self._permissions.held(_holder(row))}
+        rows = self._repositories.get_all(list(roles))
+        robot_roles = [
+            RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, roles[key])
             for key, one in rows.items()
             if one.is_live
         ]
-        return sorted(found, key=lambda given: given.repository)
+        return sorted(robot_roles, key=lambda role: role.repository)
 
     def administered(self, actor: Actor, name: RobotName) -> tuple[NamespaceAccess, RobotRow]:
-        """A robot that the actor administers, and where it is.
+        """Returns the namespace and the row of a robot that the actor administers.
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
-        place = self._administered(actor, name.namespace)
-        row = self._store.robot(place.id, name.robot)
+        access = self._administered(actor, name.namespace)
+        row = self._store.robot(access.id, name.robot)
         if row is None:
             raise RobotUnknown(str(name))
-        return place, row
+        return access, row
 
     def regenerate(self, actor: Actor, name: RobotName, overlap_s: int = 0) -> RobotView:
-        """Gives a robot another token. The one before is good for `overlap_s` seconds more; without, nothing of it is.
+        """Gives a robot a new token. The former one stays valid for `overlap_s` seconds; with 0 it ends at once.
 
-        Two tokens are good at once, never three. Raises FieldInvalid, RobotUnknown, AccountUnknown, Unauthenticated,
+        At most two tokens are valid at once. Raises FieldInvalid, RobotUnknown, AccountUnknown, Unauthenticated,
         Denied.
         """
         if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
-            raise FieldInvalid("overlap_s", f"say 0 to {LONGEST_OVERLAP_S} seconds")
+            raise FieldInvalid("overlap_s", f"it is 0 to {LONGEST_OVERLAP_S} seconds")
         return retry_on_conflict(lambda: self._regenerate(actor, name, overlap_s))
 
     def _regenerate(self, actor: Actor, name: RobotName, overlap_s: int) -> RobotView:
-        place, row = self.administered(actor, name)
+        access, row = self.administered(actor, name)
         account = self._store.get(row.account_id)
         if account is None:
             raise RobotUnknown(str(name))
@@ -216,35 +220,35 @@ class Robots:
         if not overlap_s:
             account.epoch += 1
             self._store.put_account(transaction, account, version)
-        self._give_token(transaction, row, account, place)
+        self._give_token(transaction, row, account, access)
         self._store.put_robot(transaction, row)
-        told: dict[str, object] = {"robot": name.robot}
-        self._usage_log.note(
+        metadata: dict[str, object] = {"robot": name.robot}
+        self._usage_log.record_for_namespace(
             actor,
             transaction,
             "regenerate_robot_token",
-            place.id,
-            told | ({"overlap_s": overlap_s} if overlap_s else {}),
+            access.id,
+            metadata | ({"overlap_s": overlap_s} if overlap_s else {}),
         )
         transaction.commit()
-        return self._view(place, row, with_token=True)
+        return self._view(access, row, with_token=True)
 
     def delete(self, actor: Actor, name: RobotName) -> None:
-        """Ends a robot with its tokens, roles and memberships.
+        """Deletes a robot with its tokens, roles and memberships.
 
         Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
         _, before = self.administered(actor, name)
-        # Its rights go first, so that whoever repeats what was cut off leaves nothing behind.
+        # Its rights are removed first, so that a repeated delete leaves nothing of an interrupted one.
         self._sweep(before)
 
         def attempt() -> RobotRow:
-            place, row = self.administered(actor, name)
+            access, row = self.administered(actor, name)
             transaction = Transaction()
             for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
                 self._tokens.revoke(transaction, listed)
             self._store.remove_robot(transaction, str(name), row)
-            self._usage_log.note(actor, transaction, "delete_robot", place.id, {"robot": name.robot})
+            self._usage_log.record_for_namespace(actor, transaction, "delete_robot", access.id, {"robot": name.robot})
             transaction.commit()
             return row
 
@@ -254,35 +258,35 @@ class Robots:
         for namespace_id, repository_id, _ in self._permissions.held(_holder(row)):
             where = namespace_id, repository_id
             retry_on_conflict(partial(self._permissions.forget, where, _holder(row)))
-        for held in self._teams.of_any(row.account_id):
-            retry_on_conflict(partial(self._teams.forget, held.namespace_id, held.team_id, row.account_id))
+        for membership in self._teams.of_any(row.account_id):
+            retry_on_conflict(partial(self._teams.forget, membership.namespace_id, membership.team_id, row.account_id))
 
-    def _place(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        """A namespace that the actor is a member of, as their token lets them. Raises as the callers say."""
-        place = self._access.place(actor, namespace)
-        if place is None:
+    def _namespace_access(self, actor: Actor, namespace: str) -> NamespaceAccess:
+        """Returns a namespace that the actor is a member of. Raises AccountUnknown, Unauthenticated, Denied."""
+        access = self._access.namespace_access(actor, namespace)
+        if access is None:
             raise refusal(actor, namespace, "read") if actor.is_anonymous else AccountUnknown(namespace)
-        scope = ORG_ADMIN if place.is_organization else USER_ADMIN
-        if place.role is None or not allows(actor.scopes, scope):
+        scope = ORG_ADMIN if access.is_organization else USER_ADMIN
+        if access.role is None or not allows(actor.scopes, scope):
             raise refusal(actor, namespace, "read")
-        return place
+        return access
 
     def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        place = self._place(actor, namespace)
-        if not place.is_admin:
+        access = self._namespace_access(actor, namespace)
+        if not access.is_admin:
             raise refusal(actor, namespace, "administer")
-        return place
+        return access
 
     def _give_token(
-        self, transaction: Transaction, robot: RobotRow, account: AccountRow, place: NamespaceAccess
+        self, transaction: Transaction, robot: RobotRow, account: AccountRow, access: NamespaceAccess
     ) -> None:
-        """Makes a token for a robot, in the transaction that writes the robot."""
+        """Adds a new token of a robot to the transaction that writes the robot."""
         secret, uuid = random_secret(ROBOT_TOKEN_PREFIX), str(uuid4())
         token = TokenRow.under(
             keys.token(hashed(secret)),
             kind=TokenKind.ROBOT,
             owner_id=account.id,
-            namespace_id=place.id,
+            namespace_id=access.id,
             uuid=uuid,
             epoch=account.epoch,
             sha256=hashed(secret),
@@ -294,7 +298,7 @@ class Robots:
 
 
 def _about(account_id: str) -> str:
-    """What a robot's token is sealed as."""
+    """Returns the name under which a robot's token is sealed."""
     return f"{account_id}/token"
 
 

@@ -1,7 +1,7 @@
-"""What superusers do with the accounts of others: see them, make them, change them, end them. Never silently.
+"""Lets superusers list, create and change the accounts of others.
 
-A password that a superuser sets ends all that the user had, is told to the user, and stands in the user's own log. No
-superuser is changed by another.
+A password that a superuser sets ends all sessions and tokens of the user, notifies them, and is recorded in their
+own log. No superuser is changed by another.
 """
 
 import secrets
@@ -39,7 +39,7 @@ class UserView:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Some users by name; `following` is the name that the next page begins past, None where there is none."""
+    """A page of users by name; the next page begins after the name `following`, None on the last page."""
 
     users: Sequence[UserView]
     following: str | None
@@ -47,7 +47,7 @@ class UserPage:
 
 @dataclass(frozen=True, slots=True)
 class SuperuserChanges:
-    """What a superuser changes of a user; None leaves a thing as it is."""
+    """The changes of a superuser to a user; None leaves a field as it is."""
 
     password: str | None = None
     email: str | None = None
@@ -55,78 +55,78 @@ class SuperuserChanges:
 
 
 class Superusers:
-    """The accounts of others, for superusers."""
+    """Manages the accounts of others, for superusers."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, accounts: Accounts) -> None:
         self._access, self._usage_log, self._accounts = access, usage_log, accounts
-        self._store, self._notices, self._clock = stores.accounts, stores.user_notifications, stores.clock
+        self._store, self._notifications, self._clock = stores.accounts, stores.user_notifications, stores.clock
 
     def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
-        """A page of users by name, past `after`. Raises Unauthenticated, Denied."""
+        """Returns a page of users by name after `after`. Raises Unauthenticated, Denied."""
         self._access.superuser(actor)
         size = max(1, min(size, LARGEST_PAGE))
         namespaces = self._store.of_kind(AccountKind.USER, after[:LONGEST_NAME], size + 1)
         rows = self._store.get_all([keys.namespace_id(row.pk) for row in namespaces[:size]])
-        found = [_shown(row) for row in rows.values() if row.enabled or with_disabled]
+        users = [_user_view(row) for row in rows.values() if row.enabled or with_disabled]
         following = namespaces[size - 1].name if len(namespaces) > size else None
-        return UserPage(found, following)
+        return UserPage(users, following)
 
     def user(self, actor: Actor, name: str) -> UserView:
-        """A user by name. Raises AccountUnknown, Unauthenticated, Denied."""
+        """Returns a user by name. Raises AccountUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
-        return _shown(self._found(name))
+        return _user_view(self._require_user(name))
 
-    def _found(self, name: str) -> AccountRow:
+    def _require_user(self, name: str) -> AccountRow:
         row = self._accounts.find(name)
         if row.kind != AccountKind.USER:
             raise AccountUnknown(name)
         return row
 
     def create(self, actor: Actor, name: str, email: str | None) -> tuple[UserView, str]:
-        """A new user and their password, told this once.
+        """Creates a user and returns them with their password, which is not shown again.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
         self._access.superuser(actor)
         password = "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
         account = self._accounts.create_user(name, password, email, by=actor)
-        return _shown(self._found(account.name)), password
+        return _user_view(self._require_user(account.name)), password
 
     def change(self, actor: Actor, name: str, changes: SuperuserChanges) -> UserView:
         """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""
         self._access.superuser(actor)
         if changes.email is not None:
             parse_any_email(changes.email)
-        self._changeable(name)
+        self._require_changeable(name)
         hashed = None
         if changes.password is not None:
             check_password(changes.password)
             hashed = hash_password(changes.password)
-        return _shown(retry_on_conflict(lambda: self._change(actor, name, changes, hashed)))
+        return _user_view(retry_on_conflict(lambda: self._change(actor, name, changes, hashed)))
 
-    def _changeable(self, name: str) -> AccountRow:
-        row = self._found(name)
+    def _require_changeable(self, name: str) -> AccountRow:
+        row = self._require_user(name)
         if row.superuser:
             raise SuperuserKept("update")
         return row
 
     def _change(self, actor: Actor, name: str, changes: SuperuserChanges, hashed: str | None) -> AccountRow:
-        row = self._changeable(name)
-        transaction, version, is_other = Transaction(), row.version, False
-        told = {"username": row.name, "superuser": actor.name}
+        row = self._require_changeable(name)
+        transaction, version, is_changed = Transaction(), row.version, False
+        metadata = {"username": row.name, "superuser": actor.name}
         if hashed is not None:
-            row.password_hash, row.epoch, is_other = hashed, row.epoch + 1, True
-            self._notices.add(transaction, row.id, PASSWORD_SET, {"by": actor.name}, self._clock())
-            self._usage_log.note(actor, transaction, "user_change_password", row.id, told)
+            row.password_hash, row.epoch, is_changed = hashed, row.epoch + 1, True
+            self._notifications.add(transaction, row.id, PASSWORD_SET, {"by": actor.name}, self._clock())
+            self._usage_log.record_for_namespace(actor, transaction, "user_change_password", row.id, metadata)
         if changes.email is not None and changes.email != row.email:
             self._move_email(actor, transaction, row, changes.email)
-            is_other = True
+            is_changed = True
         if changes.enabled is not None and changes.enabled != row.enabled:
-            # Whoever is let in again has to sign in again.
-            row.enabled, row.epoch, is_other = changes.enabled, row.epoch + (not changes.enabled), True
+            # A user who is enabled again has to sign in again.
+            row.enabled, row.epoch, is_changed = changes.enabled, row.epoch + (not changes.enabled), True
             kind = "user_enable" if changes.enabled else "user_disable"
-            self._usage_log.note(actor, transaction, kind, row.id, told)
-        if is_other:
+            self._usage_log.record_for_namespace(actor, transaction, kind, row.id, metadata)
+        if is_changed:
             self._store.put_account(transaction, row, version)
             transaction.commit()
         return row
@@ -135,11 +135,11 @@ class Superusers:
         if self._store.by_email(email) not in (None, row.id):
             raise FieldInvalid("email", "this e-mail address is used by another account")
         self._store.move_email(transaction, row.id, row.email, email)
-        told = {"username": row.name, "superuser": actor.name, "old_email": row.email, "email": email}
+        metadata = {"username": row.name, "superuser": actor.name, "old_email": row.email, "email": email}
         row.email = email
-        self._notices.add(transaction, row.id, EMAIL_SET, {"by": actor.name, "email": email}, self._clock())
-        self._usage_log.note(actor, transaction, "user_change_email", row.id, told)
+        self._notifications.add(transaction, row.id, EMAIL_SET, {"by": actor.name, "email": email}, self._clock())
+        self._usage_log.record_for_namespace(actor, transaction, "user_change_email", row.id, metadata)
 
 
-def _shown(row: AccountRow) -> UserView:
+def _user_view(row: AccountRow) -> UserView:
     return UserView(row.name, row.email, row.superuser, row.enabled)

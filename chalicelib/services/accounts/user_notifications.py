@@ -1,4 +1,4 @@
-"""Notices: what a user is told in the application, kept until they put it away."""
+"""Shows users their notifications until they dismiss them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,31 +14,34 @@ from chalicelib.storage.table import Transaction, WriteConflict
 
 @dataclass(frozen=True, slots=True)
 class UserNotificationPage:
-    """Some notices, newest first, and whether there are more."""
+    """A page of notifications, newest first, and whether there are more."""
 
-    notices: Sequence[UserNotification]
+    notifications: Sequence[UserNotification]
     more: bool
 
 
 class UserNotifications:
-    """What oneself is told."""
+    """Lists and dismisses the actor's own notifications."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store = access, stores.user_notifications
 
     def page(self, actor: Actor, number: int, size: int) -> UserNotificationPage:
-        """A page, counted from 0, of what is not put away. Raises Unauthenticated, Denied."""
+        """Returns a page, counted from 0, of the notifications that are not dismissed.
+
+        Raises Unauthenticated, Denied.
+        """
         rows = [row for row in self._store.of_user(self._access.require_user(actor)) if not row.dismissed]
         start = number * size
         return UserNotificationPage([row.to_notice() for row in rows[start : start + size]], len(rows) > start + size)
 
     def get(self, actor: Actor, uuid: str) -> UserNotification:
-        """One of them. Raises NothingThere, Unauthenticated, Denied."""
-        return self._found(actor, uuid).to_notice()
+        """Returns one notification. Raises ResourceUnknown, Unauthenticated, Denied."""
+        return self._require_row(actor, uuid).to_notice()
 
     def dismiss(self, actor: Actor, uuid: str, *, dismissed: bool) -> UserNotification:
-        """Puts one away, or shows it again. Raises NothingThere, Unauthenticated, Denied."""
-        row = self._found(actor, uuid)
+        """Dismisses a notification, or shows it again. Raises ResourceUnknown, Unauthenticated, Denied."""
+        row = self._require_row(actor, uuid)
         transaction = Transaction()
         self._store.dismiss(transaction, row, dismissed)
         try:
@@ -48,7 +51,7 @@ class UserNotifications:
         row.dismissed = dismissed
         return row.to_notice()
 
-    def _found(self, actor: Actor, uuid: str) -> UserNotificationRow:
+    def _require_row(self, actor: Actor, uuid: str) -> UserNotificationRow:
         row = self._store.get(self._access.require_user(actor), uuid)
         if row is None:
             raise ResourceUnknown("notification", uuid)

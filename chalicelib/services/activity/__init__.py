@@ -1,1 +1,1 @@
-"""The usage log: written, read, exported, and pulls counted from it."""
+"""Writes, reads and exports the usage log, and counts pulls from it."""

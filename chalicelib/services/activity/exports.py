@@ -1,7 +1,7 @@
-"""Exports: the usage log of some days as one file, written by slices behind the answer, then told and kept for a week.
+"""Exports the usage log of some days into one file, which is kept for a week.
 
-The timer of an export calls `go_on` until it is over. What was written is noted after each part, so that a turn which
-dies is gone on with where it was.
+The file is written after the response, part by part: the timer of an export calls `advance` until the export is over.
+The progress is saved after each part, so that an export continues there after a crash. Then its callback is called.
 """
 
 import heapq
@@ -31,49 +31,54 @@ from chalicelib.storage.timers import timer
 from chalicelib.telemetry import logger
 
 KEPT_S = 7 * DAY_S
-# S3 takes no part of less than 5 MiB, but the last.
+# S3 accepts no part of less than 5 MiB, except the last.
 PART_BYTES = 6 * 1024 * 1024
 READ_AT_ONCE = 1000
-# How often a file is begun to be written, and how often somebody is called, before it is given up.
+# How often writing a file is started, and how often a callback is called, before the export gives up.
 MOST_TRIES, MOST_CALLS = 8, 10
-# How long somebody who is called may take to answer.
+# How long a callback may take to respond.
 CALL_S = 10.0
 
 
 class Exports:
-    """Files of the usage log. `url` is where we are reached, `presign_s` how long the address of a file is good."""
+    """Exports the usage log into files."""
 
     def __init__(
-        self, stores: Stores, logs: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
+        self, stores: Stores, usage_log_reader: UsageLogReader, envelope: Callable[[], Envelope], outgoing: Outgoing
     ) -> None:
-        self._logs, self._usage_log, self._store, self._objects = logs, stores.usage_log, stores.exports, stores.objects
+        self._usage_log_reader, self._usage_log, self._store, self._objects = (
+            usage_log_reader,
+            stores.usage_log,
+            stores.exports,
+            stores.objects,
+        )
         self._envelope, self._outgoing, self._url = envelope, outgoing, stores.settings.url
         self._presign_s, self._clock = stores.settings.presign_s, stores.clock
 
     def begin(
         self,
         actor: Actor,
-        whose: LogOwner,
-        asked: UsageLogQuery,
+        owner: LogOwner,
+        query: UsageLogQuery,
         callback_url: str | None = None,
         email: str | None = None,
     ) -> str:
-        """Has the records of some days, until now, written into a file; gives the id that opens it.
+        """Starts an export of the records of some days, until now, and returns the id that opens the file.
 
-        Raises FieldInvalid for a callback that is not https and public, and for an e-mail: no mail is sent from here.
+        Raises FieldInvalid for a callback that is not https and public, and for an e-mail address, as no mail is sent;
         Unauthenticated, Denied, NotFound as reading the log does.
         """
-        where, now = self._logs.where(actor, whose), self._clock()
-        period = asked.period(now)
+        log, now = self._usage_log_reader.readable_log(actor, owner), self._clock()
+        period = query.period(now)
         if email:
-            raise FieldInvalid("callback_email", "no mail is sent from here: say callback_url")
+            raise FieldInvalid("callback_email", "no mail is sent from here: use callback_url")
         identifier = random_secret("")
         row = ExportRow.under(
             keys.export(hashed(identifier)),
-            namespace_id=where.namespace_id,
-            namespace=where.namespace,
-            repository_id=where.repository_id,
-            repository=where.repository,
+            namespace_id=log.namespace_id,
+            namespace=log.namespace,
+            repository_id=log.repository_id,
+            repository=log.repository,
             start=period.start,
             end=period.end,
             until=min(period.newest, before(earliest(now + 1))),
@@ -93,38 +98,38 @@ class Exports:
         return identifier
 
     def _check(self, callback_url: str) -> None:
-        """Raises FieldInvalid for an address that could never be called; where its name leads is seen when it is."""
+        """Raises FieldInvalid for a URL that could never be called. Its host is resolved only when it is called."""
         try:
             self._outgoing.check_url(callback_url)
         except OutgoingRefused as error:
             raise FieldInvalid("callback_url", str(error)) from None
 
     def address(self, actor: Actor, identifier: str) -> str:
-        """The address of a file, good for minutes, for whoever has its id. Raises NothingThere."""
+        """Returns the presigned URL of a file, for whoever has its id. Raises ResourceUnknown."""
         row = self._store.find(hashed(identifier))
         if row is None or row.state == ExportState.WRITING or row.is_lost or row.ends_at <= self._clock():
             raise ResourceUnknown("export", actor.name)
         key = bucket_keys.export(row.target)
         return self._objects.address("get_object", key, self._presign_s, ResponseContentType="application/json")
 
-    def go_on(self, due: Due, has_time: HasTime) -> Later | None:
-        """Does what an export needs next; the work of timers."""
+    def advance(self, due: Due, has_time: HasTime) -> Later | None:
+        """Does the next step of an export, for its timer."""
         row = self._store.find(due.target)
         if row is None:
             return None
         try:
             if row.state == ExportState.WRITING:
                 return self._write(row, due, has_time)
-            return self._tell(row) if row.state == ExportState.TELLING else self._end(row)
+            return self._call_back(row) if row.state == ExportState.TELLING else self._expire(row)
         except WriteConflict:
-            # Another turn, whose own timer we hold no longer, is ahead.
+            # Another process that holds the timer now is ahead.
             return Later(int(self._clock()) + pause_s(1))
 
     def _write(self, row: ExportRow, due: Due, has_time: HasTime) -> Later | None:
         try:
             is_whole = self._write_parts(row, has_time)
         except (ObjectGone, BlobUploadInvalid):
-            # S3 forgot the parts, or two turns wrote one: all of it again.
+            # S3 no longer has the parts, or two processes wrote one: the file is written again from the start.
             return self._begin_anew(row)
         except WriteConflict:
             raise
@@ -147,7 +152,7 @@ class Exports:
         return self._settle(row, FAILURE, {"error": "it could not be written"})
 
     def _write_parts(self, row: ExportRow, has_time: HasTime) -> bool:
-        """Writes part after part; whether the file is whole."""
+        """Writes part after part and returns whether the file is complete."""
         key = bucket_keys.export(row.target)
         if not row.multipart_id:
             row.multipart_id = self._objects.begin_parts(key)
@@ -163,53 +168,60 @@ class Exports:
         return True
 
     def _part(self, row: ExportRow, has_time: HasTime) -> tuple[bytes, str, bool] | None:
-        """The next part, the last record in it, and whether it ends the file; None when the time is up before it."""
+        """Returns the next part, the position of its last record, and whether it ends the file; None if time is up."""
         content = bytearray(b"" if row.etags else _export(row).head())
         after, records = row.after, self._records(row)
         while has_time():
-            found = list(islice(records, READ_AT_ONCE))
-            for found_row in found:
-                metadata = with_quays_words(found_row.kind, json.loads(found_row.metadata), found_row.performer)
-                content += record(found_row.kind, found_row.at, found_row.address, found_row.performer, metadata)
-                after = found_row.sk
-            if len(found) < READ_AT_ONCE:
+            page = list(islice(records, READ_AT_ONCE))
+            for record_row in page:
+                metadata = with_quays_words(record_row.kind, json.loads(record_row.metadata), record_row.performer)
+                content += record(record_row.kind, record_row.at, record_row.address, record_row.performer, metadata)
+                after = record_row.sk
+            if len(page) < READ_AT_ONCE:
                 return bytes(content + END), after, True
             if len(content) >= PART_BYTES:
                 return bytes(content), after, False
         return None
 
     def _records(self, row: ExportRow) -> Iterator[LogRow]:
-        """Records past those that were written, oldest first."""
+        """Returns the records after those already written, oldest first."""
         runs = runs_of_repository(row.repository_id) if row.repository_id else runs_of_namespace(row.namespace_id)
         first = past(row.after) if row.after else Period(row.start, row.end).oldest
         lists = [self._usage_log.oldest(run, first, row.until, READ_AT_ONCE) for run in runs]
         return heapq.merge(*lists, key=lambda one: one.sk)
 
-    def _settle(self, row: ExportRow, kind: str, told: dict[str, object]) -> Later | None:
-        """Records how it went, in the transaction that goes on to the next state."""
+    def _settle(self, row: ExportRow, kind: str, details: dict[str, object]) -> Later | None:
+        """Records the outcome, in the transaction that moves the export to its next state."""
         row.state = ExportState.TELLING if row.callback_url and row.state == ExportState.WRITING else ExportState.KEPT
         transaction = Transaction()
         self._store.put(transaction, row)
-        self._usage_log.record(transaction, self._event(row, kind, told))
+        self._usage_log.record(transaction, self._event(row, kind, details))
         transaction.commit()
         return Later(int(self._clock()) if row.state == ExportState.TELLING else row.ends_at)
 
-    def _event(self, row: ExportRow, kind: str, told: dict[str, object]) -> Event:
+    def _event(self, row: ExportRow, kind: str, details: dict[str, object]) -> Event:
         now = self._clock()
         metadata: dict[str, object] = {**json.loads(row.application), "namespace": row.namespace}
         metadata |= {"repo": row.repository} if row.repository else {}
         metadata |= {"url": row.callback_url} if row.callback_url else {}
         return Event(
-            ulid(now), now, kind, row.namespace_id, row.repository_id, row.performer, row.address, {**metadata, **told}
+            ulid(now),
+            now,
+            kind,
+            row.namespace_id,
+            row.repository_id,
+            row.performer,
+            row.address,
+            {**metadata, **details},
         )
 
-    def _tell(self, row: ExportRow) -> Later | None:
-        """Calls whom it was made for; after some tries that is given up, and recorded."""
+    def _call_back(self, row: ExportRow) -> Later | None:
+        """Calls the callback of an export. It gives up after MOST_CALLS calls, and records that."""
         identifier = self._envelope().open(row.pk, row.key_id or "", row.sealed or b"")
         address = None if row.is_lost else f"{self._url}/exportedlogs/{identifier}"
         try:
             self._call(row.callback_url or "", _export(row).announcement(identifier, address))
-        except Exception as error:  # noqa: BLE001 - whatever kept it from being taken
+        except Exception as error:  # noqa: BLE001 - any failure of a callback is retried
             row.calls += 1
             logger.info("export not told", target=row.target, calls=row.calls, why=type(error).__name__)
             if row.calls >= MOST_CALLS:
@@ -222,11 +234,11 @@ class Exports:
 
     def _call(self, url: str, body: bytes) -> None:
         headers = {"Content-Type": "application/json"}
-        answer = self._outgoing.request(OutgoingRequest("POST", url, headers, body, timeout_s=CALL_S))
-        if not 200 <= answer.status < 300:
-            raise OutgoingFailed(f"the answer was {answer.status}")
+        response = self._outgoing.request(OutgoingRequest("POST", url, headers, body, timeout_s=CALL_S))
+        if not 200 <= response.status < 300:
+            raise OutgoingFailed(f"the callback responded with {response.status}")
 
-    def _end(self, row: ExportRow) -> Later | None:
+    def _expire(self, row: ExportRow) -> Later | None:
         if row.ends_at > self._clock():
             return Later(row.ends_at)
         self._objects.delete(bucket_keys.export(row.target))

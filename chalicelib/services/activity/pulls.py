@@ -1,7 +1,7 @@
-"""Pulls, counted: how often a tag and a manifest were pulled, and when last.
+"""Counts how often a tag and a manifest were pulled, and when last.
 
-The records of the log are added up behind the scenes, hour by hour; what was not yet is read with the answer, so that a
-pull shows at once.
+A timer adds the records of the log to sums, hour by hour. A request adds the records that are not summed yet, so that a
+pull counts at once.
 """
 
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, retry_on_conflict
 
-# Records that are read at once: of those behind the sums an answer looks at so many, the oldest first.
+# How many records are read at once. A request adds at most this many unsummed records, the oldest first.
 PAGE = 1000
-# Sums that one transaction changes, of its hundred items; the others are the cursor and the repository.
+# Sums that one transaction changes; of its hundred items others are the cursor and the repository.
 MOST_SUMS = 90
 
 
 @dataclass(frozen=True, slots=True)
 class TagPulls:
-    """The pulls of a tag, and those of the manifest that it names now, by whatever tag or by its digest."""
+    """The pulls of a tag, and the pulls by any tag or digest of the manifest that it names now."""
 
     digest: Digest
     of_tag: Sum
@@ -39,15 +39,15 @@ class TagPulls:
 
 
 class Pulls:
-    """Pulls of repositories."""
+    """Counts the pulls of repositories."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store, self._usage_log, self._clock = access, stores.pulls, stores.usage_log, stores.clock
 
     def of_tag(self, actor: Actor, name: RepositoryName, tag: Tag) -> TagPulls:
-        """The pulls of a tag that is alive, for those with a right of their own, be the repository public or not.
+        """Returns the pulls of a live tag. The right that everybody has on a public repository is not enough.
 
-        Raises NothingThere, NameUnknown, Denied.
+        Raises ResourceUnknown, NameUnknown, Denied.
         """
         repository = self._access.require_own_role(actor, name, Role.READ).repository
         batch = Batch()
@@ -57,11 +57,11 @@ class Pulls:
         if read.row is None or not read.row.is_alive(self._clock()):
             raise ResourceUnknown("tag", tag)
         digest = read.row.digest
-        of_tag, of_manifest = self._told(repository.id, cursor.row, (tag, str(digest)))
+        of_tag, of_manifest = self._current_sums(repository.id, cursor.row, (tag, str(digest)))
         return TagPulls(digest, of_tag, of_manifest)
 
     def of_manifest(self, actor: Actor, name: RepositoryName, digest: Digest) -> Sum:
-        """The pulls of a manifest that is kept, for the same. Raises NothingThere, NameUnknown, Denied."""
+        """Returns the pulls of a manifest, for the same actors. Raises ResourceUnknown, NameUnknown, Denied."""
         repository = self._access.require_own_role(actor, name, Role.READ).repository
         batch = Batch()
         read = batch.add(ManifestRow, keys.manifest(repository.id, digest))
@@ -69,40 +69,43 @@ class Pulls:
         batch.read()
         if read.row is None or not read.row.is_living:
             raise ResourceUnknown("manifest", str(digest))
-        return self._told(repository.id, cursor.row, (str(digest),))[0]
+        return self._current_sums(repository.id, cursor.row, (str(digest),))[0]
 
-    def _told(self, repository_id: str, cursor: PullCursorRow | None, references: Sequence[str]) -> list[Sum]:
-        """Sums with what lies behind them. They are read after the cursor, and may be ahead of it."""
+    def _current_sums(self, repository_id: str, cursor: PullCursorRow | None, references: Sequence[str]) -> list[Sum]:
+        """Returns the sums plus the unsummed pulls. The sums are read after the cursor and may be ahead of it."""
         rows = self._store.sums(repository_id, references)
         upto = cursor.upto if cursor else ""
         ends = {one: max(upto, rows[one].upto) if one in rows else upto for one in references}
         last = earliest(self._clock() + HOUR_S)
-        behind, _ = self._usage_log.pulls(repository_id, past(min(ends.values())), last, PAGE)
-        told = []
+        unsummed, _ = self._usage_log.pulls(repository_id, past(min(ends.values())), last, PAGE)
+        result = []
         for one in references:
-            found = rows[one].sum if one in rows else Sum()
-            for pull in behind:
-                found = found.plus(pull.at) if one in pull.references and pull.position > ends[one] else found
-            told.append(found)
-        return told
+            total = rows[one].sum if one in rows else Sum()
+            for pull in unsummed:
+                total = total.plus(pull.at) if one in pull.references and pull.position > ends[one] else total
+            result.append(total)
+        return result
 
     def work(self, due: Due, has_time: HasTime) -> Later | None:
-        """Adds up a repository's pulls of all hours that are settled, whichever the timer was for.
+        """Sums a repository's pulls of all settled hours, whichever hour the timer was for.
 
-        Raises ValueError for what has no pulls.
+        Raises ValueError for a target that is not an hour of a repository.
         """
-        found = read_target(due.target)
-        if not isinstance(found, HourTarget):
-            raise ValueError(f"no pulls are of {due.target}")
+        target = read_target(due.target)
+        if not isinstance(target, HourTarget):
+            raise ValueError(f"{due.target} is not an hour of a repository")
         now = self._clock()
         last = before(earliest(settled_at(now)))
-        while retry_on_conflict(lambda: self._add_page(found.repository_id, last)):
+        while retry_on_conflict(lambda: self._add_page(target.repository_id, last)):
             if not has_time():
                 return Later(int(now))
         return None
 
     def _add_page(self, repository_id: str, last: str) -> bool:
-        """Adds some pulls up, up to the ULID `last` included; whether there are more. Raises LostRace."""
+        """Sums a page of pulls up to and including the ULID `last`; returns whether there are more.
+
+        Raises WriteConflict.
+        """
         upto = self._store.upto(repository_id)
         if upto is None:
             return False

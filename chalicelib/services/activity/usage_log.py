@@ -1,4 +1,4 @@
-"""The usage log: what happened, and who pulled."""
+"""Writes changes, refused sign-ins and pulls into the usage log."""
 
 import hashlib
 import threading
@@ -16,7 +16,7 @@ from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.table import Transaction
 from chalicelib.telemetry import logger
 
-# How many pulls, and how many repositories' hours, a process remembers; what it forgot is written again.
+# How many pulls, and how many hours of repositories, a process remembers. A forgotten one is written again.
 REMEMBERED = 20_000
 LARGEST_BATCH = 500
 
@@ -27,7 +27,7 @@ class UsageLog:
     def __init__(self, store: UsageLogStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
         self._store, self._pulls, self._clock = store, pulls, clock
 
-    def record(
+    def record_for_repository(
         self,
         actor: Actor,
         transaction: Transaction,
@@ -35,42 +35,46 @@ class UsageLog:
         repository: Repository,
         metadata: Mapping[str, object],
     ) -> None:
-        """Adds what happens to a repository to the transaction that lets it happen."""
+        """Adds the record of a change of a repository to the transaction that changes it."""
         now = self._clock()
-        told = {"repository": str(repository.name), **actor.application, **metadata}
-        told |= _agent(actor) if kind == PUSH else {}
-        event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, told)
+        details = {"repository": str(repository.name), **actor.application, **metadata}
+        details |= _agent(actor) if kind == PUSH else {}
+        event = Event(ulid(now), now, kind, repository.namespace_id, repository.id, actor.name, actor.address, details)
         self._store.record(transaction, event)
 
-    def note(
+    def record_for_namespace(
         self, actor: Actor, transaction: Transaction, kind: str, namespace_id: str, metadata: Mapping[str, object]
     ) -> None:
-        """Adds what happens to a namespace, and to none of its repositories, to the transaction that lets it."""
+        """Adds the record of a change of a namespace, but of no repository, to the transaction that changes it."""
         now = self._clock()
-        told = {**actor.application, **metadata}
-        event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, told)
+        details = {**actor.application, **metadata}
+        event = Event(ulid(now), now, kind, namespace_id, None, actor.name, actor.address, details)
         self._store.record(transaction, event)
 
-    def refused(self, name: str, account_id: str | None, address: str) -> None:
-        """Records that somebody was not let in, at the same price whoever it was.
+    def record_refused_sign_in(self, name: str, account_id: str | None, address: str) -> None:
+        """Records a refused sign-in, in the same time for a known and an unknown name.
 
-        A name that nobody has is not kept: it may be a password in the wrong field.
+        An unknown name is not stored: it may be a password in the wrong field.
         """
         now = self._clock()
-        told = {"type": "quayauth", "kind": "user", "message": "Invalid Username or Password"}
-        told |= {"username": name} if account_id else {}
-        event = Event(ulid(now), now, LOGIN_REFUSED, account_id or "", None, name if account_id else "", address, told)
+        details = {"type": "quayauth", "kind": "user", "message": "Invalid Username or Password"}
+        details |= {"username": name} if account_id else {}
+        event = Event(
+            ulid(now), now, LOGIN_REFUSED, account_id or "", None, name if account_id else "", address, details
+        )
         try:
             self._store.write(event)
-        except Exception:  # noqa: BLE001 - a record opens and closes no door
+        except Exception:  # noqa: BLE001 - a failed record does not change the result of a sign-in
             logger.exception("refusal not recorded")
 
-    def pulled(self, actor: Actor, repository: Repository, reference: "str | Digest", what: tuple[Digest, str]) -> None:
-        """Records a pull of a manifest, which has a digest and a media type: `what`.
+    def record_pull(
+        self, actor: Actor, repository: Repository, reference: "str | Digest", key: tuple[Digest, str]
+    ) -> None:
+        """Records a pull of a manifest with a digest and a media type.
 
-        It never fails one: what the table refuses goes to the log line.
+        It never makes a pull fail: an error of the table only goes to the log.
         """
-        now, (digest, media_type) = self._clock(), what
+        now, (digest, media_type) = self._clock(), key
         metadata = {"reference": str(reference), "repository": str(repository.name), "mediaType": media_type}
         metadata |= {"manifest_digest": str(digest)} if isinstance(reference, str) else {}
         metadata |= _agent(actor)
@@ -78,38 +82,38 @@ class UsageLog:
         self._pulls.add(event, str(reference))
 
     def flush(self) -> None:
-        """Writes the pulls that wait, before the process ends."""
+        """Writes the waiting pulls before the process ends."""
         self._pulls.flush()
 
 
 class RecentlySeen:
-    """What a process has met lately, up to a limit: the oldest is forgotten first."""
+    """A set of the last `limit` keys that a process added; the oldest is dropped first."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._met: OrderedDict[object, None] = OrderedDict()
         self._limit, self._lock = limit, threading.Lock()
 
-    def __contains__(self, what: object) -> bool:
-        return what in self._met
+    def __contains__(self, key: object) -> bool:
+        return key in self._met
 
-    def add(self, what: object) -> bool:
-        """Remembers; False for what it knew."""
+    def add(self, key: object) -> bool:
+        """Adds a key. Returns False if it was there already."""
         with self._lock:
-            if what in self._met:
+            if key in self._met:
                 return False
-            self._met[what] = None
+            self._met[key] = None
             if len(self._met) > self._limit:
                 self._met.popitem(last=False)
             return True
 
 
 class PullLog:
-    """Pulls on their way into the table.
+    """Writes pulls into the table.
 
-    `hourly`: a pull by the same actor from the same address of the same reference is written once an hour, under a key
-    that follows from these, so that several processes write the same record. `batch_s` above 0: written behind the
-    reply by a thread, which a process that outlives its replies may do; else before it. The first of a repository and
-    hour takes the timer along by which that hour's pulls are counted.
+    With `hourly`, a pull of the same reference by the same actor from the same address is written once an hour, under a
+    key derived from these, so that several processes write the same record. With `batch_s` above 0, a thread writes
+    them after the response, which needs a process that lives longer than its responses; otherwise they are written
+    before it. The first pull of a repository in an hour also writes the timer that counts the pulls of that hour.
     """
 
     def __init__(self, store: UsageLogStore, hourly: bool, batch_s: float) -> None:
@@ -120,7 +124,7 @@ class PullLog:
         self._writer: threading.Thread | None = None
 
     def add(self, event: Event, reference: str) -> None:
-        """Takes a pull in, unless it has been taken this hour."""
+        """Adds a pull, unless the log is hourly and the pull was added this hour."""
         if self._hourly:
             start = hour_of(event.at)
             words = (event.performer, event.address, event.repository_id or "", reference, str(start))
@@ -149,7 +153,7 @@ class PullLog:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Writes the waiting pulls."""
         with self._lock:
             batch, self._waiting = self._waiting, []
         for start in range(0, len(batch), LARGEST_BATCH):
@@ -160,7 +164,7 @@ class PullLog:
         new = sorted(hour for hour in hours if hour not in self._hours)
         try:
             self._store.write_pulls(events, new)
-        except Exception:  # noqa: BLE001 - a record never fails a pull
+        except Exception:  # noqa: BLE001 - a failed record never makes a pull fail
             logger.exception("pulls not recorded", pulls=[event.metadata for event in events])
             return
         for hour in new:
@@ -172,5 +176,5 @@ def _agent(actor: Actor) -> dict[str, str]:
 
 
 def hour_key(start: float, identity: str) -> str:
-    """A sort key like a ULID: the hour's time, and 80 bits of what the pull was."""
+    """Returns a sort key in the form of a ULID: the time of the hour and 80 bits of the pull's hash."""
     return ulid(start)[:10] + identity[:16].upper()

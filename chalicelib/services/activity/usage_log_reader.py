@@ -1,4 +1,4 @@
-"""The usage log, read: page by page, and counted by day."""
+"""Reads the usage log page by page, and counts its records by day."""
 
 import heapq
 import json
@@ -24,15 +24,15 @@ from chalicelib.storage.activity.usage_log import (
 from chalicelib.storage.stores import Stores
 
 PAGE = 20
-# What one answer reads at most, some 4 MB: a page that is filtered may be short and still have a next one.
+# The most records that one request reads, some 4 MB. A filtered page may be short and still have a next one.
 MOST_READ, READ_AT_ONCE = 8000, 2000
-# What one answer counts at most before it says to ask again, and from when on it writes down what it counted.
+# The most records that one request counts before the client must retry, and from how many on it stores the counts.
 MOST_COUNTED, WORTH_KEEPING = 40_000, 1000
 
 
 @dataclass(frozen=True, slots=True)
 class LogOwner:
-    """Whose log: a repository's, an organization's, everybody's, or else one's own."""
+    """Names a log: of a repository, of an organization, of everybody, or else of the actor."""
 
     repository: RepositoryName | None = None
     organization: str | None = None
@@ -41,7 +41,7 @@ class LogOwner:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One record. `namespace` is its name and kind, told where the log is everybody's; `at` is in seconds."""
+    """One record. `namespace` is its name and kind, given in the log of everybody only; `at` is in seconds."""
 
     kind: str
     at: int
@@ -53,7 +53,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some records of some days, newest first; `following` is where the next page begins, None where there is none."""
+    """A page of records, newest first. `following` is where the next page begins, None on the last page."""
 
     period: Period
     entries: Sequence[LogEntry]
@@ -62,7 +62,7 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
-    """How many records of a kind a day has; `at` is the second that begins it."""
+    """The number of records of a kind on a day; `at` is the first second of the day."""
 
     kind: str
     count: int
@@ -70,8 +70,8 @@ class DayCount:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPlace:
-    """A log that the actor may read: its runs, and of what it is, where it is not everybody's."""
+class ReadableLog:
+    """A log that the actor may read: its partitions, and its namespace and repository unless it is everybody's."""
 
     runs: Sequence[LogPartition]
     namespace_id: str = ""
@@ -81,41 +81,41 @@ class LogPlace:
 
 
 class UsageLogReader:
-    """The usage log for those who administer what it is of."""
+    """Reads the usage log for those who administer its owner."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store, self._accounts = access, stores.usage_log, stores.accounts
         self._clock = stores.clock
 
-    def page(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery, after: str | None = None) -> LogPage:
-        """Twenty records, newest first, past where the page before ended.
+    def page(self, actor: Actor, owner: LogOwner, query: UsageLogQuery, after: str | None = None) -> LogPage:
+        """Returns twenty records, newest first, after the end of the page before.
 
-        Raises FieldInvalid for a performer that there is none of; Unauthenticated, Denied, NotFound.
+        Raises FieldInvalid for an unknown performer, Unauthenticated, Denied, NotFound.
         """
-        where, period = self.where(actor, whose), asked.period(self._clock())
-        found, following = self._page(where.runs, asked, period, after)
-        if not found and following is None and asked.performer and self._accounts.find(asked.performer) is None:
+        log, period = self.readable_log(actor, owner), query.period(self._clock())
+        rows, following = self._page(log.runs, query, period, after)
+        if not rows and following is None and query.performer and self._accounts.find(query.performer) is None:
             raise FieldInvalid("performer", "no account has this name")
         names: Mapping[str, tuple[str, AccountKind]] = {}
-        if whose.everybody:
-            rows = self._accounts.namespaces(sorted({row.namespace_id for row in found}))
-            names = {identifier: (row.name, row.kind) for identifier, row in rows.items()}
-        return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in found], following)
+        if owner.everybody:
+            namespaces = self._accounts.namespaces(sorted({row.namespace_id for row in rows}))
+            names = {identifier: (row.name, row.kind) for identifier, row in namespaces.items()}
+        return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in rows], following)
 
     def _page(
-        self, runs: Sequence[LogPartition], asked: UsageLogQuery, period: Period, after: str | None
+        self, runs: Sequence[LogPartition], query: UsageLogQuery, period: Period, after: str | None
     ) -> tuple[list[LogRow], str | None]:
-        found: list[LogRow] = []
+        page: list[LogRow] = []
         last = after
-        rows = self._newest(runs, period, after, READ_AT_ONCE if asked.is_narrowed else PAGE + 1)
+        rows = self._newest(runs, period, after, READ_AT_ONCE if query.is_narrowed else PAGE + 1)
         for number, row in enumerate(rows):
-            is_asked = asked.takes(row.performer, row.kind)
-            if number == MOST_READ or (is_asked and len(found) == PAGE):
-                return found, last
+            is_match = query.takes(row.performer, row.kind)
+            if number == MOST_READ or (is_match and len(page) == PAGE):
+                return page, last
             last = row.sk
-            if is_asked:
-                found.append(row)
-        return found, None
+            if is_match:
+                page.append(row)
+        return page, None
 
     def _newest(self, runs: Sequence[LogPartition], period: Period, after: str | None, page: int) -> Iterator[LogRow]:
         top, bottom = period.newest_before(after), period.oldest
@@ -123,26 +123,26 @@ class UsageLogReader:
         lists = [self._store.newest(run, top, bottom, each) for run in runs]
         return heapq.merge(*lists, key=lambda row: row.sk, reverse=True)
 
-    def counts(self, actor: Actor, whose: LogOwner, asked: UsageLogQuery) -> list[DayCount]:
-        """How many records of each kind each day has.
+    def counts(self, actor: Actor, owner: LogOwner, query: UsageLogQuery) -> list[DayCount]:
+        """Returns the number of records of each kind on each day.
 
-        Raises FieldInvalid for more than 31 days, and Unavailable while there is still much to count: what was counted
-        so far stays counted.
+        Raises FieldInvalid for more than 31 days, and Unavailable if there is too much to count in one request. The
+        counts so far are stored, so that a retry continues from them.
         """
-        where, period = self.where(actor, whose), asked.period(self._clock())
+        log, period = self.readable_log(actor, owner), query.period(self._clock())
         check_countable(period)
         total: Counter[tuple[str, str]] = Counter()
         budget = iter(range(MOST_COUNTED))
-        for run in where.runs:
-            is_all = not asked.is_narrowed
-            total += self._all(run, period, budget) if is_all else self._narrowed(run, period, asked, budget)
+        for run in log.runs:
+            is_all = not query.is_narrowed
+            total += self._all(run, period, budget) if is_all else self._narrowed(run, period, query, budget)
         days = {day: day_start(day) for day in period.days}
         return [DayCount(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
 
     def activity(self, actor: Actor, name: RepositoryName, days: int) -> list[tuple[str, int]]:
-        """How much happened in a repository on each of the last days, today first, for whoever may read it.
+        """Returns the number of records of a repository on each of the last days, today first, for its readers.
 
-        Raises NameUnknown, Denied, and Unavailable while there is still much to count.
+        Raises NameUnknown, Denied, and Unavailable if there is too much to count in one request.
         """
         repository = self._access.require_role(actor, name, Role.READ).repository
         tomorrow = (int(self._clock()) // DAY_S + 1) * DAY_S
@@ -154,18 +154,18 @@ class UsageLogReader:
         return [(day, total[day]) for day in reversed(period.days)]
 
     def _narrowed(
-        self, run: LogPartition, period: Period, asked: UsageLogQuery, budget: Iterator[int]
+        self, run: LogPartition, period: Period, query: UsageLogQuery, budget: Iterator[int]
     ) -> "Counter[tuple[str, str]]":
         total: Counter[tuple[str, str]] = Counter()
         for position, kind, performer in self._store.kinds(run, period.oldest, period.newest):
             if next(budget, None) is None:
-                raise FieldInvalid("starttime", "too much to look through: ask for fewer days")
-            if asked.takes(performer, kind):
+                raise FieldInvalid("starttime", "there are too many records: ask for fewer days")
+            if query.takes(performer, kind):
                 total[day_of(position), kind] += 1
         return total
 
     def _all(self, run: LogPartition, period: Period, budget: Iterator[int]) -> "Counter[tuple[str, str]]":
-        """Counts on from where the last answer came to."""
+        """Counts all records, continuing from the stored counts."""
         days = period.days
         known = self._store.counted(run, days[0], days[-1])
         upto = {day: known[day][0] if day in known else earliest(day_start(day)) for day in days}
@@ -173,7 +173,7 @@ class UsageLogReader:
         first = next((upto[day] for day in days if upto[day] < earliest(day_start(day) + DAY_S)), None)
         if first is None:
             return total
-        # A pull has the key of its hour's beginning: an hour that ended an hour ago gets no more records.
+        # A pull has the key of the start of its hour: an hour that ended an hour ago gets no more records.
         settled = earliest((int(self._clock()) // HOUR_S - 1) * HOUR_S)
         kept, read, last = total.copy(), 0, ""
         for position, kind, _ in self._store.kinds(run, first, period.newest):
@@ -199,7 +199,7 @@ class UsageLogReader:
         upto: Mapping[str, str],
         bound: str,
     ) -> None:
-        """Writes down the counts of what lies before a bound, for the days that were counted on."""
+        """Stores the counts of the records before a bound, for the days with new counts."""
         changed: dict[str, tuple[str, Mapping[str, int]]] = {}
         for day in days:
             reached = min(bound, earliest(day_start(day) + DAY_S))
@@ -207,21 +207,22 @@ class UsageLogReader:
                 changed[day] = reached, {kind: count for (counted, kind), count in kept.items() if counted == day}
         self._store.keep_counted(run, changed)
 
-    def where(self, actor: Actor, whose: LogOwner) -> LogPlace:
-        """The log asked for, if the actor may read it. Raises Unauthenticated, Denied, NotFound, NothingThere."""
-        if whose.everybody:
+    def readable_log(self, actor: Actor, owner: LogOwner) -> ReadableLog:
+        """Returns a log that the actor may read. Raises Unauthenticated, Denied, NotFound, ResourceUnknown."""
+        if owner.everybody:
             self._access.superuser(actor)
-            return LogPlace(runs_of_everybody())
-        if whose.repository is not None:
-            repository = self._access.require_role(actor, whose.repository, Role.ADMIN).repository
-            runs, named = runs_of_repository(repository.id), repository.name
-            return LogPlace(runs, repository.namespace_id, named.namespace, repository.id, named.repository)
-        if whose.organization is not None:
-            place = self._access.administered(actor, whose.organization)
-            identifier, name = place.id, place.name
+            return ReadableLog(runs_of_everybody())
+        if owner.repository is not None:
+            repository = self._access.require_role(actor, owner.repository, Role.ADMIN).repository
+            full_name = repository.name
+            runs = runs_of_repository(repository.id)
+            return ReadableLog(runs, repository.namespace_id, full_name.namespace, repository.id, full_name.repository)
+        if owner.organization is not None:
+            access = self._access.administered(actor, owner.organization)
+            identifier, name = access.id, access.name
         else:
             identifier, name = self._access.require_user(actor), actor.name
-        return LogPlace(runs_of_namespace(identifier), identifier, name)
+        return ReadableLog(runs_of_namespace(identifier), identifier, name)
 
 
 def _entry(row: LogRow, namespace: tuple[str, AccountKind] | None) -> LogEntry:

@@ -153,7 +153,7 @@ class Search:
         """
         if actor.is_anonymous:
             raise refusal(actor, "accounts", "look for")
-        place = self._access.place(actor, namespace) if namespace else None
+        place = self._access.namespace_access(actor, namespace) if namespace else None
         if place is None or place.role is None:
             return self._accounts_named(text, (SearchKind.USER,))
         found = self._in_place(place, text, with_teams=with_teams)

@@ -1,7 +1,7 @@
-"""App tokens: what a user's own programs sign in to the registry with instead of the password, as `$app`.
+"""Manages app tokens, with which a user's programs sign in to the registry as `$app` instead of with the password.
 
-The secret can be read back: it is kept sealed. A token made with an OAuth token does no more than that one, and ends
-with it.
+The secret can be read back: it is stored sealed. A token created with an OAuth token has no more rights than that one,
+and ends with it.
 """
 
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
-# `SWEPT`: how many ended tokens the making of one takes away.
+# `SWEPT`: how many ended tokens are removed when one is created.
 LONGEST_TITLE, MOST_TOKENS, SWEPT = 255, 100, 20
-# Who ends within this many seconds ends soon: Quay's four weeks.
+# A token that ends within this many seconds ends soon: Quay's four weeks.
 SOON_S = 28 * 86_400
 LONGEST_LIFE_S = 315_576_000
 
 
 @dataclass(frozen=True, slots=True)
 class AppToken:
-    """An app token; `secret` is None where it may not be seen. Times are seconds since the epoch."""
+    """An app token; `secret` is None if the actor may not see it. Times are in seconds since the epoch."""
 
     uuid: str
     title: str
@@ -43,14 +43,14 @@ class AppToken:
 
 
 class AppTokens:
-    """App tokens of users."""
+    """Creates, lists and revokes app tokens."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage_log, self._accounts, self._tokens = access, usage_log, stores.accounts, stores.tokens
         self._envelope, self._clock = envelope, stores.clock
 
     def create(self, actor: Actor, title: str, life_s: int | None = None) -> AppToken:
-        """A new token of oneself with its secret; `life_s` is in seconds, None for as long as nobody revokes it.
+        """Creates a token of the actor and returns it with its secret; a `life_s` of None means until it is revoked.
 
         Raises FieldInvalid, Unauthenticated, Denied.
         """
@@ -58,15 +58,15 @@ class AppTokens:
         if not 1 <= len(title.strip()) <= LONGEST_TITLE:
             raise FieldInvalid("title", f"a token's title has 1 to {LONGEST_TITLE} characters")
         if life_s is not None and not 1 <= life_s <= LONGEST_LIFE_S:
-            raise FieldInvalid("expiration", f"say in how many seconds the token ends, 1 to {LONGEST_LIFE_S}")
+            raise FieldInvalid("expiration", f"a token's lifetime is 1 to {LONGEST_LIFE_S} seconds")
         secret = random_secret(APP_TOKEN_PREFIX)
         token = self._new(actor, account_id, secret, now + life_s if life_s else None)
         token.title = title.strip()
         retry_on_conflict(lambda: self._add(actor, token))
-        return _shown(token, secret=secret)
+        return _app_token(token, secret=secret)
 
     def _new(self, actor: Actor, account_id: str, secret: str, expires_at: int | None) -> TokenRow:
-        """A token that is not written yet: what an OAuth token makes has its scopes, and ends with it."""
+        """Returns a token to be written. One created with an OAuth token has its scopes and ends with it."""
         maker, uuid = self._maker(actor, account_id), str(uuid4())
         key_id, sealed = self._envelope.seal(_about(uuid), secret)
         ends = [expires_at, maker.expires_at if maker else None]
@@ -87,19 +87,19 @@ class AppTokens:
         )
 
     def _add(self, actor: Actor, token: TokenRow) -> None:
-        """Writes a token, and takes away some of those that a new password has ended."""
+        """Writes a token, and removes some of those that a new password has ended."""
         rows = self._tokens.listed(token.owner_id, TokenKind.APP)
-        if len([row for row in rows if self._is_good(row, actor.epoch)]) >= MOST_TOKENS:
+        if len([row for row in rows if self._is_valid(row, actor.epoch)]) >= MOST_TOKENS:
             raise FieldInvalid("", f"a user has at most {MOST_TOKENS} app tokens: revoke some")
         transaction = Transaction()
         for row in [row for row in rows if row.epoch < actor.epoch][:SWEPT]:
             self._tokens.revoke(transaction, row)
         self._tokens.add_app(transaction, token, ulid(self._clock()))
-        self._note(actor, transaction, "create_app_specific_token", token)
+        self._record(actor, transaction, "create_app_specific_token", token)
         transaction.commit()
 
     def _maker(self, actor: Actor, account_id: str) -> TokenRow | None:
-        """The OAuth token that somebody makes a token with; None for a session, which has all its user has."""
+        """Returns the OAuth token that the actor uses; None for a session, which has all rights of its user."""
         if actor.scopes is None:
             return None
         maker = self._tokens.of_account(account_id, TokenKind.OAUTH, actor.token)
@@ -108,16 +108,16 @@ class AppTokens:
         return maker
 
     def of_oneself(self, actor: Actor, *, only_expiring: bool = False) -> list[AppToken]:
-        """One's own tokens, newest first, or those alone that end soon. Raises Unauthenticated, Denied."""
+        """Returns the actor's own tokens, newest first, or only those that end soon. Raises Unauthenticated, Denied."""
         account_id = self._access.require_user(actor)
         used = self._tokens.uses(account_id)
-        rows = [row for row in self._tokens.listed(account_id, TokenKind.APP) if self._is_good(row, actor.epoch)]
-        found = [row for row in rows if not only_expiring or self._ends_soon(row)]
-        newest = sorted(found, key=lambda row: (row.created_at or 0, row.uuid), reverse=True)
-        return [_shown(row, used) for row in newest]
+        rows = [row for row in self._tokens.listed(account_id, TokenKind.APP) if self._is_valid(row, actor.epoch)]
+        listed = [row for row in rows if not only_expiring or self._ends_soon(row)]
+        newest = sorted(listed, key=lambda row: (row.created_at or 0, row.uuid), reverse=True)
+        return [_app_token(row, used) for row in newest]
 
     def of_everybody(self, actor: Actor, after: str = "", *, only_expiring: bool = False) -> tuple[list[AppToken], str]:
-        """All users' tokens for a superuser, oldest first, past where a page ended, and where this one does.
+        """Returns a page of all users' tokens, oldest first, and where it ends, empty at the last one; for superusers.
 
         Raises Unauthenticated, Denied.
         """
@@ -125,64 +125,64 @@ class AppTokens:
         rows = list(self._tokens.all_apps(after if is_ulid(after) else "", LARGEST_PAGE + 1))
         owners = self._accounts.get_all(sorted({row.owner_id for row in rows}))
         epochs = {account_id: account.epoch for account_id, account in owners.items()}
-        page = [row for row in rows[:LARGEST_PAGE] if self._is_good(row, epochs.get(row.owner_id))]
+        page = [row for row in rows[:LARGEST_PAGE] if self._is_valid(row, epochs.get(row.owner_id))]
         used = self._tokens.last_uses([(row.owner_id, row.uuid) for row in page])
-        items = [_shown(row, used) for row in page if not only_expiring or self._ends_soon(row)]
+        items = [_app_token(row, used) for row in page if not only_expiring or self._ends_soon(row)]
         return items, (rows[LARGEST_PAGE - 1].view_at or "") if len(rows) > LARGEST_PAGE else ""
 
     def get(self, actor: Actor, uuid: str) -> AppToken:
-        """One of one's own tokens, with its secret, which an OAuth token sees only of what it may do itself.
+        """Returns one of the actor's own tokens with its secret. An OAuth token sees no secret with more scopes.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        row = self._one(actor, uuid)
+        row = self._require_row(actor, uuid)
         secret = (
             self._envelope.open(_about(uuid), row.key_id or "", row.sealed or b"") if _is_seen(actor, row) else None
         )
-        return _shown(row, self._tokens.last_uses([(row.owner_id, uuid)]), secret)
+        return _app_token(row, self._tokens.last_uses([(row.owner_id, uuid)]), secret)
 
     def revoke(self, actor: Actor, uuid: str) -> None:
-        """Ends one of one's own tokens at once. Raises NothingThere, Unauthenticated, Denied."""
-        row = self._one(actor, uuid)
+        """Revokes one of the actor's own tokens at once. Raises ResourceUnknown, Unauthenticated, Denied."""
+        row = self._require_row(actor, uuid)
         transaction = Transaction()
         self._tokens.revoke(transaction, row)
-        self._note(actor, transaction, "revoke_app_specific_token", row)
+        self._record(actor, transaction, "revoke_app_specific_token", row)
         try:
             transaction.commit()
         except WriteConflict:
             raise ResourceUnknown("token", uuid) from None
 
-    def _one(self, actor: Actor, uuid: str) -> TokenRow:
+    def _require_row(self, actor: Actor, uuid: str) -> TokenRow:
         row = self._tokens.of_account(self._access.require_user(actor), TokenKind.APP, uuid)
-        if row is None or not self._is_good(row, actor.epoch):
+        if row is None or not self._is_valid(row, actor.epoch):
             raise ResourceUnknown("token", uuid)
         return row
 
-    def _is_good(self, row: TokenRow, epoch: int | None) -> bool:
-        """Whether a token has not ended, by time or by its owner's epoch."""
+    def _is_valid(self, row: TokenRow, epoch: int | None) -> bool:
+        """Whether a token is valid by its time and its owner's epoch."""
         return row.epoch == epoch and (row.expires_at is None or row.expires_at > self._clock())
 
     def _ends_soon(self, row: TokenRow) -> bool:
         return row.expires_at is not None and row.expires_at <= self._clock() + SOON_S
 
-    def _note(self, actor: Actor, transaction: Transaction, kind: str, token: TokenRow) -> None:
-        told = {"app_specific_token_title": token.title, "app_specific_token": token.uuid}
-        self._usage_log.note(actor, transaction, kind, token.owner_id, told)
+    def _record(self, actor: Actor, transaction: Transaction, kind: str, token: TokenRow) -> None:
+        metadata = {"app_specific_token_title": token.title, "app_specific_token": token.uuid}
+        self._usage_log.record_for_namespace(actor, transaction, kind, token.owner_id, metadata)
 
 
 def _is_seen(actor: Actor, row: TokenRow) -> bool:
-    """Whether an actor may see a secret: a session may, and a token that lets through whatever the secret does."""
+    """Whether an actor may see a secret: a session may, and a token with all scopes of the secret."""
     if actor.scopes is None:
         return True
     return row.scopes is not None and implied(parse_scopes(row.scopes)) <= implied(actor.scopes)
 
 
 def _about(uuid: str) -> str:
-    """What a token's secret is sealed as."""
+    """Returns the name under which a token's secret is sealed."""
     return f"{uuid}/secret"
 
 
-def _shown(row: TokenRow, used: Mapping[str, int] | None = None, secret: str | None = None) -> AppToken:
+def _app_token(row: TokenRow, used: Mapping[str, int] | None = None, secret: str | None = None) -> AppToken:
     return AppToken(
         row.uuid,
         row.title or "",

@@ -1,4 +1,4 @@
-"""OAuth applications of organizations."""
+"""Manages the OAuth applications of organizations."""
 
 import secrets
 import string
@@ -18,7 +18,7 @@ from chalicelib.storage.identity.tokens import TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
-# As Quay's: capital letters and digits.
+# Quay uses capital letters and digits.
 ALPHABET = string.ascii_uppercase + string.digits
 CLIENT_ID, CLIENT_SECRET = 20, 40
 LONGEST_NAME = 255
@@ -26,7 +26,7 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class ApplicationFields:
-    """What is told of an application."""
+    """The fields of an application that its organization sets."""
 
     name: str
     redirect_uri: str = ""
@@ -36,7 +36,7 @@ class ApplicationFields:
 
 
 class Applications:
-    """Applications, kept by those who administer their organization; `is_plain` is of a registry without https."""
+    """Manages applications, for the admins of their organization."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage_log, self._store = access, usage_log, stores.applications
@@ -44,24 +44,24 @@ class Applications:
         self._is_plain = stores.settings.url.startswith("http:")
 
     def of_organization(self, actor: Actor, organization: str) -> list[Application]:
-        """An organization's applications, by name. Raises NothingThere, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
-        rows = sorted(self._store.of_organization(place.id), key=lambda row: (row.name, row.client_id))
-        return [self._shown(row, place.name) for row in rows]
+        """Returns the applications of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
+        access = self._access.administered(actor, organization)
+        rows = sorted(self._store.of_organization(access.id), key=lambda row: (row.name, row.client_id))
+        return [self._application(row, access.name) for row in rows]
 
     def get(self, actor: Actor, organization: str, client_id: str) -> Application:
-        """One application. Raises NothingThere, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
-        return self._shown(self._found(place, client_id), place.name)
+        """Returns one application. Raises ResourceUnknown, Unauthenticated, Denied."""
+        access = self._access.administered(actor, organization)
+        return self._application(self._require_row(access, client_id), access.name)
 
-    def _found(self, place: NamespaceAccess, client_id: str) -> ApplicationRow:
-        row = self._store.get(place.id, client_id)
+    def _require_row(self, access: NamespaceAccess, client_id: str) -> ApplicationRow:
+        row = self._store.get(access.id, client_id)
         if row is None:
             raise ResourceUnknown("application", client_id)
         return row
 
     def public(self, client_id: str) -> Application:
-        """What everybody may know of an application, without its secret. Raises NothingThere."""
+        """Returns the public fields of an application, without its secret. Raises ResourceUnknown."""
         client = self._store.clients([client_id]).get(client_id) if client_id else None
         row = self._store.get(client.namespace_id, client_id) if client else None
         if client is None or row is None:
@@ -69,65 +69,65 @@ class Applications:
         return Application(client_id, client.organization, row.name, row.description, row.application_uri)
 
     def create(self, actor: Actor, organization: str, fields: ApplicationFields) -> Application:
-        """A new application with a secret. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
-        place = self._access.administered(actor, organization)
+        """Creates an application with a secret. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
+        access = self._access.administered(actor, organization)
         self._check(fields)
         client_id = _random(CLIENT_ID)
         row = ApplicationRow.under(
-            keys.application(place.id, client_id),
+            keys.application(access.id, client_id),
             client_id=client_id,
-            namespace_id=place.id,
+            namespace_id=access.id,
             created_at=int(self._clock()),
         )
-        _tell(row, fields)
+        _set_fields(row, fields)
         self._give_secret(row)
         transaction = Transaction()
-        self._store.add(transaction, row, place.name)
-        self._note(actor, transaction, "create_application", row)
+        self._store.add(transaction, row, access.name)
+        self._record(actor, transaction, "create_application", row)
         transaction.commit()
-        return self._shown(row, place.name)
+        return self._application(row, access.name)
 
     def change(self, actor: Actor, organization: str, client_id: str, fields: ApplicationFields) -> Application:
-        """Tells other things of an application. Raises FieldInvalid, NothingThere, Unauthenticated, Denied."""
+        """Changes the fields of an application. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
         self._check(fields)
-        return self._rewrite(actor, organization, client_id, "update_application", lambda row: _tell(row, fields))
+        return self._rewrite(actor, organization, client_id, "update_application", lambda row: _set_fields(row, fields))
 
     def reset_secret(self, actor: Actor, organization: str, client_id: str) -> Application:
-        """Gives an application another secret. Raises NothingThere, Unauthenticated, Denied."""
+        """Gives an application a new secret. Raises ResourceUnknown, Unauthenticated, Denied."""
         return self._rewrite(actor, organization, client_id, "reset_application_client_secret", self._give_secret)
 
     def _rewrite(
         self, actor: Actor, organization: str, client_id: str, kind: str, change: Callable[[ApplicationRow], None]
     ) -> Application:
-        place = self._access.administered(actor, organization)
+        access = self._access.administered(actor, organization)
 
         def attempt() -> Application:
-            row = self._found(place, client_id)
+            row = self._require_row(access, client_id)
             change(row)
             transaction = Transaction()
             self._store.change(transaction, row)
-            self._note(actor, transaction, kind, row)
+            self._record(actor, transaction, kind, row)
             transaction.commit()
-            return self._shown(row, place.name)
+            return self._application(row, access.name)
 
         return retry_on_conflict(attempt)
 
     def delete(self, actor: Actor, organization: str, client_id: str) -> None:
-        """Removes an application, and with it every token it was given.
+        """Removes an application with all its tokens.
 
-        Raises NothingThere, Unauthenticated, Denied.
+        Raises ResourceUnknown, Unauthenticated, Denied.
         """
-        place = self._access.administered(actor, organization)
-        row = self._found(place, client_id)
+        access = self._access.administered(actor, organization)
+        row = self._require_row(access, client_id)
         transaction = Transaction()
         self._store.remove(transaction, row)
-        self._note(actor, transaction, "delete_application", row)
+        self._record(actor, transaction, "delete_application", row)
         try:
             transaction.commit()
         except WriteConflict:
             raise ResourceUnknown("application", client_id) from None
-        # Nobody believes them any more: what follows only tidies up.
-        for token in self._store.tokens(place.id, client_id):
+        # The tokens are not accepted any more: the following only removes their rows.
+        for token in self._store.tokens(access.id, client_id):
             self._forget(token)
 
     def _forget(self, token: TokenRow) -> None:
@@ -138,7 +138,7 @@ class Applications:
         except WriteConflict:
             return
 
-    def _shown(self, row: ApplicationRow, organization: str) -> Application:
+    def _application(self, row: ApplicationRow, organization: str) -> Application:
         secret = self._envelope.open(_about(row), row.key_id or "", row.sealed_secret or b"")
         return Application(
             row.client_id,
@@ -162,16 +162,16 @@ class Applications:
         row.secret_sha256 = hashed(secret)
         row.key_id, row.sealed_secret = self._envelope.seal(_about(row), secret)
 
-    def _note(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
-        told = {"application_name": row.name, "client_id": row.client_id}
-        self._usage_log.note(actor, transaction, kind, row.namespace_id, told)
+    def _record(self, actor: Actor, transaction: Transaction, kind: str, row: ApplicationRow) -> None:
+        metadata = {"application_name": row.name, "client_id": row.client_id}
+        self._usage_log.record_for_namespace(actor, transaction, kind, row.namespace_id, metadata)
 
 
 def _about(row: ApplicationRow) -> str:
     return f"{row.client_id}/secret"
 
 
-def _tell(row: ApplicationRow, fields: ApplicationFields) -> None:
+def _set_fields(row: ApplicationRow, fields: ApplicationFields) -> None:
     row.name, row.description, row.avatar_email = fields.name.strip(), fields.description, fields.avatar_email
     row.redirect_uri, row.application_uri = fields.redirect_uri, fields.application_uri
 

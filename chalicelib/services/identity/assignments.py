@@ -1,7 +1,7 @@
-"""Assignments: an organization offers a user a token of its application, which the user takes, or does not.
+"""Manages assignments: offers of an organization to a user for a token of its application.
 
-An offer lets a user who does not administer the organization answer its application's question. It gives nothing by
-itself: the user sees what is asked, and the token acts as the user.
+An offer lets a user who is no admin of the organization authorize its application. It gives no right by itself: the
+user sees the scopes and decides, and the token acts as the user.
 """
 
 from collections.abc import Mapping
@@ -21,36 +21,39 @@ from chalicelib.storage.identity.assignments import AssignmentRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
-# How many offers wait for one user.
+# The most offers that wait for one user.
 MOST = 100
 
 
 class Assignments:
-    """Offers of tokens. `url` is where the registry is, whose own page any application may send a token to."""
+    """Manages offers of tokens.
+
+    Any application may send a token to the registry's own page, besides its redirect URI.
+    """
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._accounts = access, usage_log, stores.accounts
         self._applications, self._store, self._url = stores.applications, stores.assignments, stores.settings.url
         self._clock = stores.clock
 
-    def assign(self, actor: Actor, asked: Mapping[str, str], name: str) -> None:
-        """Offers a user a token. Raises FieldInvalid, ScopeInvalid, NothingThere, Unauthenticated, Denied."""
-        client = self._client(actor, asked.get("client_id", ""))
-        account_id = self._check(client, asked, name)
+    def assign(self, actor: Actor, parameters: Mapping[str, str], name: str) -> None:
+        """Offers a user a token. Raises FieldInvalid, ScopeInvalid, ResourceUnknown, Unauthenticated, Denied."""
+        client = self._client(actor, parameters.get("client_id", ""))
+        account_id = self._check(client, parameters, name)
         transaction, uuid = Transaction(), str(uuid4())
         row = AssignmentRow.under(
             keys.assignment(account_id, uuid),
             uuid=uuid,
             client_id=client.client_id,
-            redirect_uri=asked["redirect_uri"],
-            scopes=" ".join(sorted(parse_scopes(asked["scope"]))),
-            response_type=asked["response_type"],
+            redirect_uri=parameters["redirect_uri"],
+            scopes=" ".join(sorted(parse_scopes(parameters["scope"]))),
+            response_type=parameters["response_type"],
             created_at=int(self._clock()),
         )
         self._store.add(transaction, row)
-        told = {"assigning_user": actor.name, "assigned_user": name, "application": client.name}
-        told |= {"client_id": client.client_id}
-        self._usage_log.note(actor, transaction, "oauth_token_assigned", client.namespace_id, told)
+        metadata = {"assigning_user": actor.name, "assigned_user": name, "application": client.name}
+        metadata |= {"client_id": client.client_id}
+        self._usage_log.record_for_namespace(actor, transaction, "oauth_token_assigned", client.namespace_id, metadata)
         transaction.commit()
 
     def _client(self, actor: Actor, client_id: str) -> ClientRow:
@@ -61,15 +64,15 @@ class Assignments:
         self._access.administered(actor, client.organization)
         return client
 
-    def _check(self, client: ClientRow, asked: Mapping[str, str], name: str) -> str:
-        """The id of the account that is offered a token that can be taken."""
+    def _check(self, client: ClientRow, parameters: Mapping[str, str], name: str) -> str:
+        """Checks an offer and returns the id of the user who gets it."""
         row = self._applications.get(client.namespace_id, client.client_id)
         redirects = (row.redirect_uri if row else "", self._url + LOCAL_PAGE)
-        if not asked.get("redirect_uri") or asked["redirect_uri"] not in redirects:
-            raise FieldInvalid("redirect_uri", "it is not the application's, to the letter")
-        if asked.get("response_type") not in KINDS:
+        if not parameters.get("redirect_uri") or parameters["redirect_uri"] not in redirects:
+            raise FieldInvalid("redirect_uri", "it must equal the redirect URI of the application")
+        if parameters.get("response_type") not in KINDS:
             raise FieldInvalid("response_type", f"say one of {', '.join(KINDS)}")
-        parse_scopes(asked.get("scope", ""))
+        parse_scopes(parameters.get("scope", ""))
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind != AccountKind.USER:
             raise FieldInvalid("username", "Unknown user")
@@ -78,13 +81,13 @@ class Assignments:
         return pointer.id
 
     def of_oneself(self, actor: Actor) -> list[Assignment]:
-        """What oneself is offered, oldest first, of applications that are there. Raises Unauthenticated, Denied."""
+        """Returns the actor's own offers of existing applications, oldest first. Raises Unauthenticated, Denied."""
         rows = self._store.of_user(self._access.require_user(actor))
         clients = self._applications.clients(sorted({row.client_id for row in rows}))
         return [row.to_assignment(clients[row.client_id]) for row in rows if row.client_id in clients]
 
     def decline(self, actor: Actor, uuid: str) -> None:
-        """Takes an offer off one's list. Raises NothingThere, Unauthenticated, Denied."""
+        """Declines one of the actor's offers. Raises ResourceUnknown, Unauthenticated, Denied."""
         account_id = self._access.require_user(actor)
         if self._store.get(account_id, uuid) is None:
             raise ResourceUnknown("assignment", uuid)

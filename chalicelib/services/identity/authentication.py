@@ -1,7 +1,7 @@
-"""Doors: who somebody is, by whatever they show. Every check of a password in the house is here.
+"""Authenticates by password or token. Every check of a password in the registry is here.
 
-What fails fails the same way, and for an unknown name at the same price: a random token is found by its hash and
-costs a read, a password costs an argon2 behind the throttle.
+All failures look the same, and an unknown name takes as long as a known one: a random token is found by its hash and
+costs a read, a password costs an argon2 hash after the throttle.
 """
 
 from collections.abc import Callable
@@ -36,31 +36,31 @@ from chalicelib.storage.table import Batch
 if TYPE_CHECKING:
     from chalicelib.services.identity.federation import Federation
 
-# Longer names than any account's are nobody's.
+# No account has a longer name.
 LONGEST_NAME = 512
-# An id that no account has, looked up for a name that nobody has: both take as long.
+# An id that no account has. It is looked up for an unknown name, so that this takes as long as a known one.
 NOBODY = "nobody"
 PREFIXES = {TokenKind.ROBOT: ROBOT_TOKEN_PREFIX, TokenKind.APP: APP_TOKEN_PREFIX, TokenKind.OAUTH: OAUTH_TOKEN_PREFIX}
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who it is, and the token that was shown, where it was one."""
+    """An authenticated account, with the token if one was used."""
 
     account: AccountRow
     token: TokenRow | None = None
     client: ClientRow | None = None
-    # When what was shown ends, in seconds since the epoch, None for never: nothing that is given for it lasts longer.
+    # When the credential ends, in seconds since the epoch, None for never. No token issued for it lasts longer.
     ends_at: int | None = None
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """What an OAuth token, or an app token made with one, lets through; None for all that the account may."""
+        """The scopes of an OAuth token, or of an app token created with one; None for all rights of the account."""
         is_narrowed = self.token is not None and (self.token.kind == TokenKind.OAUTH or self.token.scopes)
         return parse_scopes((self.token.scopes if self.token else None) or "") if is_narrowed else None
 
     def actor(self, address: str) -> Actor:
-        """Who asks now, from an address."""
+        """Returns the actor of a request from an address."""
         row, token = self.account, self.token
         application = {"oauth_token_application_id": self.client.client_id} if self.client else {}
         if self.client and token:
@@ -82,23 +82,28 @@ class Identity:
 
 
 def looks_signed(secret: str) -> bool:
-    """Whether a password looks like a JWT, which no secret of ours for robots does."""
+    """Whether a password looks like a JWT, as no robot token of this registry does."""
     return secret.startswith("ey") and secret.count(".") == 2
 
 
 class TokenContext:
-    """What a token stands on, read at once: owner, application, where that or a robot is, the token it was made with.
+    """The rows that a token depends on, read in one batch.
 
-    With it comes when it was last used.
+    They are its owner, its application, the namespace of that or of a robot, the token it was created with, and its
+    last use.
     """
 
     def __init__(self, token: TokenRow) -> None:
         self._token, batch = token, Batch()
         self._owner = batch.add(AccountRow, keys.account(token.owner_id))
         self._client = batch.add(ClientRow, keys.client(token.client_id)) if token.client_id else None
-        home = token.namespace_id if token.kind in (TokenKind.ROBOT, TokenKind.OAUTH) else None
-        self._namespace = batch.add(NamespaceRow, keys.namespace(home)) if home else None
-        self._user = batch.add(AccountRow, keys.account(home)) if home and token.kind == TokenKind.ROBOT else None
+        namespace_id = token.namespace_id if token.kind in (TokenKind.ROBOT, TokenKind.OAUTH) else None
+        self._namespace = batch.add(NamespaceRow, keys.namespace(namespace_id)) if namespace_id else None
+        self._user = (
+            batch.add(AccountRow, keys.account(namespace_id))
+            if namespace_id and token.kind == TokenKind.ROBOT
+            else None
+        )
         made_with = keys.account_token(token.owner_id, TokenKind.OAUTH, token.made_with) if token.made_with else None
         self._maker = batch.add(TokenRow, made_with) if made_with else None
         is_noted = token.kind in (TokenKind.ROBOT, TokenKind.APP, TokenKind.OAUTH)
@@ -106,14 +111,14 @@ class TokenContext:
         batch.read()
 
     def account(self) -> AccountRow | None:
-        """The owner; None where one of all these has ended, and the token with it."""
+        """Returns the owner; None if a row that the token depends on has ended, and the token with it."""
         row = self._owner.row
         is_owned = row is not None and row.enabled and row.epoch == self._token.epoch
-        is_let = all(read is None or read.row is not None for read in (self._client, self._maker))
-        return row if is_owned and is_let and self._is_at_home() else None
+        is_complete = all(read is None or read.row is not None for read in (self._client, self._maker))
+        return row if is_owned and is_complete and self._is_namespace_live() else None
 
-    def _is_at_home(self) -> bool:
-        """Whether the namespace of a robot or application is there, and a robot's user, where it is one's, enabled."""
+    def _is_namespace_live(self) -> bool:
+        """Whether the namespace of a robot or application is live, and the user who owns a robot is enabled."""
         if self._namespace is None:
             return True
         namespace, user = self._namespace.row, self._user.row if self._user else None
@@ -121,16 +126,19 @@ class TokenContext:
 
     @property
     def client(self) -> ClientRow | None:
-        """The application that the token was given to."""
+        """The application of the token."""
         return self._client.row if self._client else None
 
     def was_used_recently(self, now: float) -> bool:
-        """Whether its use needs no note."""
+        """Whether its last use is recent enough not to be written again."""
         return self._used is None or (self._used.row is not None and self._used.row.is_recent(now))
 
 
 class Authentication:
-    """Recognises by name and password, by name and token, by token alone. `federation` is made on first use."""
+    """Authenticates by name and password, by name and token, or by token alone.
+
+    `federation` is created on first use.
+    """
 
     def __init__(
         self, usage_log: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
@@ -140,42 +148,42 @@ class Authentication:
         self._federation, self._clock = federation, stores.clock
 
     def recognise(self, name: str, secret: str, address: str = "") -> Identity:
-        """Who signs in with a name and a secret, as docker and Basic send them.
+        """Returns the identity of a name and a secret, as docker and HTTP Basic send them.
 
-        The name is a user's, a robot's, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts, and
-        OutgoingFailed where the issuer of a robot's token does not answer.
+        The name is that of a user or robot, `$app` or `$oauthtoken`. Raises WrongCredentials, TooManyAttempts, and
+        OutgoingFailed if the issuer of a robot's token does not respond.
         """
         if "+" in name and looks_signed(secret):
-            stranger = self._federation().believe(name, secret)
-            return Identity(stranger.account, ends_at=stranger.ends_at)
+            federated = self._federation().believe(name, secret)
+            return Identity(federated.account, ends_at=federated.ends_at)
         kind = {APP_TOKEN_USER: TokenKind.APP, OAUTH_TOKEN_USER: TokenKind.OAUTH}.get(name)
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
             kind = TokenKind.ROBOT
         if kind is None:
             return Identity(self.by_password(REGISTRY, name, secret, address))
-        found = self.by_token(secret, kind)
-        if found is None or (kind == TokenKind.ROBOT and found.account.name != name):
+        identity = self.by_token(secret, kind)
+        if identity is None or (kind == TokenKind.ROBOT and identity.account.name != name):
             raise WrongCredentials
-        return found
+        return identity
 
-    def by_password(self, entrance: SignInRoute, name: str, password: str, address: str = "") -> AccountRow:
-        """The user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
-        with self._throttles.attempt(entrance, name, address):
+    def by_password(self, route: SignInRoute, name: str, password: str, address: str = "") -> AccountRow:
+        """Returns the user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
+        with self._throttles.attempt(route, name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
             row = self._accounts.get(pointer.id if pointer else NOBODY)
             is_user = row is not None and row.kind == AccountKind.USER
             is_right = verify_password(password, row.password_hash if row and is_user else None)
             if row is None or not is_right or not row.enabled:
-                self._usage_log.refused(name, row.id if row and is_user else None, address)
+                self._usage_log.record_refused_sign_in(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
 
     def by_bearer(self, secret: str) -> Identity | None:
-        """Who an OAuth token speaks for; None for anything else."""
+        """Returns the identity of an OAuth token; None for anything else."""
         return self.by_token(secret, TokenKind.OAUTH)
 
     def by_session(self, cookie: str) -> Identity | None:
-        """Who a session's cookie speaks for, by one read, as the cookie names its owner; None when it is over."""
+        """Returns the identity of a session's cookie with one read; None if the session has ended."""
         owner_id = cookie.removeprefix(SESSION_PREFIX).partition(".")[0]
         if not cookie.startswith(SESSION_PREFIX) or not is_ulid(owner_id):
             return None
@@ -183,27 +191,29 @@ class Authentication:
         token = batch.add(TokenRow, keys.token(hashed(cookie)))
         owner = batch.add(AccountRow, keys.account(owner_id))
         batch.read()
-        found, row = token.row, owner.row
-        if found is None or row is None or found.kind != TokenKind.SESSION or found.owner_id != row.id:
+        token_row, owner_row = token.row, owner.row
+        if (
+            token_row is None
+            or owner_row is None
+            or token_row.kind != TokenKind.SESSION
+            or token_row.owner_id != owner_row.id
+        ):
             return None
-        is_over = self._has_ended(found) or not row.enabled or row.epoch != found.epoch
-        return None if is_over else Identity(row, found)
+        is_over = self._has_ended(token_row) or not owner_row.enabled or owner_row.epoch != token_row.epoch
+        return None if is_over else Identity(owner_row, token_row)
 
     def by_token(self, secret: str, kind: TokenKind) -> Identity | None:
-        """Who a random token of a kind speaks for;
-
-        None where it is none, has ended, or its owner or application has.
-        """
+        """Returns the identity of a random token; None if it is unknown or it, its owner or application has ended."""
         if not secret.startswith(PREFIXES[kind]):
             return None
         token = self._tokens.find(hashed(secret))
         if token is None or token.kind != kind or self._has_ended(token):
             return None
-        behind = TokenContext(token)
-        account = behind.account()
-        if account is not None and not behind.was_used_recently(self._clock()):
+        context = TokenContext(token)
+        account = context.account()
+        if account is not None and not context.was_used_recently(self._clock()):
             self._tokens.use(token.owner_id, token.uuid, self._clock())
-        return Identity(account, token, behind.client, token.expires_at) if account else None
+        return Identity(account, token, context.client, token.expires_at) if account else None
 
     def _has_ended(self, token: TokenRow) -> bool:
         return token.expires_at is not None and token.expires_at <= self._clock()

@@ -1,6 +1,6 @@
-"""Tokens of OAuth applications: given to act as a user within scopes, listed and revoked by user and organization.
+"""Manages tokens of OAuth applications, which act as a user within scopes; user and organization can revoke them.
 
-A token is shown once. It never does more than its user may, nor than whoever made it could let it.
+The secret of a token is shown once. A token never has more rights than its user, nor than the token that created it.
 """
 
 from collections.abc import Sequence
@@ -24,22 +24,31 @@ from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
 LONGEST_NAME = 255
-# Quay's limit, and the most of one application's tokens that live at once.
+# Quay's limit, and the most valid tokens of one application at once.
 LONGEST_LIFE_S = 315_576_000
 MOST_TOKENS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class NewAuthorization:
-    """A token that somebody asks for. `life_s` is in seconds, None for the setting's."""
+    """A token to create. `life_s` is in seconds, None for the default."""
 
     scopes: frozenset[str]
     name: str | None = None
     life_s: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token as a client requests it; `scope` is separated by spaces, a `life_s` of None is the default."""
+
+    name: str
+    scope: str
+    life_s: int | None = None
+
+
 class Authorizations:
-    """OAuth tokens. `life_s` is how long one lasts when nobody says, in seconds."""
+    """Creates, lists and revokes OAuth tokens."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._accounts, self._store = (
@@ -51,10 +60,10 @@ class Authorizations:
         self._tokens, self._life_s, self._clock = stores.tokens, stores.settings.oauth_token_s, stores.clock
 
     def prepared(
-        self, user: AccountRow, client: ClientRow, wish: NewAuthorization, created_by: str
+        self, user: AccountRow, client: ClientRow, new: NewAuthorization, created_by: str
     ) -> tuple[TokenRow, str]:
-        """A token that is not written yet, and its secret. Raises Denied for a right that the user has not."""
-        if SUPER_USER in wish.scopes and not user.superuser:
+        """Returns a token to be written, and its secret. Raises Denied for a scope that the user cannot give."""
+        if SUPER_USER in new.scopes and not user.superuser:
             raise Denied(SUPER_USER, "grant")
         now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
         token = TokenRow.under(
@@ -66,54 +75,59 @@ class Authorizations:
             sha256=hashed(secret),
             created_at=now,
             created_by=created_by,
-            expires_at=now + min(wish.life_s or self._life_s, LONGEST_LIFE_S),
-            title=wish.name,
-            scopes=" ".join(sorted(wish.scopes)),
+            expires_at=now + min(new.life_s or self._life_s, LONGEST_LIFE_S),
+            title=new.name,
+            scopes=" ".join(sorted(new.scopes)),
             client_id=client.client_id,
             namespace_id=client.namespace_id,
         )
         return token, secret
 
-    def create(
-        self, actor: Actor, organization: str, client_id: str, name: str, scope: str, life_s: int | None
-    ) -> Token:
-        """A token of an application that acts as its maker, with its secret, shown this once.
+    def create(self, actor: Actor, organization: str, client_id: str, request: TokenRequest) -> Token:
+        """Creates a token of an application that acts as the actor, and returns it with its secret.
 
-        Raises FieldInvalid, ScopeInvalid, NothingThere, Unauthenticated, Denied.
+        Raises FieldInvalid, ScopeInvalid, ResourceUnknown, Unauthenticated, Denied.
         """
         client = self._client(actor, organization, client_id)
-        wish = NewAuthorization(parse_scopes(scope), _name(name), _life(life_s))
-        if actor.scopes is not None and not implied(wish.scopes) <= implied(actor.scopes):
-            raise Denied(scope, "grant")
+        new = NewAuthorization(parse_scopes(request.scope), _name(request.name), _life(request.life_s))
+        if actor.scopes is not None and not implied(new.scopes) <= implied(actor.scopes):
+            raise Denied(request.scope, "grant")
         user = self._accounts.get(actor.account_id or "")
         if user is None:
             raise Denied(organization, "administer")
-        if len(self._live(self._store.tokens(client.namespace_id, client_id))) >= MOST_TOKENS:
+        if len(self._valid(self._store.tokens(client.namespace_id, client_id))) >= MOST_TOKENS:
             raise FieldInvalid("", f"an application has at most {MOST_TOKENS} tokens: revoke some")
-        token, secret = self.prepared(user, client, wish, user.name)
+        token, secret = self.prepared(user, client, new, user.name)
         transaction = Transaction()
         self._store.add_token(transaction, token)
-        told = {"application_name": client.name, "client_id": client_id, "token_uuid": token.uuid, "scope": scope}
-        self._usage_log.note(actor, transaction, "create_oauth_api_token", client.namespace_id, told)
+        metadata = {
+            "application_name": client.name,
+            "client_id": client_id,
+            "token_uuid": token.uuid,
+            "scope": request.scope,
+        }
+        self._usage_log.record_for_namespace(
+            actor, transaction, "create_oauth_api_token", client.namespace_id, metadata
+        )
         transaction.commit()
-        return _shown(token, secret=secret)
+        return _token(token, secret=secret)
 
     def of_application(self, actor: Actor, organization: str, client_id: str) -> list[Token]:
-        """An application's tokens that live, newest first. Raises NothingThere, Unauthenticated, Denied."""
+        """Returns the valid tokens of an application, newest first. Raises ResourceUnknown, Unauthenticated, Denied."""
         client = self._client(actor, organization, client_id)
-        tokens = self._live(self._store.tokens(client.namespace_id, client_id))
+        tokens = self._valid(self._store.tokens(client.namespace_id, client_id))
         owners = {token.owner_id: self._tokens.uses(token.owner_id) for token in tokens}
         newest = sorted(tokens, key=lambda token: (token.created_at or 0, token.uuid), reverse=True)
-        return [_shown(token, owners[token.owner_id].get(token.uuid)) for token in newest]
+        return [_token(token, owners[token.owner_id].get(token.uuid)) for token in newest]
 
     def revoke_of_application(self, actor: Actor, organization: str, client_id: str, uuid: str) -> None:
-        """Ends a token of an application. Raises NothingThere, Unauthenticated, Denied."""
+        """Revokes a token of an application. Raises ResourceUnknown, Unauthenticated, Denied."""
         client = self._client(actor, organization, client_id)
         token = self._store.token(client.namespace_id, client_id, uuid)
         self._revoke(actor, token, uuid, client)
 
     def of_user(self, actor: Actor) -> list[Authorization]:
-        """What oneself let applications do. Raises Unauthenticated, Denied."""
+        """Returns the authorizations that the actor gave to applications. Raises Unauthenticated, Denied."""
         return [
             Authorization(
                 token.uuid,
@@ -124,26 +138,26 @@ class Authorizations:
         ]
 
     def one_of_user(self, actor: Actor, uuid: str) -> Authorization:
-        """One of them. Raises NothingThere, Unauthenticated, Denied."""
-        found = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
-        if found is None:
+        """Returns one authorization of the actor. Raises ResourceUnknown, Unauthenticated, Denied."""
+        match = next((one for one in self.of_user(actor) if one.uuid == uuid), None)
+        if match is None:
             raise ResourceUnknown("authorization", uuid)
-        return found
+        return match
 
     def _of_user(self, actor: Actor) -> list[tuple[TokenRow, ClientRow]]:
-        tokens = self._live(self._store.tokens_of_user(self._access.require_user(actor, USER_ADMIN)))
+        tokens = self._valid(self._store.tokens_of_user(self._access.require_user(actor, USER_ADMIN)))
         clients = self._store.clients(sorted({token.client_id or "" for token in tokens}))
-        found = [(token, clients[token.client_id or ""]) for token in tokens if token.client_id in clients]
-        return sorted(found, key=lambda pair: (pair[1].name, pair[0].uuid))
+        pairs = [(token, clients[token.client_id or ""]) for token in tokens if token.client_id in clients]
+        return sorted(pairs, key=lambda pair: (pair[1].name, pair[0].uuid))
 
     def revoke_of_user(self, actor: Actor, uuid: str) -> None:
-        """Ends a token that acts as oneself. Raises NothingThere, Unauthenticated, Denied."""
-        found = {token.uuid: (token, client) for token, client in self._of_user(actor)}
-        token, client = found.get(uuid, (None, None))
+        """Revokes a token that acts as the actor. Raises ResourceUnknown, Unauthenticated, Denied."""
+        own = {token.uuid: (token, client) for token, client in self._of_user(actor)}
+        token, client = own.get(uuid, (None, None))
         self._revoke(actor, token, uuid, client)
 
     def revoke_stolen(self, account_id: str, uuid: str) -> None:
-        """Ends a token whose code was shown twice: one of the two was a thief."""
+        """Revokes a token whose code was used twice, as one of the two may have stolen it."""
         token = self._tokens.of_account(account_id, TokenKind.OAUTH, uuid)
         if token is not None:
             transaction = Transaction()
@@ -156,26 +170,28 @@ class Authorizations:
             raise ResourceUnknown("token", uuid)
         transaction = Transaction()
         self._store.revoke(transaction, token)
-        told = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
-        self._usage_log.note(actor, transaction, "revoke_oauth_api_token", client.namespace_id, told)
+        metadata = {"application_name": client.name, "client_id": client.client_id, "token_uuid": uuid}
+        self._usage_log.record_for_namespace(
+            actor, transaction, "revoke_oauth_api_token", client.namespace_id, metadata
+        )
         try:
             transaction.commit()
         except WriteConflict:
             raise ResourceUnknown("token", uuid) from None
 
     def _client(self, actor: Actor, organization: str, client_id: str) -> ClientRow:
-        place = self._access.administered(actor, organization)
+        access = self._access.administered(actor, organization)
         client = self._store.clients([client_id]).get(client_id) if client_id else None
-        if client is None or client.namespace_id != place.id:
+        if client is None or client.namespace_id != access.id:
             raise ResourceUnknown("application", client_id)
         return client
 
-    def _live(self, tokens: Sequence[TokenRow]) -> list[TokenRow]:
+    def _valid(self, tokens: Sequence[TokenRow]) -> list[TokenRow]:
         now = self._clock()
         return [token for token in tokens if token.expires_at is None or token.expires_at > now]
 
 
-def _shown(token: TokenRow, last_used_at: int | None = None, secret: str | None = None) -> Token:
+def _token(token: TokenRow, last_used_at: int | None = None, secret: str | None = None) -> Token:
     return Token(
         token.uuid,
         token.scopes or "",
@@ -196,5 +212,5 @@ def _name(text: str) -> str:
 
 def _life(seconds: int | None) -> int | None:
     if seconds is not None and seconds < 1:
-        raise FieldInvalid("expiration", "say in how many seconds the token ends, 1 or more")
+        raise FieldInvalid("expiration", "a token's lifetime is 1 second or more")
     return seconds

@@ -1,7 +1,7 @@
-"""Federation: a robot that signs in with a token of somebody else, as a CI job has one, instead of a secret of ours.
+"""Lets robots sign in with a token of another issuer, such as that of a CI job, instead of a secret of this registry.
 
-Which tokens those are, the robot's rules say: the issuer and the subject must be among them before anything is fetched.
-Such a token is good as the robot's password, or exchanged for one of ours, which lasts for the rest of the hour.
+The rules of a robot name the issuer and subject of such tokens; nothing is fetched for others. The token works as the
+robot's password, or can be exchanged for a token of this registry, which lasts for the rest of the hour.
 """
 
 import base64
@@ -37,9 +37,9 @@ LARGEST_TOKEN = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FederatedIdentity:
-    """A robot that was recognised by a token of another issuer.
+    """A robot that signed in with a token of another issuer.
 
-    `ends_at` is when that ends, `latest` when what is exchanged for it does, in seconds since the epoch.
+    `ends_at` is the end of that token, `latest` that of a token exchanged for it, in seconds since the epoch.
     """
 
     account: AccountRow
@@ -51,7 +51,7 @@ class FederatedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class FederatedRobot:
-    """A robot that is there and may sign in, and its rules."""
+    """A robot that may sign in, with its rules."""
 
     account: AccountRow
     namespace_id: str
@@ -59,24 +59,24 @@ class FederatedRobot:
 
 
 class Federation:
-    """Rules of robots, and the tokens that these let in."""
+    """Manages the rules of robots, and verifies the tokens that they admit."""
 
     def __init__(self, usage_log: UsageLog, stores: Stores, robots: Robots, issuers: Issuers, signing: Signing) -> None:
         self._robots, self._usage_log, self._accounts = robots, usage_log, stores.accounts
         self._issuers, self._signing, self._clock = issuers, signing, stores.clock
 
     def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
-        """A robot's rules. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
+        """Returns the rules of a robot. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         return _rules(self._robots.administered(actor, name)[1])
 
     def put(self, actor: Actor, name: RobotName, documents: Sequence[Mapping[str, object]]) -> tuple[Rule, ...]:
-        """Gives a robot these rules, and no others. Raises FieldInvalid, and as `rules` does."""
+        """Replaces the rules of a robot. Raises FieldInvalid, and as `rules` does."""
         self._robots.administered(actor, name)
         rules = parse_rules(documents)
         for rule in rules:
             self._check_issuer(rule.issuer)
-        told = {"config": [rule.to_document() for rule in rules]}
-        retry_on_conflict(lambda: self._put(actor, name, rules, "create_robot_federation", told))
+        metadata = {"config": [rule.to_document() for rule in rules]}
+        retry_on_conflict(lambda: self._put(actor, name, rules, "create_robot_federation", metadata))
         return rules
 
     def _check_issuer(self, issuer: str) -> None:
@@ -86,56 +86,58 @@ class Federation:
             raise FieldInvalid("issuer", f"Issuer must be a URL (https://): {error}") from None
 
     def delete(self, actor: Actor, name: RobotName) -> None:
-        """Takes a robot's rules away: no token of another issuer is the robot from then on. Raises as `rules` does."""
+        """Removes all rules of a robot, so that it accepts no token of another issuer. Raises as `rules` does."""
         retry_on_conflict(lambda: self._put(actor, name, (), "delete_robot_federation", {}))
 
     def _put(
-        self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, told: Mapping[str, object]
+        self, actor: Actor, name: RobotName, rules: tuple[Rule, ...], kind: str, metadata: Mapping[str, object]
     ) -> None:
-        place, row = self._robots.administered(actor, name)
+        access, row = self._robots.administered(actor, name)
         if not rules and row.federation is None:
             return
         row.federation = json.dumps([rule.to_document() for rule in rules]) if rules else None
         transaction = Transaction()
         self._accounts.put_robot(transaction, row)
-        self._usage_log.note(actor, transaction, kind, place.id, {"robot": name.robot, **told})
+        self._usage_log.record_for_namespace(actor, transaction, kind, access.id, {"robot": name.robot, **metadata})
         transaction.commit()
 
     def exchange(self, name: str, token: str, address: str = "") -> str:
-        """A token of ours for one of another issuer; it is the robot's password for the rest of the hour.
+        """Exchanges a token of another issuer for one of this registry, which is the robot's password for an hour.
 
-        It cannot be exchanged itself, so nothing lasts longer than an hour from what the issuer said. Raises
-        WrongCredentials, OutgoingFailed.
+        The result cannot be exchanged again, so nothing lasts longer than an hour after the issuer's token was issued.
+        Raises WrongCredentials, OutgoingFailed.
         """
-        found = self._recognised(name, token, self._by_issuer)
-        rule, account = found.rule, found.account
+        identity = self._verified(name, token, self._by_issuer)
+        rule, account = identity.rule, identity.account
         claims = {"sub": account.id, "name": account.name, "epoch": account.epoch, "rule": rule.to_document()}
         now = self._clock()
-        made = self._signing.sign(FEDERATED, claims, now, found.latest - int(now))
+        exchanged = self._signing.sign(FEDERATED, claims, now, identity.latest - int(now))
         robot = Actor(account.id, account.name, account.kind, account.epoch, address=address)
-        told = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
+        metadata = {"issuer": rule.issuer, "subject": rule.subject, "robot": name.partition("+")[2]}
         transaction = Transaction()
-        self._usage_log.note(robot, transaction, "federated_robot_token_exchange", found.namespace_id, told)
+        self._usage_log.record_for_namespace(
+            robot, transaction, "federated_robot_token_exchange", identity.namespace_id, metadata
+        )
         transaction.commit()
-        return made
+        return exchanged
 
     def believe(self, name: str, token: str) -> FederatedIdentity:
-        """Which robot signs in with a token of another issuer, or with one of ours that was exchanged for it.
+        """Returns the robot of a token of another issuer, or of a token that was exchanged for one.
 
         Raises WrongCredentials, OutgoingFailed.
         """
-        is_ours = _peeked(token)[1].get("iss") == self._signing.issuer
-        return self._recognised(name, token, self._by_exchanged if is_ours else self._by_issuer)
+        is_ours = _unverified_parts(token)[1].get("iss") == self._signing.issuer
+        return self._verified(name, token, self._by_exchanged if is_ours else self._by_issuer)
 
-    def _recognised(
-        self, name: str, token: str, how: Callable[[FederatedRobot, str], FederatedIdentity]
+    def _verified(
+        self, name: str, token: str, verify: Callable[[FederatedRobot, str], FederatedIdentity]
     ) -> FederatedIdentity:
-        """The robot, where it is there and `how` says so; why not is told to the operator alone."""
+        """Returns the robot if `verify` accepts the token. The reason for a refusal is only logged."""
         try:
             candidate = self._candidate(name)
             if candidate is None:
                 raise WrongCredentials("there is no such robot")
-            return how(candidate, token)
+            return verify(candidate, token)
         except (WrongCredentials, Unauthenticated) as error:
             logger.info("federated token refused", robot=name[:300], why=str(error))
             raise WrongCredentials from None
@@ -161,23 +163,23 @@ class Federation:
         return FederatedRobot(account.row, pointer.id, _rules(robot))
 
     def _by_issuer(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
-        header, said = _peeked(token)
-        rule = matching(candidate.rules, said.get("iss"), said.get("sub"))
+        header, unverified = _unverified_parts(token)
+        rule = matching(candidate.rules, unverified.get("iss"), unverified.get("sub"))
         if rule is None:
-            raise WrongCredentials("no rule of the robot names its issuer and subject")
+            raise WrongCredentials("no rule of the robot names the token's issuer and subject")
         audience = rule.audience or self._signing.issuer
-        check_claims(said, audience, self._clock())
+        check_claims(unverified, audience, self._clock())
         claims = self._issuers.verify(token, header, rule.issuer)
         ends_at, latest = check_claims(claims, audience, self._clock())
         return FederatedIdentity(candidate.account, candidate.namespace_id, rule, ends_at, latest)
 
     def _by_exchanged(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
         claims = self._signing.verify(FEDERATED, token)
-        said = claims["rule"]
-        rule = Rule(said["issuer"], said["subject"], said.get("audience"))
+        document = claims["rule"]
+        rule = Rule(document["issuer"], document["subject"], document.get("audience"))
         account = candidate.account
         if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
-            raise WrongCredentials("what it was given for is over")
+            raise WrongCredentials("the robot or the rule of the exchanged token has changed")
         return FederatedIdentity(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
 
 
@@ -186,8 +188,8 @@ def _rules(row: RobotRow) -> tuple[Rule, ...]:
     return tuple(Rule(one["issuer"], one["subject"], one.get("audience")) for one in documents)
 
 
-def _peeked(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token as it states them, unproven; empty where they cannot be read."""
+def _unverified_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns header and claims of a token without verifying it; empty if they cannot be read."""
     parts = token.split(".") if len(token) <= LARGEST_TOKEN else []
     if len(parts) != 3:
         return {}, {}
@@ -197,7 +199,7 @@ def _peeked(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _read(part: str) -> dict[str, Any]:
     try:
-        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        document = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}

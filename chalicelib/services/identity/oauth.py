@@ -1,7 +1,7 @@
-"""OAuth's grants over Authlib: a user lets an application act, by a code (RFC 6749 §4.1, with PKCE) or at once (§4.2).
+"""Implements OAuth's authorization code grant (RFC 6749 §4.1, with PKCE) and implicit grant (§4.2) with Authlib.
 
-Stricter than Quay: a redirect is the registered address to the letter; a code lives for a minute, is used once, and its
-second use revokes what the first gave; PKCE takes S256 only; a secret is compared in constant time.
+This is stricter than Quay: a redirect URI must equal the registered one; a code is valid for a minute and used once,
+and its second use revokes the token of the first; PKCE accepts S256 only; a secret is compared in constant time.
 
 This module is imported by the first request that needs it: Authlib takes 50 ms.
 """
@@ -34,43 +34,43 @@ from chalicelib.storage.table import Transaction, WriteConflict
 
 CODE_S = 60
 CODE_PREFIX = "cbc_"
-# The parameter that names an offer.
+# The parameter with the id of an offer.
 OFFERED_BY = "assignment_uuid"
-# Authlib asks for https. Whether the installation has it is its operator's to decide; the path is all that counts here.
+# Authlib requires https, which is the operator's choice here; the host of this address is never used.
 ADDRESS = "https://registry.invalid"
 
 
 class OAuthClient:
-    """An application in Authlib's words."""
+    """An application in Authlib's interface."""
 
     def __init__(self, client: ClientRow, row: ApplicationRow, url: str) -> None:
         self.client, self.row, self._redirects = client, row, (row.redirect_uri, url + LOCAL_PAGE)
 
     def check_redirect_uri(self, address: str) -> bool:
-        """To the letter, or the registry's own page."""
+        """Whether it equals the registered one or the registry's own page."""
         return bool(address) and address in self._redirects
 
     def get_default_redirect_uri(self) -> None:
-        """None: the application says where to."""
+        """Returns None: the application must name a redirect URI."""
 
     def check_client_secret(self, secret: str) -> bool:
-        """In constant time."""
+        """Compares the secret in constant time."""
         return hmac.compare_digest(self.row.secret_sha256, hashed(secret))
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """A code is exchanged with the secret; what needs none is the implicit grant's look at the client."""
+        """Whether it is a method of the token endpoint; the implicit grant checks the client with `none`."""
         return endpoint == "token" and method in ("client_secret_basic", "client_secret_post", "none")
 
     def check_response_type(self, kind: str) -> bool:
-        """Both."""
+        """Whether it is `code` or `token`."""
         return kind in ("code", "token")
 
     def check_grant_type(self, kind: str) -> bool:
-        """No refresh tokens."""
+        """Whether it is the code grant: there are no refresh tokens."""
         return kind == "authorization_code"
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """The scopes, when all of them are ours."""
+        """Returns the scopes, or None if one of them is unknown."""
         try:
             return " ".join(sorted(parse_scopes(scope or "")))
         except ScopeInvalid:
@@ -78,7 +78,7 @@ class OAuthClient:
 
 
 class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
-    """A request in Authlib's words: its parameters, and the Authorization header."""
+    """A request in Authlib's interface: its parameters and the Authorization header."""
 
     def __init__(self, method: str, parameters: Mapping[str, str], authorization: str = "") -> None:
         headers = {"Authorization": authorization} if authorization else {}
@@ -87,7 +87,7 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
 
     @property
     def args(self) -> Mapping[str, str]:
-        """Authlib reads a client's id here when it looks for one that needs no secret."""
+        """The parameters; Authlib reads the id of a client without a secret here."""
         found: Mapping[str, str] = self.payload.data
         return found
 
@@ -95,51 +95,51 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """A code for a token, by the application's secret."""
+    """Exchanges a code and the application's secret for a token."""
 
     def generate_authorization_code(self) -> str:
-        """256 random bits."""
+        """Returns 256 random bits."""
         return random_secret(CODE_PREFIX)
 
     def save_authorization_code(self, code: str, request: OAuthRequest) -> None:
-        """Keeps it by its hash."""
+        """Stores the code by its hash."""
         self.server.oauth.keep_code(code, request)
 
     def query_authorization_code(self, code: str, client: OAuthClient) -> CodeRow | None:
-        """The code, if it is this client's and fresh."""
+        """Returns the code if it belongs to this client and is valid."""
         found: CodeRow | None = self.server.oauth.fresh_code(code, client)
         return found
 
     def delete_authorization_code(self, authorization_code: CodeRow) -> None:
-        """It was used up in the transaction that wrote the token."""
+        """Does nothing: the transaction that wrote the token has used the code."""
 
     def authenticate_user(self, authorization_code: CodeRow) -> AccountRow | None:
-        """Who gave it, if nothing of theirs was revoked since."""
-        found: AccountRow | None = self.server.oauth.giver(authorization_code)
+        """Returns the user who gave the code, if their tokens were not revoked since."""
+        found: AccountRow | None = self.server.oauth.code_owner(authorization_code)
         return found
 
 
 class TokenGrant(ImplicitGrant):  # type: ignore[misc]
-    """A token at once, in the address's fragment."""
+    """Returns a token in the fragment of the redirect."""
 
 
 class Challenge(CodeChallenge):  # type: ignore[misc]
-    """PKCE, with S256 alone."""
+    """PKCE with S256 only."""
 
     DEFAULT_CODE_CHALLENGE_METHOD = "S256"
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
 
     def get_authorization_code_challenge(self, authorization_code: CodeRow) -> str | None:
-        """As the code keeps it."""
+        """Returns the challenge stored with the code."""
         return authorization_code.challenge
 
     def get_authorization_code_challenge_method(self, authorization_code: CodeRow) -> str:  # noqa: ARG002 - Authlib's
-        """Always this one."""
+        """Returns S256, the only method."""
         return "S256"
 
 
 class OAuthServer(AuthorizationServer):  # type: ignore[misc]
-    """Authlib's server over our table."""
+    """Authlib's server with the table as its store."""
 
     def __init__(self, oauth: "OAuth") -> None:
         super().__init__(scopes_supported=list(OFFERED))
@@ -149,28 +149,28 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.register_grant(TokenGrant)
 
     def query_client(self, client_id: str) -> OAuthClient | None:
-        """An application by its client id."""
+        """Returns an application by its client id."""
         return self.oauth.client(client_id)
 
     def save_token(self, token: Mapping[str, Any], request: OAuthRequest) -> None:
-        """Writes it, and uses up the code that it is for."""
+        """Writes the token and marks its code as used."""
         self.oauth.keep_token(token["access_token"], request)
 
     def create_oauth2_request(self, request: OAuthRequest) -> OAuthRequest:
-        """It is one already."""
+        """Returns the request, which has the right type already."""
         return request
 
     def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> ConsentAnswer:
-        """Authlib's answer as ours."""
+        """Converts Authlib's response."""
         document = body if isinstance(body, dict) else {}
         return ConsentAnswer(status, document, dict(headers).get("Location", ""))
 
     def send_signal(self, name: str, *unused: Any, **more: Any) -> None:
-        """Nobody listens."""
+        """Does nothing: no signal is used."""
 
 
 class OAuth:
-    """The authorization endpoint and the token endpoint. `url` is where the registry is."""
+    """The authorization endpoint and the token endpoint."""
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, authorizations: Authorizations) -> None:
         self._access, self._usage_log, self._accounts, self._store = (
@@ -183,14 +183,14 @@ class OAuth:
         self._clock = stores.clock
         self._prepared: dict[str, Any] = {}
 
-    def consider(self, actor: Actor, asked: Mapping[str, str]) -> Consent | ConsentAnswer:
-        """What to ask a signed-in user, or what is wrong with the question.
+    def consider(self, actor: Actor, parameters: Mapping[str, str]) -> Consent | ConsentAnswer:
+        """Returns the consent to ask a signed-in user for, or the error of the request.
 
-        Raises NothingThere for an unknown application, Unauthenticated, and Denied for who may not let it in.
+        Raises ResourceUnknown for an unknown application, Unauthenticated, and Denied if the user may not authorize it.
         """
-        client = self._admitted(actor, asked)
+        client = self._allowed_client(actor, parameters)
         try:
-            grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", asked), end_user=actor)
+            grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", parameters), end_user=actor)
         except OAuth2Error as error:
             return _refusal(error)
         scopes = tuple(sorted(parse_scopes(grant.request.scope)))
@@ -198,20 +198,22 @@ class OAuth:
             client.client.client_id, client.client.organization, client.row.name, client.row.description,
             client.row.application_uri,
         )  # fmt: skip
-        return Consent(application, scopes, self._was_given(actor, client, asked, scopes))
+        return Consent(application, scopes, self._is_known_consent(actor, client, parameters, scopes))
 
-    def _was_given(self, actor: Actor, client: OAuthClient, asked: Mapping[str, str], scopes: tuple[str, ...]) -> bool:
+    def _is_known_consent(
+        self, actor: Actor, client: OAuthClient, parameters: Mapping[str, str], scopes: tuple[str, ...]
+    ) -> bool:
         is_harmless = not any(OFFERED[scope].dangerous for scope in scopes)
-        if asked.get("response_type") != "code" or not asked.get("code_challenge") or not is_harmless:
+        if parameters.get("response_type") != "code" or not parameters.get("code_challenge") or not is_harmless:
             return False
-        given = self._authorizations.of_user(actor)
-        ours = [one.scopes for one in given if one.application.client_id == client.client.client_id]
-        return any(frozenset(scopes) <= implied(had) for had in ours)
+        authorizations = self._authorizations.of_user(actor)
+        earlier_scopes = [one.scopes for one in authorizations if one.application.client_id == client.client.client_id]
+        return any(frozenset(scopes) <= implied(earlier) for earlier in earlier_scopes)
 
-    def decide(self, actor: Actor, asked: Mapping[str, str], *, allow: bool) -> ConsentAnswer:
-        """Sends the user back, with a code or a token where they allow it. Raises as `consider` does."""
-        self._admitted(actor, asked)
-        server, request = OAuthServer(self), OAuthRequest("POST", asked)
+    def decide(self, actor: Actor, parameters: Mapping[str, str], *, allow: bool) -> ConsentAnswer:
+        """Redirects the user to the application, with a code or token if they allow it. Raises as `consider` does."""
+        self._allowed_client(actor, parameters)
+        server, request = OAuthServer(self), OAuthRequest("POST", parameters)
         user = self._accounts.get(self._access.require_user(actor)) if allow else None
         try:
             grant = server.get_consent_grant(request, end_user=user)
@@ -221,39 +223,39 @@ class OAuth:
         return outcome
 
     def exchange(self, form: Mapping[str, str], authorization: str) -> ConsentAnswer:
-        """A token for a code and the application's secret."""
+        """Exchanges a code and the application's secret for a token."""
         outcome: ConsentAnswer = OAuthServer(self).create_token_response(OAuthRequest("POST", form, authorization))
         return outcome
 
-    def _admitted(self, actor: Actor, asked: Mapping[str, str]) -> OAuthClient:
-        """The application, if this user may let it in: one who administers its organization, or was offered just this.
+    def _allowed_client(self, actor: Actor, parameters: Mapping[str, str]) -> OAuthClient:
+        """Returns an application that this user may authorize: as admin of its organization, or by a matching offer.
 
-        A session asks, and no token: what a token lets in would be more than the token.
+        This needs a session, as the new token could have more rights than a token that asks for it.
         """
-        account_id, client_id = self._access.require_user(actor), asked.get("client_id", "")
+        account_id, client_id = self._access.require_user(actor), parameters.get("client_id", "")
         if not actor.is_session:
             raise Denied(client_id, "let in")
         client = self.client(client_id)
         if client is None:
             raise ResourceUnknown("application", client_id)
-        offer = self._assignments.get(account_id, asked.get(OFFERED_BY, ""))
-        if offer is None or not offer.to_assignment(client.client).answers(asked):
+        offer = self._assignments.get(account_id, parameters.get(OFFERED_BY, ""))
+        if offer is None or not offer.to_assignment(client.client).answers(parameters):
             self._access.administered(actor, client.client.organization)
         return client
 
     def _take_offer(self, transaction: Transaction, request: OAuthRequest) -> None:
-        """Uses up what the user was offered, where it was that which was answered."""
+        """Removes the offer that the request answers, if it names one."""
         if uuid := request.payload.data.get(OFFERED_BY):
             self._assignments.remove(transaction, request.user.id, uuid)
 
     def client(self, client_id: str) -> OAuthClient | None:
-        """An application in Authlib's words."""
+        """Returns an application in Authlib's interface, None if it does not exist."""
         client = self._store.clients([client_id]).get(client_id) if client_id else None
         row = self._store.get(client.namespace_id, client_id) if client else None
         return OAuthClient(client, row, self._url) if client and row else None
 
     def keep_code(self, code: str, request: OAuthRequest) -> None:
-        """Writes a code for what was allowed."""
+        """Writes a code for the scopes that the user allowed."""
         row = CodeRow.under(
             keys.code(hashed(code)),
             client_id=request.client.client.client_id,
@@ -273,7 +275,7 @@ class OAuth:
             raise InvalidGrantError("This offer has been taken.") from None
 
     def fresh_code(self, code: str, client: OAuthClient) -> CodeRow | None:
-        """A code of this client's that has not ended. Used a second time, it ends what its first use gave."""
+        """Returns a valid code of this client. A second use of a code revokes the token of its first use."""
         row = self._store.code(hashed(code))
         if row is None or row.client_id != client.client.client_id:
             return None
@@ -282,30 +284,32 @@ class OAuth:
             return None
         return row if row.expires_at is not None and row.expires_at > self._clock() else None
 
-    def giver(self, code: CodeRow) -> AccountRow | None:
-        """The user who gave a code, if they are still who they were."""
+    def code_owner(self, code: CodeRow) -> AccountRow | None:
+        """Returns the user who gave a code, if they are enabled and their epoch is unchanged."""
         row = self._accounts.get(code.user_id)
         return row if row and row.enabled and row.epoch == code.epoch else None
 
     def make_token(self, *, client: OAuthClient, user: AccountRow, scope: str, **_: Any) -> dict[str, Any]:
-        """A token that `keep_token` writes."""
-        wish = NewAuthorization(parse_scopes(scope))
-        row, secret = self._authorizations.prepared(user, client.client, wish, user.name)
+        """Creates a token, which `keep_token` writes."""
+        new = NewAuthorization(parse_scopes(scope))
+        row, secret = self._authorizations.prepared(user, client.client, new, user.name)
         self._prepared[secret] = row
         lasts = (row.expires_at or 0) - int(self._clock())
         return {"access_token": secret, "token_type": "Bearer", "expires_in": lasts, "scope": row.scopes}
 
     def keep_token(self, secret: str, request: OAuthRequest) -> None:
-        """Writes a token together with the use of its code. Raises Authlib's InvalidGrantError for a used one."""
+        """Writes a token and the use of its code. Raises Authlib's InvalidGrantError for a used code."""
         token, transaction = self._prepared.pop(secret), Transaction()
         self._store.add_token(transaction, token)
         if request.authorization_code is not None:
             self._store.use_code(transaction, request.authorization_code, token.uuid)
         else:
             self._take_offer(transaction, request)
-        told = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
+        metadata = {"client_id": token.client_id, "application_name": request.client.row.name, "scope": token.scopes}
         performer = Actor(request.user.id, request.user.name)
-        self._usage_log.note(performer, transaction, "create_oauth_api_token", token.namespace_id or "", told)
+        self._usage_log.record_for_namespace(
+            performer, transaction, "create_oauth_api_token", token.namespace_id or "", metadata
+        )
         try:
             transaction.commit()
         except WriteConflict:

@@ -1,7 +1,7 @@
-"""Sessions of people in a browser: opaque, kept by the hash of their secret, ended by a sign-out or a new password.
+"""Manages browser sessions: opaque secrets, stored by their hash, that end with a sign-out or a new password.
 
-A change needs the session's CSRF token beside the cookie. It follows from the cookie's own value, so nothing is kept
-for it, and a stranger, who has a signed cookie and no session, gets one without a write.
+A change needs the session's CSRF token beside the cookie. The token is derived from the cookie, so nothing is stored
+for it, and a browser that is not signed in, which has a signed cookie and no session, gets one without a write.
 """
 
 import base64
@@ -25,46 +25,46 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
-STRANGER = "stranger."
+ANONYMOUS_PREFIX = "stranger."
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a browser keeps: the cookie's value, and the CSRF token that goes with it."""
+    """What a browser keeps: the value of the cookie and its CSRF token."""
 
     cookie: str
     csrf: str
 
 
 class Sessions:
-    """Sessions. `life_s` is how long one lasts, `fresh_s` how long its password counts as just shown, in seconds."""
+    """Starts, checks and ends sessions."""
 
-    def __init__(self, usage_log: UsageLog, stores: Stores, doors: Authentication) -> None:
-        self._doors, self._usage_log, self._tokens = doors, usage_log, stores.tokens
+    def __init__(self, usage_log: UsageLog, stores: Stores, authentication: Authentication) -> None:
+        self._authentication, self._usage_log, self._tokens = authentication, usage_log, stores.tokens
         self._keys = list(stores.secrets.upload)
         self._life_s, self._fresh_s, self._clock = stores.settings.session_s, stores.settings.fresh_s, stores.clock
 
     def sign_in(self, name: str, password: str, address: str, cookie: str) -> tuple[AccountRow, Session]:
-        """A new session for a name and password; the one of `cookie` ends. Raises WrongCredentials, TooManyAttempts."""
-        account = self._doors.by_password(WEB, name, password, address)
+        """Starts a session by password and ends that of `cookie`. Raises WrongCredentials, TooManyAttempts."""
+        account = self._authentication.by_password(WEB, name, password, address)
         return account, self._begin(account, cookie, address)
 
     def verify(self, actor: Actor, password: str, cookie: str) -> Session:
-        """A new, fresh session for a signed-in user's password: no token becomes a session.
+        """Starts a fresh session for a signed-in user who gives their password again. A token cannot do this.
 
         Raises WrongCredentials, TooManyAttempts.
         """
         if not actor.is_session:
             raise WrongCredentials
-        account = self._doors.by_password(WEB, actor.name, password, actor.address)
+        account = self._authentication.by_password(WEB, actor.name, password, actor.address)
         return self._begin(account, cookie, actor.address)
 
     def begin(self, account: AccountRow, cookie: str = "") -> Session:
-        """A new session of an account that has been recognised; the one of `cookie` ends."""
+        """Starts a session of an authenticated account and ends that of `cookie`."""
         return self._begin(account, cookie)
 
     def _begin(self, account: AccountRow, cookie: str, address: str | None = None) -> Session:
-        """The same; who came from an address with a password has signed in, and it is recorded."""
+        """Starts a session; with the address of a sign-in by password, it also records that sign-in."""
         now, secret = int(self._clock()), random_secret(f"{SESSION_PREFIX}{account.id}.")
         token = TokenRow.under(
             keys.token(hashed(secret)),
@@ -81,13 +81,15 @@ class Sessions:
         self._tokens.add(transaction, token, keys.account_token(account.id, TokenKind.SESSION, token.uuid))
         if address is not None:
             actor = Actor(account.id, account.name, account.kind, address=address)
-            self._usage_log.note(actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name})
+            self._usage_log.record_for_namespace(
+                actor, transaction, LOGIN, account.id, {"type": "quayauth", "username": account.name}
+            )
         transaction.commit()
         self._end(cookie)
         return self.session(secret)
 
     def end(self, actor: Actor, cookie: str) -> None:
-        """Signs out: the session of a cookie ends; one that is over stays so."""
+        """Signs out: ends the session of a cookie. Does nothing if it has ended."""
         self._end(cookie, actor)
 
     def _end(self, cookie: str, actor: Actor | None = None) -> None:
@@ -99,40 +101,40 @@ class Sessions:
         if listed is not None:
             self._tokens.revoke(transaction, listed)
             if actor is not None and actor.account_id == token.owner_id:
-                told = {"type": "quayauth", "username": actor.name}
-                self._usage_log.note(actor, transaction, LOGOUT, token.owner_id, told)
+                metadata = {"type": "quayauth", "username": actor.name}
+                self._usage_log.record_for_namespace(actor, transaction, LOGOUT, token.owner_id, metadata)
             try:
                 transaction.commit()
             except WriteConflict:
                 return
 
     def believe(self, cookie: str) -> Identity | None:
-        """Who a session's cookie speaks for; None for a stranger, or when it is over."""
-        return self._doors.by_session(cookie)
+        """Returns the identity of a session's cookie; None if there is no session or it has ended."""
+        return self._authentication.by_session(cookie)
 
     def check_fresh(self, actor: Actor) -> None:
-        """Raises FreshLoginRequired for a session whose password was shown too long ago; tokens need none."""
+        """Raises FreshLoginRequired for a session whose last password check is too long ago; never for a token."""
         if actor.is_session and actor.fresh_until <= self._clock():
             raise FreshLoginRequired
 
     def session(self, cookie: str) -> Session:
-        """A cookie with its CSRF token."""
+        """Returns a cookie with its CSRF token."""
         return Session(cookie, self._csrf(self._keys[0], cookie))
 
-    def stranger(self, cookie: str) -> Session:
-        """The session of somebody who has not signed in; a cookie that we signed is kept."""
+    def anonymous(self, cookie: str) -> Session:
+        """Returns the session of a browser that is not signed in; a cookie signed by this registry is kept."""
         if cookie.startswith(SESSION_PREFIX) or self._is_ours(cookie):
             return self.session(cookie)
-        words = STRANGER + secrets.token_urlsafe(16)
-        return self.session(f"{words}.{self._signature(self._keys[0], words)}")
+        value = ANONYMOUS_PREFIX + secrets.token_urlsafe(16)
+        return self.session(f"{value}.{self._signature(self._keys[0], value)}")
 
     def _is_ours(self, cookie: str) -> bool:
-        words, _, signature = cookie.rpartition(".")
-        is_stranger = words.startswith(STRANGER)
-        return is_stranger and any(_same(self._signature(key, words), signature) for key in self._keys)
+        value, _, signature = cookie.rpartition(".")
+        is_anonymous = value.startswith(ANONYMOUS_PREFIX)
+        return is_anonymous and any(_same(self._signature(key, value), signature) for key in self._keys)
 
     def check_csrf(self, cookie: str, csrf: str) -> None:
-        """Raises CsrfInvalid when a CSRF token is not that of the cookie beside it."""
+        """Raises CsrfInvalid unless the CSRF token belongs to the cookie."""
         is_known = cookie.startswith(SESSION_PREFIX) or self._is_ours(cookie)
         if not is_known or not any(_same(self._csrf(key, cookie), csrf) for key in self._keys):
             raise CsrfInvalid
@@ -140,8 +142,8 @@ class Sessions:
     def _csrf(self, key: bytes, cookie: str) -> str:
         return _mac(key, "csrf." + cookie)
 
-    def _signature(self, key: bytes, words: str) -> str:
-        return _mac(key, "cookie." + words)
+    def _signature(self, key: bytes, value: str) -> str:
+        return _mac(key, "cookie." + value)
 
 
 def _mac(key: bytes, text: str) -> str:
@@ -149,5 +151,5 @@ def _mac(key: bytes, text: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
-def _same(ours: str, shown: str) -> bool:
-    return hmac.compare_digest(ours.encode(), shown.encode("utf-8", "replace"))
+def _same(ours: str, given: str) -> bool:
+    return hmac.compare_digest(ours.encode(), given.encode("utf-8", "replace"))

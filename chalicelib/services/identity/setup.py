@@ -1,4 +1,4 @@
-"""The set-up of an installation over the API: its first user, made once by whoever has the set-up secret."""
+"""Sets up an installation over the API: whoever has the set-up secret creates its first user, once."""
 
 import hmac
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from chalicelib.storage.identity.applications import ApplicationRow, ClientRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
-# Quay's: what is needed to set the rest up.
+# Quay's lifetime of the token for the rest of the set-up.
 TOKEN_S = 9000
 APPLICATION = "automation"
 
 
 @dataclass(frozen=True, slots=True)
 class FirstUser:
-    """The first user, and their OAuth token where one was asked for."""
+    """The first user, with an OAuth token if one was requested."""
 
     name: str
     email: str | None
@@ -32,7 +32,7 @@ class FirstUser:
 
 
 class Setup:
-    """Makes the first user. `secret` is what proves that an operator asks; without one nobody can."""
+    """Creates the first user for an operator, who proves it with the set-up secret; without one nobody can."""
 
     def __init__(
         self, usage_log: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations, secret: str
@@ -40,18 +40,20 @@ class Setup:
         self._usage_log, self._accounts, self._authorizations = usage_log, accounts, authorizations
         self._applications, self._secret, self._clock = stores.applications, secret, stores.clock
 
-    def initialize(self, shown: str, name: str, password: str, email: str | None, *, wants_token: bool) -> FirstUser:
-        """The first user. Raises AlreadyInitialized, Denied, NameInvalid, FieldInvalid, NameTaken."""
+    def initialize(
+        self, setup_secret: str, name: str, password: str, email: str | None, *, wants_token: bool
+    ) -> FirstUser:
+        """Creates the first user. Raises AlreadyInitialized, Denied, NameInvalid, FieldInvalid, NameTaken."""
         if self._accounts.has_first_user():
             raise AlreadyInitialized
-        if not self._secret or not hmac.compare_digest(hashed(self._secret), hashed(shown)):
+        if not self._secret or not hmac.compare_digest(hashed(self._secret), hashed(setup_secret)):
             raise Denied("the first user", "make")
         account = self._accounts.create_user(name, password, email, first=True)
         row = self._accounts.find(account.name)
         return FirstUser(row.name, row.email, self._token(row) if wants_token else None)
 
     def _token(self, user: AccountRow) -> str:
-        """A token with every scope, of an application in the user's own namespace, so that they find and revoke it."""
+        """Creates a token with all scopes of an application in the user's namespace, where they can revoke it."""
         client_id = uuid4().hex.upper()[:20]
         application = ApplicationRow.under(
             keys.application(user.id, client_id),
@@ -63,17 +65,19 @@ class Setup:
         client = ClientRow.under(
             keys.client(client_id), client_id=client_id, namespace_id=user.id, organization=user.name, name=APPLICATION
         )
-        wish = NewAuthorization(frozenset(OFFERED), APPLICATION, TOKEN_S)
-        token, secret = self._authorizations.prepared(user, client, wish, user.name)
+        authorization = NewAuthorization(frozenset(OFFERED), APPLICATION, TOKEN_S)
+        token, secret = self._authorizations.prepared(user, client, authorization, user.name)
         transaction = Transaction()
         self._applications.add(transaction, application, user.name)
         self._applications.add_token(transaction, token)
-        told = {
+        metadata = {
             "application_name": APPLICATION,
             "client_id": client_id,
             "token_uuid": token.uuid,
             "scope": token.scopes,
         }
-        self._usage_log.note(Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, told)
+        self._usage_log.record_for_namespace(
+            Actor(user.id, user.name), transaction, "create_oauth_api_token", user.id, metadata
+        )
         transaction.commit()
         return secret

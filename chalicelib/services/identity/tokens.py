@@ -1,4 +1,4 @@
-"""Access tokens of the registry: ES256 JWTs that carry rights, ids and where a right came from.
+"""Issues and verifies the registry's access tokens: ES256 JWTs with grants, ids and the source of each grant.
 
 https://distribution.github.io/distribution/spec/auth/jwt/
 """
@@ -26,7 +26,7 @@ LARGEST_REQUEST = 100
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token for a client. Times are seconds."""
+    """A token for a client. Times are in seconds."""
 
     token: str
     issued_at: float
@@ -34,48 +34,48 @@ class IssuedToken:
 
 
 class Tokens:
-    """Issues and believes access tokens, which live `life_s` seconds, or as long as what they were given for."""
+    """Issues and verifies access tokens. They end no later than the credential that they were issued for."""
 
-    def __init__(self, access: Access, stores: Stores, doors: Authentication, signing: Signing) -> None:
-        self._doors, self._access, self._signing = doors, access, signing
+    def __init__(self, access: Access, stores: Stores, authentication: Authentication, signing: Signing) -> None:
+        self._authentication, self._access, self._signing = authentication, access, signing
         self._life_s, self._clock = stores.settings.token_s, stores.clock
-        self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+        self._verified: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
         self._lock = Lock()
 
     def issue(
         self, credentials: tuple[str, str] | None, service: str | None, scopes: Sequence[str], address: str = ""
     ) -> IssuedToken:
-        """A token for name and password, or for the anonymous, with as much of the scopes as they have.
+        """Issues a token for a name and password, or an anonymous one, with those of the scopes that the account has.
 
-        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for a foreign service or unreadable scopes.
+        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for another service or invalid scopes.
         """
         if service not in (None, "", self._signing.audience):
             raise ScopeInvalid(f"this registry's service is {self._signing.audience!r}")
-        asked = Scope.merge(Scope.parse_all(scopes))
-        if len(asked) > LARGEST_REQUEST:
+        requested = Scope.merge(Scope.parse_all(scopes))
+        if len(requested) > LARGEST_REQUEST:
             raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
-        known = self._doors.recognise(*credentials, address) if credentials else None
-        account = known.account if known else None
-        narrowed = known.scopes if known else None
-        access = [entry for scope in asked if (entry := self._entry(account, scope, narrowed))]
-        who = ANONYMOUS
+        identity = self._authentication.recognise(*credentials, address) if credentials else None
+        account = identity.account if identity else None
+        allowed_scopes = identity.scopes if identity else None
+        access = [entry for scope in requested if (entry := self._entry(account, scope, allowed_scopes))]
+        actor = ANONYMOUS
         if account:
-            until = (known.ends_at if known else None) or 0
-            who = Actor(account.id, account.name, account.kind, account.epoch, until=until)
-        return self._sign(who, access, self._clock(), self._life_s)
+            until = (identity.ends_at if identity else None) or 0
+            actor = Actor(account.id, account.name, account.kind, account.epoch, until=until)
+        return self._sign(actor, access, self._clock(), self._life_s)
 
     def prolong(self, actor: Actor, name: RepositoryName, life_s: int) -> str:
-        """A token for the same actor to push to one repository with, for a relay to end an upload that takes longer.
+        """Returns a token with which the same actor can push to one repository, for a relay's long upload.
 
-        It lives `life_s` seconds from when the actor's own was issued, however often it is prolonged, but never longer
-        than what they signed in with, and lets nobody read; the write it is for looks at the rights again.
+        It lives `life_s` seconds from the issue of the actor's first token, however often it is prolonged, but never
+        longer than their credential. It allows no pull, and the write checks the rights again.
         """
         grant = actor.grants[str(name)]
         entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
         return self._sign(actor, [entry], actor.issued_at, life_s).token
 
     def _entry(
-        self, account: AccountRow | None, scope: Scope, narrowed: frozenset[str] | None
+        self, account: AccountRow | None, scope: Scope, allowed_scopes: frozenset[str] | None
     ) -> dict[str, Any] | None:
         if scope.type == "registry":
             return {"type": scope.type, "name": scope.name, "actions": list(scope.actions)}
@@ -85,7 +85,7 @@ class Tokens:
             name = RepositoryName.parse(scope.name)
         except NameInvalid:
             return None
-        grant = self._access.walk(account, name, narrowed)
+        grant = self._access.walk(account, name, allowed_scopes)
         actions = [action for action in scope.actions if action in grant.actions]
         if ANY in scope.actions:
             actions = sorted(grant.actions)
@@ -94,32 +94,32 @@ class Tokens:
             entry |= _ids(grant)
         return entry
 
-    def _sign(self, who: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> IssuedToken:
+    def _sign(self, actor: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> IssuedToken:
         claims = {
-            "sub": who.account_id or "",
-            "name": who.name,
-            "kind": who.kind,
-            "epoch": who.epoch,
+            "sub": actor.account_id or "",
+            "name": actor.name,
+            "kind": actor.kind,
+            "epoch": actor.epoch,
             "access": access,
         }
-        if who.until:
-            claims["until"] = who.until
-            life_s = min(life_s, who.until - int(now))
+        if actor.until:
+            claims["until"] = actor.until
+            life_s = min(life_s, actor.until - int(now))
         return IssuedToken(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
 
     def believe(self, token: str) -> Actor:
-        """Who a token speaks for. Raises Unauthenticated when it is not ours, not for this, or too old."""
-        identity = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+        """Returns the actor of a token. Raises Unauthenticated if it is foreign, for another use, or expired."""
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
         with self._lock:
-            known = self._known.get(identity)
-        if known is None:
+            verified = self._verified.get(digest)
+        if verified is None:
             claims = self._signing.verify(ACCESS, token)
-            known = float(claims["exp"]), _actor(claims)
+            verified = float(claims["exp"]), _actor(claims)
             with self._lock:
-                self._known[identity] = known
-                if len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
-        expires_at, actor = known
+                self._verified[digest] = verified
+                if len(self._verified) > REMEMBERED:
+                    self._verified.popitem(last=False)
+        expires_at, actor = verified
         if expires_at <= self._clock():
             raise Unauthenticated("the token has expired: get a new one", "invalid_token")
         return actor

@@ -87,7 +87,7 @@ class Labels:
             "value": label.value,
             "media_type": label.media_type,
         }
-        self._usage_log.record(actor, transaction, kind, repository, metadata)
+        self._usage_log.record_for_repository(actor, transaction, kind, repository, metadata)
         self._repositories.still_normal(transaction, repository)
         transaction.commit()
 

@@ -152,11 +152,13 @@ class Policies:
         if policy.prune is not None:
             metadata |= {"method": policy.prune.method, "value": policy.prune.value}
         if owner.repository is None:
-            self._usage_log.note(actor, transaction, kind, owner.id, {"namespace": owner.row.name, **metadata})
+            self._usage_log.record_for_namespace(
+                actor, transaction, kind, owner.id, {"namespace": owner.row.name, **metadata}
+            )
             return
         name = owner.repository.name
         metadata |= {"namespace": name.namespace, "repo": name.repository}
-        self._usage_log.record(actor, transaction, kind, owner.repository, metadata)
+        self._usage_log.record_for_repository(actor, transaction, kind, owner.repository, metadata)
 
 
 def _word(owner: PolicyOwner, kind: PolicyKind) -> str:

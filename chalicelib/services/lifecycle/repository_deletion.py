@@ -75,7 +75,9 @@ class RepositoryDeletion:
         transaction = Transaction()
         self._store.restore(transaction, repository, deletion, full)
         self._accounts.check_live(transaction, namespace_access.id)
-        self._usage_log.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
+        self._usage_log.record_for_repository(
+            actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)}
+        )
         try:
             transaction.commit()
         except WriteConflict:
@@ -85,7 +87,7 @@ class RepositoryDeletion:
         return full
 
     def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
-        namespace_access = self._access.place(actor, namespace)
+        namespace_access = self._access.namespace_access(actor, namespace)
         if namespace_access is None:
             raise ResourceUnknown("namespace", namespace)
         if not namespace_access.is_admin or not allows(actor.scopes, REPO_ADMIN):

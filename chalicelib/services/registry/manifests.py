@@ -148,7 +148,7 @@ class Manifests:
             if isinstance(reference, str)
             else self._by_digest(repository, reference)
         )
-        self._usage_log.pulled(actor, repository, reference, (pulled.digest, pulled.media_type))
+        self._usage_log.record_pull(actor, repository, reference, (pulled.digest, pulled.media_type))
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:
@@ -311,7 +311,9 @@ class Manifests:
     def _record_push(self, push: _Push, transaction: Transaction, made_immutable: Sequence[str], warning: str) -> None:
         def record(kind: str, **metadata: object) -> None:
             digest = {"manifest_digest": str(push.manifest.digest)}
-            self._usage_log.record(push.actor, transaction, kind, push.repository, {**metadata, **digest})
+            self._usage_log.record_for_repository(
+                push.actor, transaction, kind, push.repository, {**metadata, **digest}
+            )
 
         record(PUSHED, tags=push.tags, mediaType=push.manifest.media_type)
         for tag in made_immutable:
@@ -352,7 +354,7 @@ class Manifests:
             for row in rows:
                 changes.end(row)
                 told = {"tag": row.name, "manifest_digest": str(digest)}
-                self._usage_log.record(actor, transaction, DELETE_TAG, repository, told)
+                self._usage_log.record_for_repository(actor, transaction, DELETE_TAG, repository, told)
             changes.settle(rights.window_s)
             transaction.commit()
 
@@ -379,7 +381,9 @@ class Manifests:
         self._store.put(transaction, row, row)
         changes.wake(digest, retained.live_until or now, rights.window_s)
         self._store.hide_referrer(transaction, repository.id, row, digest, now)
-        self._usage_log.record(actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)})
+        self._usage_log.record_for_repository(
+            actor, transaction, DELETE_MANIFEST, repository, {"manifest_digest": str(digest)}
+        )
         transaction.commit()
 
 

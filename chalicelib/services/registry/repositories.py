@@ -114,7 +114,9 @@ class Repositories:
             maker = RoleHolder(actor.account_id, actor.name, HolderKind(actor.kind))
             self._permissions.put(transaction, (namespace_id, created.id), maker, Role.ADMIN, is_new=True)
             self._prototypes().apply(transaction, created, maker.id)
-        self._usage_log.record(actor, transaction, CREATE_REPOSITORY, created, {"repository": str(wish.name)})
+        self._usage_log.record_for_repository(
+            actor, transaction, CREATE_REPOSITORY, created, {"repository": str(wish.name)}
+        )
         transaction.commit()
         return created
 
@@ -139,7 +141,7 @@ class Repositories:
             transaction, (event, word) = Transaction(), kind
             self._store.change(transaction, repository_access.row, **changed)
             told = {"repository": str(name), word: next(iter(changed.values()))}
-            self._usage_log.record(actor, transaction, event, repository_access.repository, told)
+            self._usage_log.record_for_repository(actor, transaction, event, repository_access.repository, told)
             transaction.commit()
 
         retry_on_conflict(attempt)
@@ -160,7 +162,9 @@ class Repositories:
         repository, now = repository_access.repository, int(self._clock())
         transaction = Transaction()
         self._mark_deleted(transaction, repository, repository_access.row, now)
-        self._usage_log.record(actor, transaction, DELETE_REPOSITORY, repository, {"repository": str(name)})
+        self._usage_log.record_for_repository(
+            actor, transaction, DELETE_REPOSITORY, repository, {"repository": str(name)}
+        )
         transaction.commit()
 
     def _mark_deleted(self, transaction: Transaction, repository: Repository, row: RepositoryNameRow, now: int) -> None:

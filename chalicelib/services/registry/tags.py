@@ -304,7 +304,7 @@ class Tags:
             "manifest_digest": str(digest),
             **details,
         }
-        self._usage_log.record(change.actor, change.transaction, kind, change.repository, metadata)
+        self._usage_log.record_for_repository(change.actor, change.transaction, kind, change.repository, metadata)
 
 
 def check_open(access: RepositoryAccess) -> None:

@@ -1,1 +1,1 @@
-"""Rights, keys, signatures, passwords and throttles: what every other room asks first."""
+"""Rights, keys, signatures, passwords and throttles, which every other room uses."""

@@ -1,8 +1,8 @@
-"""May this actor do this to that? The one answer.
+"""Decides whether an actor may do an action. Every right is checked here.
 
-Reads of the registry trust what the actor's token carries, for the minutes it lives. Writes look at the rows again that
-gave the right, in the same batch of reads that the write needs anyway, and walk all rights when those rows no longer
-give it. The API trusts nothing: every call reads the rows as they are now.
+A pull trusts the rights in the actor's token, which lives for minutes. A write reads the rows that gave the right
+again, in the batch of reads that it needs anyway, and looks at all rights when those rows no longer give it. The API
+trusts no token: every call reads the rows as they are now.
 """
 
 from dataclasses import dataclass
@@ -31,9 +31,10 @@ from chalicelib.storage.table import Batch
 
 @dataclass(frozen=True, slots=True)
 class NamespaceAccess:
-    """A namespace as an actor stands in it:
+    """A namespace with an actor's role in it.
 
-    The best role of their teams, None for a stranger; a user's own is ADMIN.
+    `role` is the best role of the actor's teams, and None for somebody in no team. In their own namespace a user is
+    ADMIN.
     """
 
     id: str
@@ -44,30 +45,31 @@ class NamespaceAccess:
 
     @property
     def is_organization(self) -> bool:
-        """Whether it is an organization's."""
+        """Whether the namespace belongs to an organization."""
         return self.kind is AccountKind.ORGANIZATION
 
     @property
     def is_admin(self) -> bool:
-        """Whether the actor administers it."""
+        """Whether the actor administers the namespace."""
         return self.role is TeamRole.ADMIN
 
     @property
     def may_create(self) -> bool:
-        """Whether the actor may make repositories in it."""
+        """Whether the actor may create repositories in the namespace."""
         return self.role is not None and self.role.rank >= TeamRole.CREATOR.rank
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryAccess:
-    """A repository as an actor stands to it; `role` is the smaller of the actor's and the token's, None for none.
+    """A repository with an actor's role on it.
 
-    `is_own` is whether that is the actor's, and not what everybody has on a public repository.
+    `role` is the smaller of the actor's role and what the token allows, and None for no role. `is_own` tells whether
+    the actor holds that role, as opposed to the read right that everybody has on a public repository.
     """
 
     repository: Repository
     row: RepositoryNameRow
-    place: NamespaceAccess
+    namespace_access: NamespaceAccess
     role: Role | None
     is_own: bool
 
@@ -86,16 +88,16 @@ class RepositoryRight:
 
 
 class Access:
-    """Rights on namespaces and repositories. With `full_access` superusers have every right on all of them."""
+    """Checks rights on namespaces and repositories. With full access, superusers have every right on all of them."""
 
     def __init__(self, stores: Stores) -> None:
         self._accounts, self._repositories, self._teams = stores.accounts, stores.repositories, stores.teams
         self._full_access = stores.settings.superusers_full_access
 
     def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
-        """What the actor's token says of a repository; without a token, what everybody may.
+        """Returns the grant of the actor's token on a repository; without a token, the grant that everybody has.
 
-        Raises Unauthenticated, which does not tell whether the repository is there.
+        Raises Unauthenticated, which does not tell whether the repository exists.
         """
         grant = actor.grants.get(str(name))
         if grant is None and action == PULL and not actor.has_token:
@@ -106,7 +108,7 @@ class Access:
         return grant
 
     def repository(self, actor: Actor, name: RepositoryName, action: str = PULL) -> Repository:
-        """The repository, if the actor may do this to it. Raises Unauthenticated, NameUnknown."""
+        """Returns a repository on which the actor may do an action. Raises Unauthenticated, NameUnknown."""
         grant = self.granted(actor, name, action)
         repository = self.known(grant, name)
         if repository is None:
@@ -114,7 +116,7 @@ class Access:
         return repository
 
     def known(self, grant: Grant, name: RepositoryName) -> Repository | None:
-        """The repository a grant is for; one from before the first push resolves the name."""
+        """Returns the repository of a grant. A grant from before the first push has no id, so its name is looked up."""
         if grant.namespace_id is None:
             return None
         identifier = grant.repository_id
@@ -124,18 +126,18 @@ class Access:
         return Repository(identifier, grant.namespace_id, name) if identifier else None
 
     def may(self, actor: Actor, name: RepositoryName, action: str) -> bool:
-        """Whether the actor's token permits this."""
+        """Whether the actor's token permits an action."""
         grant = actor.grants.get(str(name))
         return grant is not None and permits(grant.actions, action)
 
     def recheck(self, batch: Batch, actor: Actor, repository: Repository) -> "WriteAccess":
-        """Asks `batch` for the rows that gave the actor the right to write."""
+        """Adds to `batch` the reads of the rows that gave the actor the right to write."""
         return WriteAccess(self, batch, actor, repository)
 
     def walk(self, account: AccountRow | None, name: RepositoryName, scopes: frozenset[str] | None = None) -> Grant:
-        """All that an account (None: the anonymous) may do to a repository, from the rows as they are now.
+        """Returns the whole grant of an account on a repository, from the rows as they are now. None means anonymous.
 
-        `scopes` are those of an OAuth token that speaks for the account.
+        `scopes` are the scopes of an OAuth token that acts for the account.
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
@@ -152,26 +154,26 @@ class Access:
     def _right(
         self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None
     ) -> RepositoryRight:
-        """The best right of an account: on a repository, or, where none is, to make it."""
+        """Returns the best right of an account on a repository, or the right to create it where it does not exist."""
         if account is not None and account.id == pointer.id:
             return RepositoryRight(Source.OWNER, Role.ADMIN)
         if account is not None:
-            found = self._held(account, pointer, row)
-            if found.role is not None:
-                return found
+            right = self._held(account, pointer, row)
+            if right.role is not None:
+                return right
         if row is not None and row.is_public:
             return RepositoryRight(Source.PUBLIC, Role.READ)
         return RepositoryRight()
 
     def _held(self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None) -> RepositoryRight:
-        """What permissions and teams give an account, by one query and one batch."""
+        """Returns the best right that permissions and teams give an account, with one query and one batch."""
         is_organization = pointer.kind == AccountKind.ORGANIZATION
         teams = self._teams.of_account(account.id, pointer.id) if is_organization else []
         batch = Batch()
-        held = [account.id, *teams] if row else []
+        holders = [account.id, *teams] if row else []
         permissions = {
             holder: batch.add(PermissionRow, keys.permission(row.repository_id if row else "", holder))
-            for holder in held
+            for holder in holders
         }
         rows = {team_id: batch.add(TeamRow, keys.team(team_id)) for team_id in teams}
         if permissions or rows:
@@ -184,8 +186,8 @@ class Access:
                 rights.append(RepositoryRight(source, permission.row.role, holder if is_team else None))
         return max(rights, key=lambda right: right.role.rank if right.role else -1, default=RepositoryRight())
 
-    def place(self, actor: Actor, name: str) -> NamespaceAccess | None:
-        """A namespace by its name, and how the actor stands in it; None where there is none."""
+    def namespace_access(self, actor: Actor, name: str) -> NamespaceAccess | None:
+        """Returns a namespace by its name with the actor's role in it, None if it does not exist."""
         pointer = self._accounts.find(name)
         if pointer is None or pointer.kind == AccountKind.ROBOT:
             return None
@@ -202,61 +204,61 @@ class Access:
         return NamespaceAccess(pointer.id, name, kind, self._superuser_role(actor) or role, teams)
 
     def has_all(self, actor: Actor) -> bool:
-        """Whether the actor is a superuser who has every right on everything."""
+        """Whether the actor is a superuser with every right on everything."""
         return self._full_access and actor.is_superuser and allows(actor.scopes, SUPER_USER)
 
     def _superuser_role(self, actor: Actor) -> TeamRole | None:
         return TeamRole.ADMIN if self.has_all(actor) else None
 
     def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
-        """A namespace in which the actor may make repositories. Raises Denied, also where there is none."""
-        place = self.place(actor, name)
-        if place is None or not place.may_create or not allows(actor.scopes, REPO_CREATE):
+        """Returns a namespace in which the actor may create repositories. Raises Denied, also if it does not exist."""
+        access = self.namespace_access(actor, name)
+        if access is None or not access.may_create or not allows(actor.scopes, REPO_CREATE):
             raise Denied(name, "make repositories in")
-        return place
+        return access
 
     def organization(self, actor: Actor, name: str) -> NamespaceAccess:
-        """An organization by its name, whoever asks. Raises NothingThere."""
-        place = self.place(actor, name)
-        if place is None or not place.is_organization:
+        """Returns an organization by its name, for any actor. Raises ResourceUnknown."""
+        access = self.namespace_access(actor, name)
+        if access is None or not access.is_organization:
             raise ResourceUnknown("organization", name)
-        return place
+        return access
 
     def administered(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
-        """An organization that the actor administers. Raises NothingThere, Unauthenticated, Denied."""
-        place = self.organization(actor, name)
-        if not place.is_admin or not allows(actor.scopes, scope):
+        """Returns an organization that the actor administers. Raises ResourceUnknown, Unauthenticated, Denied."""
+        access = self.organization(actor, name)
+        if not access.is_admin or not allows(actor.scopes, scope):
             raise refusal(actor, name, "administer")
-        return place
+        return access
 
     def member_of(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
-        """An organization that the actor is a member of. Raises NothingThere, Unauthenticated, Denied."""
-        place = self.organization(actor, name)
-        if place.role is None or not allows(actor.scopes, scope):
+        """Returns an organization that the actor is a member of. Raises ResourceUnknown, Unauthenticated, Denied."""
+        access = self.organization(actor, name)
+        if access.role is None or not allows(actor.scopes, scope):
             raise refusal(actor, name, "read")
-        return place
+        return access
 
     def require_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
-        """A repository on which the actor has at least a role, as the rows are now.
+        """Returns a repository on which the actor has at least a role, from the rows as they are now.
 
-        Raises Denied, which tells those without a right nothing, whoever they are; NameUnknown for those with one.
+        Raises Denied, which does not tell whether the repository exists, and NameUnknown for those who may know.
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
             raise Denied(str(name), role)
-        found = self._repositories.find(pointer.id, name)
-        if found is None:
-            place = self._stand(actor, pointer, name.namespace)
-            if place.may_create and allows(actor.scopes, REPO_READ):
+        row = self._repositories.find(pointer.id, name)
+        if row is None:
+            access = self._stand(actor, pointer, name.namespace)
+            if access.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
             raise Denied(str(name), role)
-        repository_access = self._repository_access(actor, pointer, found, name)
+        repository_access = self._repository_access(actor, pointer, row, name)
         if not repository_access.has(role):
             raise Denied(str(name), role)
         return repository_access
 
     def require_own_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
-        """The same, where what everybody may of a public repository is not enough. Raises Denied, NameUnknown."""
+        """Does the same, but does not count the read right on public repositories. Raises Denied, NameUnknown."""
         repository_access = self.require_role(actor, name, role)
         if not repository_access.is_own:
             raise Denied(str(name), role)
@@ -271,26 +273,26 @@ class Access:
         capped_role = capped(Role.ADMIN if is_superuser else right.role, actor.scopes)
         is_own = capped_role is not None and (is_superuser or right.source is not Source.PUBLIC)
         if capped_role is None and row.is_public:
-            # What everybody may, a token may that was asked for something else.
+            # A token with other scopes may still do what everybody may.
             capped_role = Role.READ
-        place = NamespaceAccess(pointer.id, name.namespace, pointer.kind, None)
-        return RepositoryAccess(Repository(row.repository_id, pointer.id, name), row, place, capped_role, is_own)
+        access = NamespaceAccess(pointer.id, name.namespace, pointer.kind, None)
+        return RepositoryAccess(Repository(row.repository_id, pointer.id, name), row, access, capped_role, is_own)
 
     def require_user(self, actor: Actor, scope: str = USER_ADMIN) -> str:
-        """The account id of an actor who is a user. Raises Unauthenticated, Denied."""
+        """Returns the account id of an actor who is a user. Raises Unauthenticated, Denied."""
         if actor.account_id is None or actor.kind != AccountKind.USER or not allows(actor.scopes, scope):
             raise refusal(actor, actor.name, "do this as")
         return actor.account_id
 
     def superuser(self, actor: Actor) -> str:
-        """The account id of a superuser, whose token lets that through. Raises Unauthenticated, Denied."""
+        """Returns the account id of a superuser whose token has the scope for it. Raises Unauthenticated, Denied."""
         if actor.account_id is None or not actor.is_superuser or not allows(actor.scopes, SUPER_USER):
             raise refusal(actor, "this", "do")
         return actor.account_id
 
 
 class WriteAccess:
-    """The rows behind a write, read with it."""
+    """The rows that give a right to write, read together with the rows of the write itself."""
 
     def __init__(self, access: Access, batch: Batch, actor: Actor, repository: Repository) -> None:
         self._access, self._actor, self._repository = access, actor, repository
@@ -308,7 +310,7 @@ class WriteAccess:
         self._membership = batch.add(MembershipRow, membership) if is_by_team else None
 
     def check(self, action: str = PUSH) -> None:
-        """Raises NameUnknown when the repository is no longer this one, Denied when the right is gone."""
+        """Raises NameUnknown if the name no longer means this repository, Denied if the right has ended."""
         name, namespace = self._name.row, self._namespace.row
         alive = name is not None and name.state == RepositoryState.LIVE and name.repository_id == self._repository.id
         if not alive or namespace is None or namespace.state != NamespaceState.LIVE:
@@ -335,7 +337,7 @@ class WriteAccess:
 
     @property
     def namespace(self) -> NamespaceRow | None:
-        """The namespace that is written to."""
+        """The row of the namespace that is written to."""
         return self._namespace.row
 
     @property
@@ -345,23 +347,23 @@ class WriteAccess:
 
     @property
     def rules(self) -> list[TagNames]:
-        """Which tags may not change once they are there, by the policies of namespace and repository."""
+        """The immutability rules of the namespace and the repository."""
         rows = self._namespace.row, self._name.row
         return [rule for row in rows if row is not None for rule in from_text(row.immutability)]
 
 
 def permits(actions: frozenset[str], action: str) -> bool:
-    """Whether granted actions include one; whoever may push may delete."""
+    """Whether granted actions include an action. A right to push includes the right to delete."""
     return action in actions or ANY in actions or (action == DELETE and PUSH in actions)
 
 
 def refusal(actor: Actor, what: str, action: str) -> Unauthenticated | Denied:
-    """What an actor without a right is told: who they are is not known, or what they may not."""
+    """Returns the error for an actor who lacks a right: Unauthenticated for an anonymous one, Denied for others."""
     return Unauthenticated("Requires authentication") if actor.is_anonymous else Denied(what, action)
 
 
 def _of_team(team: TeamRow | None, repository: RepositoryNameRow | None) -> Role | None:
-    """What a team gives by its own role: everything to admins, and to creators what they make."""
+    """Returns the role that a team has by its kind: ADMIN for an admin team, and for creators on a new repository."""
     if team is None:
         return None
     if team.role is TeamRole.ADMIN or (repository is None and team.role is TeamRole.CREATOR):
@@ -370,5 +372,5 @@ def _of_team(team: TeamRow | None, repository: RepositoryNameRow | None) -> Role
 
 
 def _in_mode(actions: frozenset[str], row: RepositoryNameRow | None) -> frozenset[str]:
-    """Of actions, those that the repository's mode lets through: one that is not NORMAL takes no push."""
+    """Returns the actions that the repository's mode allows: only a pull unless the mode is NORMAL."""
     return actions if row is None or row.mode == Mode.NORMAL else actions & {PULL}

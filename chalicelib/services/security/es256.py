@@ -1,7 +1,7 @@
-"""JSON Web Signatures in their compact form, by ES256 and nothing else: what our own tokens are made of.
+"""Signs and reads JSON Web Signatures in compact form with ES256, for the registry's own tokens.
 
-joserfc, which reads the tokens of strangers, loads X.509 and encryption, too: 29 ms of every cold start (ADR 14). The
-cryptography itself is the library's here as there. https://www.rfc-editor.org/rfc/rfc7515#section-3.1,
+joserfc, which reads the tokens of other issuers, also loads X.509 and encryption: 29 ms of every cold start (ADR 14).
+The `cryptography` library does the cryptography in both. https://www.rfc-editor.org/rfc/rfc7515#section-3.1,
 https://www.rfc-editor.org/rfc/rfc7518#section-3.4
 """
 
@@ -16,21 +16,21 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 ALGORITHM = "ES256"
-HOW = ec.ECDSA(SHA256())
+SIGNATURE_ALGORITHM = ec.ECDSA(SHA256())
 NUMBER_BYTES = 32
 
 
 class Key:
-    """A private key on P-256 and its id."""
+    """A private key on P-256 with its id."""
 
     def __init__(self, kid: str, private: ec.EllipticCurvePrivateKey) -> None:
         self.kid, self._private, self._public = kid, private, private.public_key()
 
     @classmethod
     def of(cls, jwk: Mapping[str, Any]) -> Self:
-        """A key from its JWK (https://www.rfc-editor.org/rfc/rfc7518#section-6.2). ValueError when it is none."""
+        """Returns the key of a JWK (https://www.rfc-editor.org/rfc/rfc7518#section-6.2). Raises ValueError."""
         if (jwk.get("kty"), jwk.get("crv")) != ("EC", "P-256"):
-            raise ValueError("the key is none on P-256")
+            raise ValueError("the key is not on P-256")
         try:
             x, y, d = (int.from_bytes(_decoded(jwk[name])) for name in ("x", "y", "d"))
             kid = jwk["kid"]
@@ -40,34 +40,34 @@ class Key:
         return cls(kid, ec.EllipticCurvePrivateNumbers(d, public).private_key())
 
     def sign(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """The signed token; the algorithm and the key's id come into its header."""
+        """Returns a signed token; the algorithm and the key's id are added to its header."""
         whole = {"alg": ALGORITHM, "kid": self.kid, **header}
         signed = f"{_encoded(_json(whole))}.{_encoded(_json(claims))}"
-        numbers = decode_dss_signature(self._private.sign(signed.encode("ascii"), HOW))
+        numbers = decode_dss_signature(self._private.sign(signed.encode("ascii"), SIGNATURE_ALGORITHM))
         return f"{signed}.{_encoded(b''.join(number.to_bytes(NUMBER_BYTES) for number in numbers))}"
 
     def check(self, signed: bytes, signature: bytes) -> None:
-        """Raises ValueError unless this key has signed."""
+        """Raises ValueError unless this key made the signature."""
         if len(signature) != 2 * NUMBER_BYTES:
-            raise ValueError("the signature has another length")
+            raise ValueError("the signature has the wrong length")
         numbers = (int.from_bytes(half) for half in (signature[:NUMBER_BYTES], signature[NUMBER_BYTES:]))
         try:
-            self._public.verify(encode_dss_signature(*numbers), signed, HOW)
+            self._public.verify(encode_dss_signature(*numbers), signed, SIGNATURE_ALGORITHM)
         except InvalidSignature:
-            raise ValueError("the key has not signed this") from None
+            raise ValueError("the signature does not match the key") from None
 
 
 def read(text: str, keys: Mapping[str, Key]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token that one of the keys, by their ids, has signed. ValueError for any other text."""
+    """Returns header and claims of a token that one of the keys signed; `keys` are by id. Raises ValueError."""
     signed, _, signature = text.rpartition(".")
     first, _, second = signed.partition(".")
     header = _object(first)
-    # `crit` names what must be understood; of that we understand nothing (RFC 7515, section 4.1.11).
+    # `crit` names extensions that must be understood, and none is supported here (RFC 7515, section 4.1.11).
     if header.get("alg") != ALGORITHM or "crit" in header:
-        raise ValueError("the token is signed in another way")
+        raise ValueError("the token is not signed with ES256")
     key = keys.get(str(header.get("kid")))
     if key is None:
-        raise ValueError("no key of ours has signed it")
+        raise ValueError("no key of this registry signed the token")
     key.check(signed.encode("ascii"), _decoded(signature))
     return header, _object(second)
 
@@ -78,12 +78,12 @@ def _json(value: Mapping[str, Any]) -> bytes:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(_decoded(text))
+        document = json.loads(_decoded(text))
     except RecursionError:
-        raise ValueError("the token is nested too deep") from None
-    if not isinstance(found, dict):
-        raise ValueError("the token holds no object")
-    return found
+        raise ValueError("the token is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise ValueError("a part of the token is not a JSON object")
+    return document
 
 
 def _encoded(content: bytes) -> str:
@@ -91,7 +91,7 @@ def _encoded(content: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    """The bytes of unpadded base64url. ValueError for any character that is none of it."""
+    """Decodes unpadded base64url. Raises ValueError for any other character."""
     if "=" in text:
-        raise ValueError("base64url without padding is wanted")
+        raise ValueError("base64url must have no padding")
     return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

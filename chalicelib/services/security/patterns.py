@@ -1,6 +1,6 @@
-"""Patterns of tags, as strangers write them: matched in time that grows with what is read, no faster.
+"""Matches tags with patterns that users wrote, in time linear in the length of the tag.
 
-RE2 has neither look-around nor references back, which is why it can promise that.
+RE2 guarantees this because it has neither look-around nor back-references.
 """
 
 from collections.abc import Sequence
@@ -10,35 +10,35 @@ from typing import Any
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.policies import LONGEST_PATTERN, TagNames
 
-# What the automaton of one pattern may take, in bytes.
+# The most memory that the automaton of one pattern may take, in bytes.
 MOST_MEMORY = 1024 * 1024
 
 
 def check(pattern: str) -> None:
-    """Raises FieldInvalid, in Quay's words, for a pattern that is too long or cannot be read."""
+    """Raises FieldInvalid, in Quay's words, for a pattern that is too long or invalid."""
     if len(pattern) > LONGEST_PATTERN:
         raise FieldInvalid("", f"tag_pattern must be {LONGEST_PATTERN} characters or less")
     _compiled(pattern)
 
 
 def finds(names: TagNames, tag: str) -> bool:
-    """Whether a tag is among those that are named; the pattern may be found anywhere in it, as Quay prunes."""
+    """Whether a rule names a tag. The pattern may match anywhere in the tag, as in Quay's pruning."""
     return names.pattern is None or (_compiled(names.pattern).search(tag) is not None) is names.matches
 
 
 def begins(names: TagNames, tag: str) -> bool:
-    """The same, where the pattern must be found at the beginning, as Quay makes tags immutable."""
+    """Whether a rule names a tag. The pattern must match at the start, as in Quay's immutability policies."""
     return names.pattern is None or (_compiled(names.pattern).match(tag) is not None) is names.matches
 
 
 def takes(rules: Sequence[TagNames], tag: str) -> bool:
-    """Whether any of the rules by which tags may not change is about a tag."""
+    """Whether any of the immutability rules names a tag."""
     return any(begins(rule, tag) for rule in rules)
 
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Any:
-    # Only who has policies pays for its import.
+    # Imported here so that only installations with policies pay for the import.
     import re2
 
     options = re2.Options()
@@ -46,6 +46,6 @@ def _compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:
-        why = error.args[0] if isinstance(error, re2.error) else b"it is no Unicode"
-        shown = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
-        raise FieldInvalid("", f"Invalid regex pattern: {shown}") from None
+        raw_reason = error.args[0] if isinstance(error, re2.error) else b"the pattern is not valid Unicode"
+        reason = raw_reason.decode("utf-8", "replace") if isinstance(raw_reason, bytes) else str(raw_reason)
+        raise FieldInvalid("", f"Invalid regex pattern: {reason}") from None

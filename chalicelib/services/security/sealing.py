@@ -1,7 +1,7 @@
-"""Secrets that Quay's clients read back, kept under envelope encryption: AES-GCM, 12 bytes of nonce before the text.
+"""Encrypts the secrets that Quay's clients read back, with AES-GCM and a 12-byte nonce before the ciphertext.
 
-The data keys come from the installation's secret and stay in memory. What is sealed is bound to what it belongs to:
-`about` is the id and the field, and nothing sealed for another opens under it.
+The data keys come from the installation's secret and stay in memory. `about` names the id and the field that a secret
+belongs to. It is authenticated with the secret, so a secret sealed for another field does not open.
 """
 
 import base64
@@ -17,13 +17,13 @@ DOT = b"."
 
 
 class Envelope:
-    """The ring of data keys by their ids; the last added seals, all open."""
+    """The data keys by their ids. The last one seals; every one opens what it sealed."""
 
     def __init__(self, ring: Mapping[str, bytes]) -> None:
         self._ring = ring
 
     def seal(self, about: str, secret: str) -> tuple[str, bytes]:
-        """Key id and sealed bytes of a secret."""
+        """Seals a secret and returns the key id and the sealed bytes."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         key_id = next(reversed(list(self._ring)))
@@ -31,7 +31,7 @@ class Envelope:
         return key_id, nonce + AESGCM(self._ring[key_id]).encrypt(nonce, secret.encode(), about.encode())
 
     def open(self, about: str, key_id: str, sealed: bytes) -> str:
-        """A sealed secret. Raises SettingInvalid when the key that sealed it is no longer in the ring."""
+        """Opens a sealed secret. Raises SettingInvalid if the key that sealed it is no longer known."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         if key_id not in self._ring:
@@ -41,18 +41,18 @@ class Envelope:
 
 
 class PageTokens:
-    """Where a list goes on, sealed: a place may name what its holder may not see."""
+    """Seals the position in a list, as it may name an item that the client must not see."""
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
 
-    def seal(self, about: str, place: str) -> str:
-        """What to ask for the next page with; `about` says of which list, and for whom."""
-        key_id, sealed = self._envelope.seal(about, place)
+    def seal(self, about: str, position: str) -> str:
+        """Returns the token of the next page; `about` names the list and the actor."""
+        key_id, sealed = self._envelope.seal(about, position)
         return base64.urlsafe_b64encode(key_id.encode() + DOT + sealed).decode().rstrip("=")
 
     def open(self, about: str, token: str | None) -> str:
-        """The place of a token that we sealed for this; the beginning for anything else, as in Quay."""
+        """Returns the position in a token sealed for `about`; for any other token the start of the list, as in Quay."""
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -63,10 +63,10 @@ class PageTokens:
 
 
 def hashed(secret: str) -> str:
-    """What a random token is found by: 256 random bits need no slow hash."""
+    """Returns the SHA-256 under which a random token is stored; 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def random_secret(prefix: str) -> str:
-    """256 random bits behind a prefix that scanners of leaked secrets, and our doors, know."""
+    """Returns 256 random bits after a prefix that authentication and scanners of leaked secrets recognise."""
     return prefix + secrets.token_urlsafe(32)

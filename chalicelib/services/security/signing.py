@@ -1,4 +1,4 @@
-"""Our own JWTs: ES256, by the keys of the installation, each for one use, which its `typ` names and is looked at first.
+"""Signs and verifies the registry's own JWTs with ES256. Each is for one use, which its `typ` header names.
 
 https://www.rfc-editor.org/rfc/rfc8725#name-use-explicit-typing
 """
@@ -11,27 +11,36 @@ from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.ids import ulid
 from chalicelib.services.security import es256
 
-# Clocks of two machines differ.
+# The clocks of two machines differ.
 LEEWAY_S = 30
 
 
 class Signing:
-    """Signs with the first key, believes all. `issuer` is our address, `audience` our host and port."""
+    """Signs with the first key and accepts all. `issuer` is the registry's URL, `audience` its host and port."""
 
     def __init__(
         self, keys: Sequence[Mapping[str, Any]], issuer: str, audience: str, clock: Callable[[], float] = time.time
     ) -> None:
-        found = [es256.Key.of(key) for key in keys]
-        self._current, self._ring = found[0], {key.kid: key for key in found}
+        parsed = [es256.Key.of(key) for key in keys]
+        self._current, self._ring = parsed[0], {key.kid: key for key in parsed}
         self.issuer, self.audience, self._clock = issuer, audience, clock
 
     def sign(self, use: str, claims: Mapping[str, Any], now: float, life_s: int) -> str:
-        """A token for one use that lives `life_s` seconds from `now`."""
-        about = {"iss": self.issuer, "aud": self.audience, "iat": int(now), "nbf": int(now), "exp": int(now) + life_s}
-        return self._current.sign({"typ": use}, {**about, "jti": ulid(now), **claims})
+        """Returns a token for one use that lives `life_s` seconds from `now`."""
+        registered = {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "iat": int(now),
+            "nbf": int(now),
+            "exp": int(now) + life_s,
+        }
+        return self._current.sign({"typ": use}, {**registered, "jti": ulid(now), **claims})
 
     def verify(self, use: str, text: str) -> Mapping[str, Any]:
-        """What a token of ours says. Raises Unauthenticated when it is not ours, not for this, or not now."""
+        """Returns the claims of a token.
+
+        Raises Unauthenticated for a foreign token, another use, or one not valid now.
+        """
         try:
             header, claims = es256.read(text, self._ring)
         except ValueError as error:

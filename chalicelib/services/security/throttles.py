@@ -1,10 +1,11 @@
-"""Throttles: how often somebody may try a password, over all processes of the installation.
+"""Limits how often a password may be tried, over all processes of the installation.
 
-An attempt is counted before the password is looked at and given back when it was right, so that many at once count as
-many. After a wrong one the account is closed to the same network, for twice as long each time; a right one makes good.
-At the registry a few are free before that, as its clients try the same password twice or thrice by themselves; on the
-web none is, as nobody types another within a second. Wrong ones of a network over all accounts close the network; those
-at an account from everywhere only slow its door, or anybody could lock somebody else out.
+An attempt is counted before the password is checked, and the count is taken back if it was right, so that attempts at
+the same time all count. After a wrong password the account is closed to the same network, for twice as long each time;
+a right password resets this. At the registry a few wrong passwords are free, as its clients retry the same password two
+or three times. On the web none is free, as nobody types another within a second. Too many wrong passwords of a network
+over all accounts close the network. Too many at one account from everywhere only slow its sign-ins, or anybody could
+lock somebody else out.
 """
 
 import ipaddress
@@ -18,17 +19,17 @@ from chalicelib.domain.errors import TooManyAttempts, WrongCredentials
 from chalicelib.storage.security.throttles import ThrottleStore
 
 WINDOW_S = 300
-# Attempts of a network at one account, of a network at all, and at an account before its door slows.
+# The most attempts of a network at one account and at all accounts, and those at an account before sign-ins slow down.
 AT_ONCE, BY_NETWORK, AT_ACCOUNT = 30, 200, 100
 FIRST_PAUSE_S, LONGEST_PAUSE_S, SLOWED_S = 1.0, 64.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRoute:
-    """Where a password is shown. What was wrong at one closes no other: a slip on a page stops no pull."""
+    """A way to sign in with a password. Each is throttled alone: a typing error on the web stops no pull."""
 
     name: str
-    # Wrong passwords without a pause after them.
+    # The number of wrong passwords that are followed by no pause.
     free: int
 
 
@@ -36,7 +37,7 @@ REGISTRY, WEB = SignInRoute("registry", free=4), SignInRoute("web", free=0)
 
 
 class Throttles:
-    """The doors that a password opens."""
+    """Throttles sign-ins with a password."""
 
     def __init__(
         self,
@@ -47,48 +48,51 @@ class Throttles:
         self._store, self._clock, self._sleep = store, clock, sleep
 
     @contextmanager
-    def attempt(self, entrance: SignInRoute, account: str, address: str) -> Iterator[None]:
-        """Around one look at a password, which raises WrongCredentials when it was wrong. Raises TooManyAttempts."""
+    def attempt(self, route: SignInRoute, account: str, address: str) -> Iterator[None]:
+        """Wraps one check of a password, which raises WrongCredentials if it is wrong. Raises TooManyAttempts."""
         now = self._clock()
         window = int(now // WINDOW_S)
         until, network = (window + 2) * WINDOW_S, network_of(address)
-        # What somebody chose comes last, so that no name of an account is ever read as another door.
-        both, everywhere = f"{entrance.name}/{window}/{network}/{account[:255]}", f"account/{window}/{account[:255]}"
+        # The name that the client chose comes last, so that no account name is ever read as another key.
+        account_and_network, everywhere = (
+            f"{route.name}/{window}/{network}/{account[:255]}",
+            f"account/{window}/{account[:255]}",
+        )
         by_network = f"network/{window}/{network}"
-        self._look(by_network, everywhere, (window + 1) * WINDOW_S - now)
-        entered = self._store.enter(both, now, AT_ONCE, until)
-        if entered is None:
-            raise TooManyAttempts(self._wait(both, now))
+        self._check_limits(by_network, everywhere, (window + 1) * WINDOW_S - now)
+        attempts = self._store.enter(account_and_network, now, AT_ONCE, until)
+        if attempts is None:
+            raise TooManyAttempts(self._retry_after_s(account_and_network, now))
         try:
             yield
         except WrongCredentials:
-            if entered.tries > entrance.free:
-                self._close(both, entered.tries - entrance.free)
-            for door in (by_network, everywhere):
-                self._store.count(door, 1, until)
+            if attempts.tries > route.free:
+                self._close(account_and_network, attempts.tries - route.free)
+            for key in (by_network, everywhere):
+                self._store.count(key, 1, until)
             raise
-        self._store.open(both)
+        self._store.open(account_and_network)
 
-    def _look(self, by_network: str, everywhere: str, left_s: float) -> None:
+    def _check_limits(self, by_network: str, everywhere: str, left_s: float) -> None:
         network, account = self._store.read([by_network, everywhere])
         if network is not None and network.tries >= BY_NETWORK:
             raise TooManyAttempts(math.ceil(left_s))
         if account is not None and account.tries >= AT_ACCOUNT:
             self._sleep(SLOWED_S)
 
-    def _wait(self, door: str, now: float) -> int:
-        (row,) = self._store.read([door])
+    def _retry_after_s(self, key: str, now: float) -> int:
+        (row,) = self._store.read([key])
         closed_until = row.closed_until if row else None
         return max(1, math.ceil((closed_until or now) - now))
 
-    def _close(self, door: str, failed: int) -> None:
-        """Lets nobody through a door for a while, after so many that were not free."""
+    def _close(self, key: str, failed: int) -> None:
+        """Closes a key for a while, after `failed` wrong passwords that were not free."""
         pause = min(FIRST_PAUSE_S * 2 ** (failed - 1), LONGEST_PAUSE_S)
-        self._store.close(door, self._clock() + pause)
+        self._store.close(key, self._clock() + pause)
 
 
 def network_of(address: str) -> str:
-    """The network of an address, which one customer has: its first 24 bits, of IPv6 its first 64."""
+    """Returns the network that one customer usually has: a /24 of IPv4, a /64 of IPv6; empty for no address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The tokens in the `Location` of uploads, as they are given out: each answer's is good for a whole life again."""
+"""Issues the tokens in the `Location` of uploads. Each response carries a new token with a full lifetime."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from chalicelib.domain.uploads import MANY, UploadToken
 
 
 class UploadTokens:
-    """Signs under the first of `keys` and believes all. `life_s` and `grant_s`, a relay's, are lives in seconds."""
+    """Signs with the first of `keys` and accepts all. `life_s`, and `grant_s` for a relay, are lifetimes in seconds."""
 
     def __init__(
         self, keys: Sequence[bytes], life_s: int, grant_s: int, clock: Callable[[], float] = time.time
@@ -17,25 +17,25 @@ class UploadTokens:
 
     @property
     def longest_s(self) -> int:
-        """Seconds after which no token of an upload is good that has had no answer since."""
+        """Seconds after which every token of an upload that got no further response has expired."""
         return self._grant_s + self._life_s
 
     def begin(self, repository_id: str, algorithm: str) -> tuple[str, str]:
-        """A token for a new upload into a repository, and the upload's id."""
+        """Returns a token for a new upload into a repository, and the upload's id."""
         now = self._clock()
         token = UploadToken(ulid(now), repository_id, int(now) + self._life_s, algorithm)
         return token.signed(self._keys[0]), token.upload_id
 
     def verify(self, text: str) -> UploadToken:
-        """A token of ours. Raises BlobUploadUnknown."""
+        """Returns a token that this registry signed. Raises BlobUploadUnknown."""
         return UploadToken.verify(text, self._keys, self._clock())
 
     def following(self, token: UploadToken) -> str:
-        """The token after a chunk: only chunks may follow."""
+        """Returns the token after a chunk, with which only chunks may follow."""
         return self._renewed(token, self._life_s)
 
     def granted(self, token: UploadToken) -> str:
-        """The token for an upload that a relay brings, who may take long for it; the edge takes no bytes for it."""
+        """Returns the token for an upload by a relay, which may take long; the upload edge accepts no bytes for it."""
         return self._renewed(token, self._grant_s)
 
     def _renewed(self, token: UploadToken, life_s: int) -> str:

@@ -13,7 +13,7 @@ SITE = Path(str(importlib.util.find_spec("botocore").origin)).parents[1]
 MODULES = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in REPLACED}
 
 
-def asked_for(library: str) -> set[tuple[str, str]]:
+def query_words(library: str) -> set[tuple[str, str]]:
     """Returns module and name of every import from a replaced module, except within its package."""
     found: set[tuple[str, str]] = set()
     for path in (SITE / library).rglob("*.py"):
@@ -29,7 +29,7 @@ def test_every_import_from_a_replaced_module_works() -> None:
     for module, name in MODULES.items():
         exec(REPLACED[name], given[module])
 
-    wanted = asked_for("botocore") | asked_for("boto3") | asked_for("urllib3")
+    wanted = query_words("botocore") | query_words("boto3") | query_words("urllib3")
 
     assert ("botocore.docs.docstring", "ClientMethodDocstring") in wanted
     assert [(module, name) for module, name in sorted(wanted) if name not in given[module]] == []

@@ -1,4 +1,4 @@
-"""Departures: everything ends at once, nobody is left without an owner, and nothing is left over."""
+"""Tests that a deleted user ends at once, leaves no organization without an owner, and leaves no rows."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,21 +29,21 @@ from tests.support.rows import change, due_at, events, rows_like
 
 @pytest.fixture
 def bob(backend: Backend) -> Backend:
-    """A backend with another user, who has an e-mail address."""
+    """A backend with a second user who has an e-mail address."""
     backend.services.accounts.accounts.create_user("bob", "password", "bob@example.com")
     return backend
 
 
 def share(backend: Backend, organization: str, name: str) -> None:
-    """Takes a user into an organization's owners."""
+    """Adds a user to an organization's owners."""
     backend.services.accounts.teams.add_member(backend.signed_in("admin"), organization, "owners", name)
 
 
-def test_who_leaves_can_do_nothing_from_then_on(bob: Backend) -> None:
+def test_a_deleted_user_can_do_nothing_from_then_on(bob: Backend) -> None:
     row, name = bob.account("bob"), RepositoryName.parse("bob/app")
     a_repository(bob, "bob/app")
     pusher, session = bob.actor("bob", "bob/app"), bob.services.identity.sessions.begin(row)
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     assert bob.services.identity.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
@@ -57,7 +57,7 @@ def test_who_leaves_can_do_nothing_from_then_on(bob: Backend) -> None:
 
 
 def test_the_name_stays_taken_and_the_address_is_free(bob: Backend) -> None:
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     with pytest.raises(NameTaken, match="Username is not available"):
         bob.services.accounts.accounts.create_user("bob", "password")
@@ -65,23 +65,25 @@ def test_the_name_stays_taken_and_the_address_is_free(bob: Backend) -> None:
     bob.services.accounts.accounts.create_user("carol", "password", "bob@example.com")
 
 
-def test_a_timer_stands_for_what_is_left(bob: Backend) -> None:
+def test_a_timer_is_written_for_the_rest(bob: Backend) -> None:
     row, now = bob.account("bob"), int(bob.clock())
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     assert due_at(PURGE, row.id) in (now + SETTLED_S, now + SETTLED_S + 1)
 
 
-def test_a_token_ends_nobody(bob: Backend) -> None:
+def test_a_token_cannot_delete_its_user(bob: Backend) -> None:
     row = bob.account("bob")
 
     with pytest.raises(Denied):
-        bob.services.accounts.account_deletion.leave(Actor(row.id, row.name, scopes=frozenset({"user:admin"})))
+        bob.services.accounts.account_deletion.delete_own_account(
+            Actor(row.id, row.name, scopes=frozenset({"user:admin"}))
+        )
     with pytest.raises(Unauthenticated):
-        bob.services.accounts.account_deletion.leave(ANONYMOUS)
+        bob.services.accounts.account_deletion.delete_own_account(ANONYMOUS)
 
 
-def test_the_only_owner_stays_and_is_told_of_what(backend: Backend) -> None:
+def test_the_only_owner_cannot_leave_and_is_told_the_organizations(backend: Backend) -> None:
     for name in ("acme", "beta", "gone"):
         an_organization(backend, name)
     backend.user("bob")
@@ -91,18 +93,18 @@ def test_the_only_owner_stays_and_is_told_of_what(backend: Backend) -> None:
     change(backend.account("admin"), superuser=False, enabled=False)
 
     with pytest.raises(SoleOwner) as refused:
-        backend.services.accounts.account_deletion.leave(backend.signed_in("bob"))
+        backend.services.accounts.account_deletion.delete_own_account(backend.signed_in("bob"))
     assert refused.value.organizations == ["acme", "beta"]
     assert backend.account("bob")
 
 
-def test_who_shares_an_organization_may_leave_it(backend: Backend) -> None:
+def test_an_owner_beside_others_may_be_deleted(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     share(backend, "acme", "bob")
 
-    backend.services.accounts.account_deletion.leave(backend.signed_in("bob"))
-    assert backend.services.security.access.place(backend.signed_in("admin"), "acme") is not None
+    backend.services.accounts.account_deletion.delete_own_account(backend.signed_in("bob"))
+    assert backend.services.security.access.namespace_access(backend.signed_in("admin"), "acme") is not None
 
 
 def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
@@ -116,7 +118,7 @@ def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
 
     def leave(actor: Actor) -> bool:
         try:
-            backend.services.accounts.account_deletion.leave(actor)
+            backend.services.accounts.account_deletion.delete_own_account(actor)
         except SoleOwner:
             return False
         return True
@@ -125,35 +127,35 @@ def test_of_two_owners_who_leave_at_once_one_stays(backend: Backend) -> None:
         assert sorted(pool.map(leave, actors)) == [False, True]
 
 
-def test_superusers_stay(bob: Backend) -> None:
+def test_superusers_cannot_be_deleted(bob: Backend) -> None:
     with pytest.raises(SuperuserKept):
-        bob.services.accounts.account_deletion.leave(bob.signed_in("admin"))
+        bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("admin"))
     with pytest.raises(SuperuserKept):
-        bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "admin")
+        bob.services.accounts.account_deletion.delete_user(bob.signed_in("admin"), "admin")
 
 
-def test_a_superuser_ends_others_and_nobody_else_does(bob: Backend) -> None:
+def test_only_a_superuser_deletes_others(bob: Backend) -> None:
     bob.user("carol")
     with pytest.raises(Denied):
-        bob.services.accounts.account_deletion.dismiss(bob.signed_in("carol"), "bob")
+        bob.services.accounts.account_deletion.delete_user(bob.signed_in("carol"), "bob")
     for name in ("nobody", "admin+ci"):
         with pytest.raises(AccountUnknown):
-            bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), name)
+            bob.services.accounts.account_deletion.delete_user(bob.signed_in("admin"), name)
 
-    bob.services.accounts.account_deletion.dismiss(bob.signed_in("admin"), "bob")
+    bob.services.accounts.account_deletion.delete_user(bob.signed_in("admin"), "bob")
 
     (event,) = events(bob, "user_delete")
     assert event["performer"] == "admin"
 
 
-def test_a_crash_leaves_the_user_whole_or_gone(backend: Backend) -> None:
+def test_a_crash_leaves_the_user_whole_or_deleted(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         backend.services.accounts.accounts.create_user(f"user{number}", "password", f"{number}@example.com")
         actor = backend.signed_in(f"user{number}")
 
         def operation() -> None:
             try:
-                backend.services.accounts.account_deletion.leave(actor)
+                backend.services.accounts.account_deletion.delete_own_account(actor)
             except AccountUnknown:
                 assert events(backend, "user_delete")
 
@@ -169,7 +171,7 @@ def test_the_sweep_leaves_nothing_behind(bob: Backend) -> None:
     an_actor_with_role(bob, "bob", Role.WRITE)
     row = bob.account("bob")
     bob.services.identity.sessions.begin(row)
-    bob.services.accounts.account_deletion.leave(bob.signed_in("bob"))
+    bob.services.accounts.account_deletion.delete_own_account(bob.signed_in("bob"))
 
     assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)
     assert bob.services.accounts.account_deletion.sweep(row.id, lambda: True)

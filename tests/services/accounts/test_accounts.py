@@ -1,4 +1,4 @@
-"""Users: made once, changed by themselves, shown with their organizations."""
+"""Tests creating users, changing oneself, and profiles."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, events, rows_like
 
 
-def test_a_user_has_a_namespace_of_the_same_id_and_is_written_down(backend: Backend) -> None:
+def test_a_user_has_a_namespace_of_the_same_id_and_is_recorded(backend: Backend) -> None:
     made = backend.services.accounts.accounts.create_user("bob", "password-1", "bob@example.com")
 
     row = backend.services.accounts.accounts.find("bob")
@@ -49,7 +49,7 @@ def test_a_name_outside_the_grammar_is_refused(backend: Backend, name: str) -> N
         backend.services.accounts.accounts.create_user(name, "password-1")
 
 
-def test_a_name_is_taken_once_by_whatever_has_it(backend: Backend) -> None:
+def test_users_and_organizations_share_their_names(backend: Backend) -> None:
     an_organization(backend, "acme")
     for name in ("admin", "acme"):
         with pytest.raises(NameTaken):
@@ -64,14 +64,14 @@ def test_an_email_is_used_once_whatever_its_case(backend: Backend) -> None:
     assert get(AccountNameRow, keys.account_name("carol")) is None
 
 
-def test_a_name_that_points_to_nothing_finds_nobody(backend: Backend) -> None:
+def test_a_name_without_an_account_is_unknown(backend: Backend) -> None:
     change(get(AccountNameRow, keys.account_name("admin")), deleted_at=1)
 
     with pytest.raises(AccountUnknown):
         backend.services.accounts.accounts.find("admin")
 
 
-def test_a_crash_in_making_a_user_leaves_all_or_nothing(backend: Backend) -> None:
+def test_a_crash_during_creation_leaves_all_or_nothing(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         def operation() -> None:
             try:
@@ -85,7 +85,7 @@ def test_a_crash_in_making_a_user_leaves_all_or_nothing(backend: Backend) -> Non
     assert crash_everywhere(backend, prepare) >= 2
 
 
-def test_everybody_may_know_that_a_user_is_there_and_of_nobody_else(backend: Backend) -> None:
+def test_only_names_of_users_are_public(backend: Backend) -> None:
     an_organization(backend, "acme")
     backend.robot("admin+ci")
 
@@ -95,7 +95,7 @@ def test_everybody_may_know_that_a_user_is_there_and_of_nobody_else(backend: Bac
             backend.services.accounts.accounts.public_name(name)
 
 
-def test_a_new_password_opens_and_ends_everything_that_came_before(backend: Backend) -> None:
+def test_a_new_password_works_and_ends_all_earlier_sessions_and_tokens(backend: Backend) -> None:
     backend.user("bob")
     row = backend.services.accounts.accounts.change(backend.signed_in("bob"), UserChanges(password="password-2"))
 
@@ -128,7 +128,7 @@ def test_an_email_moves_and_frees_the_old_one(backend: Backend) -> None:
     ],
     ids=["pass", "mail", "invoice", "window"],
 )
-def test_a_change_that_cannot_be_changes_nothing(backend: Backend, changes: UserChanges) -> None:
+def test_an_invalid_change_changes_nothing(backend: Backend, changes: UserChanges) -> None:
     before = rows_like(backend)
 
     with pytest.raises(FieldInvalid):
@@ -136,14 +136,14 @@ def test_a_change_that_cannot_be_changes_nothing(backend: Backend, changes: User
     assert rows_like(backend) == before
 
 
-def test_the_window_stands_with_the_namespace(backend: Backend) -> None:
+def test_the_window_is_stored_with_the_namespace(backend: Backend) -> None:
     backend.services.accounts.accounts.change(backend.signed_in("admin"), UserChanges(window_s=86400))
 
     assert backend.services.accounts.accounts.profile(backend.signed_in("admin")).namespace.window_s == 86400
     assert len(events(backend, "user_change_tag_expiration")) == 1
 
 
-def test_nobody_and_robots_change_nothing(backend: Backend) -> None:
+def test_anonymous_callers_and_robots_change_nothing(backend: Backend) -> None:
     robot, _ = backend.robot("admin+ci")
 
     with pytest.raises(Unauthenticated):
@@ -171,12 +171,12 @@ def test_no_token_changes_a_password_or_an_address(backend: Backend) -> None:
     assert backend.services.accounts.accounts.change(holder, UserChanges(company="Acme")).company == "Acme"
 
 
-def test_a_change_does_not_bring_back_who_is_gone(backend: Backend) -> None:
+def test_a_change_does_not_restore_a_deleted_user(backend: Backend) -> None:
     backend.user("bob")
     bob, row = backend.signed_in("bob"), backend.account("bob")
     transaction = Transaction()
     backend.services.stores.accounts.put_account(transaction, row, row.version)
-    backend.services.accounts.account_deletion.leave(bob)
+    backend.services.accounts.account_deletion.delete_own_account(bob)
 
     with pytest.raises(WriteConflict):
         transaction.commit()
@@ -197,7 +197,7 @@ def test_a_profile_with_fifty_organizations_costs_two_calls(backend: Backend) ->
     assert backend.calls.take()[2:] in (["Query", "BatchGetItem"], ["Query", "BatchGetItem", "BatchGetItem"])
 
 
-def test_an_organization_is_seen_with_the_best_of_ones_teams(backend: Backend) -> None:
+def test_an_organization_is_shown_with_the_best_role_of_ones_teams(backend: Backend) -> None:
     identifier, bob = an_organization(backend, "acme"), backend.user("bob")
     for name, role in (("devs", TeamRole.MEMBER), ("makers", TeamRole.CREATOR)):
         transaction, team = Transaction(), a_team_row(identifier, name, role)
@@ -209,7 +209,7 @@ def test_an_organization_is_seen_with_the_best_of_ones_teams(backend: Backend) -
     assert (place.name, place.role, place.is_admin, place.may_create) == ("acme", TeamRole.CREATOR, False, True)
 
 
-def test_a_profile_counts_the_bytes_of_ones_repositories(backend: Backend) -> None:
+def test_a_profile_shows_the_bytes_of_ones_repositories(backend: Backend) -> None:
     a_blob(backend, b"x" * 100)
     a_blob(backend, b"y" * 50)
 

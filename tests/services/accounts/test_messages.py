@@ -1,4 +1,4 @@
-"""Messages to everybody: superusers leave them, and everybody reads them."""
+"""Tests that superusers publish messages and everybody reads them."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.rows import events, rows_like
 HELLO = ("hello", "info", "text/plain")
 
 
-def test_a_message_is_told_until_it_is_taken_away(backend: Backend) -> None:
+def test_a_message_is_shown_until_it_is_removed(backend: Backend) -> None:
     admin = backend.signed_in("admin")
     made = backend.services.accounts.messages.create(admin, *HELLO)
 
@@ -23,7 +23,7 @@ def test_a_message_is_told_until_it_is_taken_away(backend: Backend) -> None:
     assert kinds == ["create_global_message", "delete_global_message"]
 
 
-def test_only_superusers_leave_and_take_them(backend: Backend) -> None:
+def test_only_superusers_publish_and_remove_messages(backend: Backend) -> None:
     backend.user("bob")
     row = backend.account("admin")
     narrowed = Actor(row.id, row.name, is_superuser=True, scopes=frozenset({"user:admin"}))
@@ -35,7 +35,7 @@ def test_only_superusers_leave_and_take_them(backend: Backend) -> None:
             backend.services.accounts.messages.delete(actor, "6b4e")
 
 
-def test_a_message_that_cannot_be_is_not_kept(backend: Backend) -> None:
+def test_an_invalid_message_is_not_stored(backend: Backend) -> None:
     before = rows_like(backend)
 
     with pytest.raises(FieldInvalid):

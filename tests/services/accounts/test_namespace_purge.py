@@ -1,4 +1,4 @@
-"""Purges: what a deleted namespace leaves is taken away whole, and last its name is free for somebody new."""
+"""Tests that a purge removes all rows of a deleted namespace and frees its name last."""
 
 from collections.abc import Callable
 from itertools import count
@@ -15,6 +15,7 @@ from chalicelib.domain.timers import PURGE, SETTLED_S, Due, Later
 from chalicelib.services.accounts.namespace_purge import AGAIN_S
 from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import DeletedRepositoryRow
 from tests.support.backends import Backend
@@ -33,7 +34,7 @@ def acme(backend: Backend) -> Backend:
 
 
 def a_full_organization(backend: Backend) -> str:
-    """One with everything that hangs by an organization; its id."""
+    """Creates an organization with rows of every kind; returns its id."""
     identifier, bob = an_organization(backend, owner="bob"), backend.signed_in("bob")
     for name in ("acme/app", "acme/web"):
         an_organization_repository(backend, name, by="bob")
@@ -43,7 +44,7 @@ def a_full_organization(backend: Backend) -> str:
     for kind, holder in (("user", "carol"), ("user", "acme+ci"), ("team", "devs")):
         backend.services.accounts.permissions.put(bob, APP, HolderKind(kind), holder, Role.WRITE)
     client = backend.services.identity.applications.create(bob, "acme", ApplicationFields("bot")).client_id
-    backend.services.identity.authorizations.create(bob, "acme", client, "ci", "repo:read", None)
+    backend.services.identity.authorizations.create(bob, "acme", client, TokenRequest("ci", "repo:read"))
     backend.services.accounts.prototypes.create(bob, "acme", NewPrototype(Role.READ, HolderKind.TEAM, "devs"))
     return identifier
 
@@ -55,7 +56,7 @@ def deleted(backend: Backend) -> str:
 
 
 def purge(backend: Backend, target: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
-    """Purges until nothing is left to do at this moment."""
+    """Runs the purge until it has nothing to do now."""
     while True:
         later = backend.services.accounts.namespace_purge.work(Due(PURGE, target, 0), has_time)
         if later is None or later.at > backend.clock() + 1:
@@ -63,19 +64,19 @@ def purge(backend: Backend, target: str, has_time: Callable[[], bool] = lambda: 
 
 
 def left(backend: Backend, identifier: str) -> list[Plain]:
-    """What is left of an organization, but for its log, its timers and its deleted repositories."""
+    """Returns the rows of an organization, except its log, its timers and its deleted repositories."""
     mine = {row["pk"] for row in rows_like(backend, "R#", "META") if row["namespace_id"] == identifier}
     rows = [row for row in rows_like(backend) if not row["pk"].startswith(("LOG#", "TIMER#", "COUNT#"))]
     return [row for row in rows if (identifier in str(row) or "acme" in str(row)) and row["pk"] not in mine]
 
 
 def content_is_collected(backend: Backend, identifier: str) -> None:
-    """As the collector leaves it: nothing of the deleted repositories is there any more."""
+    """Removes the rows of deleted repositories, as garbage collection does."""
     for row in rows_like(backend, f"N#{identifier}", "GONE#"):
         remove(DeletedRepositoryRow, (row["pk"], row["sk"]))
 
 
-def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(acme: Backend) -> None:
+def test_a_purge_removes_everything_but_deleted_repositories(acme: Backend) -> None:
     identifier = deleted(acme)
 
     later = purge(acme, identifier)
@@ -94,7 +95,7 @@ def test_all_of_it_is_taken_away_and_what_was_deleted_stays_for_the_collector(ac
         assert [row["sk"] for row in rows_like(acme, f"A#{account}")] == ["META"]
 
 
-def test_when_nothing_is_left_of_its_repositories_the_namespace_itself_goes(acme: Backend) -> None:
+def test_the_namespace_is_removed_after_its_last_repository(acme: Backend) -> None:
     identifier = deleted(acme)
     purge(acme, identifier)
     content_is_collected(acme, identifier)
@@ -129,7 +130,7 @@ def test_a_name_taken_again_inherits_nothing(acme: Backend) -> None:
     for actor in (early, team):
         refused_to_push(acme, actor)
     purge(acme, identifier)
-    assert acme.services.accounts.organizations.overview(admin, "acme").place.is_admin
+    assert acme.services.accounts.organizations.overview(admin, "acme").namespace_access.is_admin
 
 
 def refused_to_push(backend: Backend, actor: Actor) -> None:
@@ -137,7 +138,7 @@ def refused_to_push(backend: Backend, actor: Actor) -> None:
         backend.services.registry.uploads.push(actor, APP, Digest.of(b"1"), b"1")
 
 
-def test_the_clock_does_it_a_minute_after_the_delete(acme: Backend) -> None:
+def test_the_timer_purges_a_minute_after_the_delete(acme: Backend) -> None:
     identifier = deleted(acme)
     acme.services.lifecycle.timers.run(lambda: 60.0)
     assert acme.services.stores.accounts.holder_of("acme") is not None
@@ -149,7 +150,7 @@ def test_the_clock_does_it_a_minute_after_the_delete(acme: Backend) -> None:
     assert due_at(PURGE, identifier) == pytest.approx(acme.clock() + AGAIN_S, abs=60)
 
 
-def test_it_goes_on_where_its_time_was_up(acme: Backend) -> None:
+def test_a_purge_whose_time_is_up_continues_later(acme: Backend) -> None:
     identifier = deleted(acme)
 
     purge(acme, identifier, lambda: False)
@@ -158,7 +159,7 @@ def test_it_goes_on_where_its_time_was_up(acme: Backend) -> None:
     assert rows_like(acme, f"N#{identifier}", "ROBOT#") == rows_like(acme, f"N#{identifier}", "TEAM#") == []
 
 
-def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: Backend) -> None:
+def test_a_purge_that_crashes_is_repeated_and_frees_the_name_last(acme: Backend) -> None:
     identifier = deleted(acme)
     for number in count(1):
         try:
@@ -175,7 +176,7 @@ def test_a_purge_that_dies_is_done_again_and_the_name_is_free_last(acme: Backend
     assert {row["pk"] for row in left(acme, identifier)} == {f"N#{identifier}"}
 
 
-def test_what_lives_is_never_purged(acme: Backend) -> None:
+def test_a_live_namespace_is_never_purged(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     before = rows_like(acme)
 
@@ -202,7 +203,7 @@ def test_a_deleted_user_leaves_nothing_and_their_name_is_free(acme: Backend) -> 
     acme.robot("bob+ci")
     identifier = an_organization(acme, owner="admin")
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
-    acme.services.accounts.account_deletion.leave(acme.signed_in("bob"))
+    acme.services.accounts.account_deletion.delete_own_account(acme.signed_in("bob"))
 
     assert purge(acme, bob.id) is None
 

@@ -1,4 +1,4 @@
-"""Organizations: made once, shown as far as one may know, changed and ended by their owners."""
+"""Tests creating, showing, changing and deleting organizations."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,11 +43,15 @@ def id_of(backend: Backend, name: str = "acme") -> str:
     return backend.services.stores.accounts.find(name).id
 
 
-def test_whoever_makes_an_organization_owns_it(backend: Backend) -> None:
+def test_the_creator_of_an_organization_owns_it(backend: Backend) -> None:
     backend.services.accounts.organizations.create(backend.signed_in("admin"), "acme", "acme@example.com")
 
     shown = backend.services.accounts.organizations.overview(backend.signed_in("admin"), "acme")
-    assert (shown.place.is_admin, shown.namespace.name, shown.namespace.email) == (True, "acme", "acme@example.com")
+    assert (shown.namespace_access.is_admin, shown.namespace.name, shown.namespace.email) == (
+        True,
+        "acme",
+        "acme@example.com",
+    )
     assert [(view.team.name, view.team.role, view.members) for view in shown.teams] == [("owners", TeamRole.ADMIN, 1)]
     (event,) = events(backend, "org_create")
     assert (event["namespace_id"], event["performer"]) == (id_of(backend), "admin")
@@ -65,12 +69,12 @@ def test_users_and_organizations_share_their_names(acme: Backend, name: str) -> 
         acme.services.accounts.organizations.create(acme.signed_in("bob"), name)
 
 
-def test_an_address_that_is_none_is_refused(acme: Backend) -> None:
+def test_an_invalid_address_is_refused(acme: Backend) -> None:
     with pytest.raises(FieldInvalid, match="email"):
         acme.services.accounts.organizations.create(acme.signed_in("bob"), "other", "nonsense")
 
 
-def test_nobody_robots_and_tokens_of_another_use_make_none(acme: Backend) -> None:
+def test_anonymous_callers_robots_and_other_tokens_create_no_organization(acme: Backend) -> None:
     service, bob = acme.services.accounts.organizations, acme.signed_in("bob")
     robot, _ = acme.robot("bob+ci")
 
@@ -82,7 +86,7 @@ def test_nobody_robots_and_tokens_of_another_use_make_none(acme: Backend) -> Non
     service.create(replace(bob, scopes=frozenset({"user:admin"})), "other")
 
 
-def test_one_who_is_deleted_under_way_makes_none(acme: Backend) -> None:
+def test_a_user_deleted_meanwhile_creates_no_organization(acme: Backend) -> None:
     bob = acme.signed_in("bob")
 
     with meanwhile(acme, 1, lambda: remove(AccountRow, keys.account(bob.account_id or ""))), pytest.raises(Denied):
@@ -90,13 +94,13 @@ def test_one_who_is_deleted_under_way_makes_none(acme: Backend) -> None:
     assert acme.services.stores.accounts.find("other") is None
 
 
-def test_strangers_see_a_name_and_members_see_the_teams(acme: Backend) -> None:
+def test_everybody_sees_the_name_and_members_see_the_teams(acme: Backend) -> None:
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     service = acme.services.accounts.organizations
 
     for actor in (ANONYMOUS, acme.signed_in("carol")):
         shown = service.overview(actor, "acme")
-        assert (shown.place.role, list(shown.teams)) == (None, [])
+        assert (shown.namespace_access.role, list(shown.teams)) == (None, [])
     seen = [
         (view.team.name, view.can_view, view.members) for view in service.overview(acme.signed_in("bob"), "acme").teams
     ]
@@ -110,15 +114,15 @@ def test_strangers_see_a_name_and_members_see_the_teams(acme: Backend) -> None:
     ("scope", "role"),
     [("repo:admin", None), ("user:admin", None), ("repo:create", TeamRole.CREATOR), ("org:admin", TeamRole.ADMIN)],
 )
-def test_a_token_sees_what_its_scopes_let_through(acme: Backend, scope: str, role: TeamRole | None) -> None:
+def test_a_token_sees_what_its_scopes_allow(acme: Backend, scope: str, role: TeamRole | None) -> None:
     shown = acme.services.accounts.organizations.overview(
         replace(acme.signed_in("admin"), scopes=frozenset({scope})), "acme"
     )
 
-    assert (shown.place.role, bool(shown.teams)) == (role, role is not None)
+    assert (shown.namespace_access.role, bool(shown.teams)) == (role, role is not None)
 
 
-def test_what_its_repositories_link_is_counted(acme: Backend) -> None:
+def test_the_bytes_that_its_repositories_link_are_counted(acme: Backend) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
     an_organization_repository(acme)
     acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, HolderKind.TEAM, "devs", Role.READ)
@@ -159,7 +163,7 @@ def test_an_organization_is_changed_by_its_owners(acme: Backend) -> None:
     ],
     ids=["mail", "window", "invoices", "empty"],
 )
-def test_a_change_that_cannot_be_changes_nothing(acme: Backend, wishes: OrganizationChanges) -> None:
+def test_an_invalid_change_changes_nothing(acme: Backend, wishes: OrganizationChanges) -> None:
     before = rows_like(acme)
 
     with pytest.raises(FieldInvalid):
@@ -179,7 +183,7 @@ STEPS: dict[str, Callable[[Backend, Actor], object]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step: str) -> None:
+def test_an_actor_who_is_no_admin_of_the_organization_is_refused(acme: Backend, step: str) -> None:
     a_team(acme, "devs", TeamRole.CREATOR, "carol")
 
     for name in ("bob", "carol"):
@@ -191,7 +195,7 @@ def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step
         STEPS[step](acme, ANONYMOUS)
 
 
-def test_a_superuser_has_no_power_over_what_others_own(acme: Backend) -> None:
+def test_a_superuser_has_no_rights_in_organizations_of_others(acme: Backend) -> None:
     acme.services.accounts.organizations.create(acme.signed_in("bob"), "bobs")
 
     with pytest.raises(Denied):
@@ -258,7 +262,7 @@ def test_a_deletion_costs_the_same_however_much_there_is(acme: Backend, reposito
     assert len(acme.calls.take()) == 6
 
 
-def test_a_crash_in_making_one_leaves_nothing(backend: Backend) -> None:
+def test_a_crash_during_creation_leaves_nothing(backend: Backend) -> None:
     admin, service = backend.signed_in("admin"), backend.services.accounts.organizations
     for number in range(1, 20):
         name = f"acme{number}"
@@ -304,7 +308,7 @@ def test_superusers_list_all_organizations_page_by_page(acme: Backend) -> None:
         service.listed(admin, "gone")
 
 
-def test_superusers_end_the_organizations_of_others_and_nobody_else_does(acme: Backend) -> None:
+def test_only_superusers_delete_organizations_of_others(acme: Backend) -> None:
     service = acme.services.accounts.organizations
     service.create(acme.signed_in("bob"), "bobs")
 

@@ -1,4 +1,4 @@
-"""Roles on repositories: given by those who administer them, to users, robots and teams, and taken back."""
+"""Tests that admins of a repository set and remove roles of users, robots and teams."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,7 +53,7 @@ def test_a_role_is_given_changed_and_taken_back(acme: Backend) -> None:
     assert '"username":"bob","namespace":"acme","repo":"app","role":"write"' in events(acme, "change")[0]["metadata"]
 
 
-def test_a_push_under_way_ends_with_the_role(acme: Backend) -> None:
+def test_a_push_in_progress_fails_when_the_role_is_removed(acme: Backend) -> None:
     give(acme, "bob", Role.WRITE)
     early = acme.actor("bob", "acme/app")
 
@@ -63,7 +63,7 @@ def test_a_push_under_way_ends_with_the_role(acme: Backend) -> None:
         acme.services.registry.uploads.push(early, APP, Digest.of(b"1"), b"1")
 
 
-def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: Backend) -> None:
+def test_roles_are_listed_by_name_with_users_and_robots_separate_from_teams(acme: Backend) -> None:
     admin, service = acme.signed_in("admin"), acme.services.accounts.permissions
     acme.services.accounts.robots.create(admin, RobotName.parse("acme+ci"))
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
@@ -81,7 +81,7 @@ def test_all_roles_are_listed_by_name_users_and_robots_apart_from_teams(acme: Ba
     assert service.get(admin, APP, HolderKind(TEAM), "devs") == Permission("devs", HolderKind.TEAM, Role.WRITE)
 
 
-def test_a_user_s_repository_knows_no_membership(acme: Backend) -> None:
+def test_roles_on_a_user_s_repository_have_no_membership(acme: Backend) -> None:
     a_repository(acme)
 
     assert give(acme, "bob", Role.READ, name=OWN).is_member is None
@@ -89,7 +89,7 @@ def test_a_user_s_repository_knows_no_membership(acme: Backend) -> None:
     assert listed.is_member is None
 
 
-def test_what_nobody_gave_is_told_in_quay_s_words(acme: Backend) -> None:
+def test_a_missing_role_is_reported_in_quay_s_words(acme: Backend) -> None:
     service, admin = acme.services.accounts.permissions, acme.signed_in("admin")
     a_team(acme, "devs", TeamRole.MEMBER)
 
@@ -112,7 +112,9 @@ def test_what_nobody_gave_is_told_in_quay_s_words(acme: Backend) -> None:
         (TEAM, "bob", "No team bob in organization acme"),
     ],
 )
-def test_who_can_have_no_role_is_told_why(acme: Backend, kind: str, holder: str, why: str) -> None:
+def test_a_holder_who_can_have_no_role_is_refused_with_the_reason(
+    acme: Backend, kind: str, holder: str, why: str
+) -> None:
     acme.robot("bob+ci")
 
     with pytest.raises(FieldInvalid) as refused:
@@ -120,14 +122,14 @@ def test_who_can_have_no_role_is_told_why(acme: Backend, kind: str, holder: str,
     assert str(refused.value) == why
 
 
-def test_the_owner_of_a_namespace_is_its_admin_and_nothing_less(acme: Backend) -> None:
+def test_the_owner_of_a_namespace_cannot_get_a_role_in_it(acme: Backend) -> None:
     a_repository(acme)
 
     with pytest.raises(FieldInvalid, match="owner must always be admin"):
         give(acme, "admin", Role.READ, name=OWN)
 
 
-def test_roles_by_teams_and_by_oneself_are_told_together(acme: Backend) -> None:
+def test_own_roles_and_roles_by_teams_are_listed_together(acme: Backend) -> None:
     service, admin = acme.services.accounts.permissions, acme.signed_in("admin")
     a_team(acme, "devs", TeamRole.MEMBER, "bob")
     give(acme, "bob", Role.READ)
@@ -158,7 +160,7 @@ STEPS: dict[str, Callable[[Backend, Actor], object]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_repository_is_refused(acme: Backend, step: str) -> None:
+def test_an_actor_who_is_no_admin_of_the_repository_is_refused(acme: Backend, step: str) -> None:
     a_team(acme, "devs", TeamRole.CREATOR, "bob")
     give(acme, "carol", Role.WRITE)
     before = rows_like(acme)
@@ -174,7 +176,7 @@ def test_who_does_not_administer_the_repository_is_refused(acme: Backend, step: 
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_repository_that_is_not_there_is_none_to_strangers_as_a_private_one_is(acme: Backend, step: str) -> None:
+def test_users_without_a_right_cannot_tell_a_missing_repository_from_a_private_one(acme: Backend, step: str) -> None:
     stranger = acme.signed_in("bob")
 
     with pytest.raises(Denied) as private:
@@ -205,7 +207,7 @@ def test_a_robot_made_again_and_a_team_made_again_inherit_nothing(acme: Backend)
 
 
 @pytest.mark.parametrize("number", range(1, 12))
-def test_a_holder_deleted_under_way_is_given_nothing(acme: Backend, number: int) -> None:
+def test_a_holder_deleted_meanwhile_gets_no_role(acme: Backend, number: int) -> None:
     acme.services.accounts.robots.create(acme.signed_in("admin"), RobotName.parse("acme+ci"))
 
     def delete() -> None:
@@ -219,7 +221,7 @@ def test_a_holder_deleted_under_way_is_given_nothing(acme: Backend, number: int)
 
 
 @pytest.mark.parametrize("number", range(1, 12))
-def test_a_team_deleted_under_way_is_given_nothing(acme: Backend, number: int) -> None:
+def test_a_team_deleted_meanwhile_gets_no_role(acme: Backend, number: int) -> None:
     a_team(acme, "devs", TeamRole.MEMBER)
 
     with (

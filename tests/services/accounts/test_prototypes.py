@@ -1,4 +1,4 @@
-"""Default permissions: kept by owners, given on repositories as they are made, and on none that are there."""
+"""Tests that default permissions are managed by owners and set on new repositories only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +38,7 @@ def created(backend: Backend, wish: NewPrototype) -> Prototype:
 
 
 def given(backend: Backend, maker: str = "admin") -> dict[str, str]:
-    """The roles on a repository that somebody makes, by their holders, without the maker's own."""
+    """Returns the roles on a new repository by holder, without its maker's."""
     namespace_id, account = backend.services.stores.accounts.find("acme").id, backend.account(maker)
     repository = Repository(ulid(), namespace_id, RepositoryName.parse("acme/app"))
     transaction, store = Transaction(), backend.services.stores.permissions
@@ -51,7 +51,7 @@ def given(backend: Backend, maker: str = "admin") -> dict[str, str]:
     return {row["name"]: row["role"] for row in rows if row["name"] != maker}
 
 
-def test_one_is_made_listed_changed_and_removed(acme: Backend) -> None:
+def test_a_default_permission_is_created_listed_changed_and_removed(acme: Backend) -> None:
     service, admin = acme.services.accounts.prototypes, acme.signed_in("admin")
 
     made = created(acme, BOB)
@@ -88,7 +88,7 @@ def test_one_is_made_listed_changed_and_removed(acme: Backend) -> None:
         (replace(BOB, delegate="bob+ci"), "Cannot add robot bob+ci under namespace acme"),
     ],
 )
-def test_who_can_be_given_nothing_is_told_why(acme: Backend, wish: NewPrototype, why: str) -> None:
+def test_an_invalid_delegate_is_refused_with_the_reason(acme: Backend, wish: NewPrototype, why: str) -> None:
     acme.robot("bob+ci")
 
     with pytest.raises(FieldInvalid) as refused:
@@ -96,7 +96,7 @@ def test_who_can_be_given_nothing_is_told_why(acme: Backend, wish: NewPrototype,
     assert str(refused.value) == why
 
 
-def test_new_repositories_have_what_was_wanted(acme: Backend) -> None:
+def test_new_repositories_get_the_default_permissions(acme: Backend) -> None:
     created(acme, BOB)
     created(acme, NewPrototype(Role.WRITE, HolderKind.TEAM, "devs"))
     created(acme, NewPrototype(Role.ADMIN, HolderKind.USER, "acme+ci", "carol"))
@@ -105,7 +105,7 @@ def test_new_repositories_have_what_was_wanted(acme: Backend) -> None:
     assert given(acme, "carol") == {"bob": "read", "devs": "write", "acme+ci": "admin"}
 
 
-def test_a_rule_for_the_maker_beats_one_for_all_and_of_equals_the_greater_counts(acme: Backend) -> None:
+def test_a_rule_for_the_maker_overrides_one_for_all_and_the_greater_role_counts(acme: Backend) -> None:
     created(acme, replace(BOB, role=Role.ADMIN))
     created(acme, replace(BOB, role=Role.READ, maker="carol"))
     created(acme, replace(BOB, role=Role.WRITE, maker="carol"))
@@ -113,13 +113,13 @@ def test_a_rule_for_the_maker_beats_one_for_all_and_of_equals_the_greater_counts
     assert (given(acme), given(acme, "carol")) == ({"bob": "admin"}, {"bob": "write"})
 
 
-def test_the_maker_who_has_more_gets_nothing_by_a_rule(acme: Backend) -> None:
+def test_the_maker_who_is_admin_gets_no_default_permission(acme: Backend) -> None:
     created(acme, BOB)
 
     assert given(acme, "bob") == {}
 
 
-def test_who_is_gone_is_given_nothing_and_a_successor_of_the_name_neither(acme: Backend) -> None:
+def test_a_deleted_delegate_and_a_new_holder_of_the_name_get_nothing(acme: Backend) -> None:
     admin, robot = acme.signed_in("admin"), RobotName.parse("acme+ci")
     created(acme, NewPrototype(Role.WRITE, HolderKind.TEAM, "devs"))
     created(acme, NewPrototype(Role.WRITE, HolderKind.USER, "acme+ci"))
@@ -132,7 +132,7 @@ def test_who_is_gone_is_given_nothing_and_a_successor_of_the_name_neither(acme: 
     assert acme.services.accounts.prototypes.of_organization(admin, "acme") == []
 
 
-def test_a_user_s_own_namespace_has_none(acme: Backend) -> None:
+def test_a_user_s_namespace_has_no_default_permissions(acme: Backend) -> None:
     created(acme, BOB)
     transaction = Transaction()
     own = Repository(ulid(), acme.account("carol").id, RepositoryName.parse("carol/app"))
@@ -142,7 +142,7 @@ def test_a_user_s_own_namespace_has_none(acme: Backend) -> None:
     assert rows_like(acme, f"R#{own.id}") == []
 
 
-def test_as_many_as_fit_one_transaction_are_taken(acme: Backend) -> None:
+def test_at_most_as_many_as_fit_one_transaction_are_accepted(acme: Backend) -> None:
     for number in range(MOST):
         acme.services.accounts.robots.create(acme.signed_in("admin"), RobotName.parse(f"acme+r{number}"))
         created(acme, NewPrototype(Role.WRITE, HolderKind.USER, f"acme+r{number}"))
@@ -163,7 +163,7 @@ STEPS: dict[str, Callable[[Backend, Actor], object]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step: str) -> None:
+def test_an_actor_who_is_no_admin_of_the_organization_is_refused(acme: Backend, step: str) -> None:
     for name in ("bob", "carol"):
         with pytest.raises(Denied):
             STEPS[step](acme, acme.signed_in(name))
@@ -173,7 +173,7 @@ def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step
         STEPS[step](acme, ANONYMOUS)
 
 
-def test_a_crash_leaves_a_whole_one_or_none(acme: Backend) -> None:
+def test_a_crash_leaves_a_whole_default_permission_or_none(acme: Backend) -> None:
     for number in range(1, 30):
         before = len(rows_like(acme, "N#", "PROTOTYPE#"))
         try:

@@ -1,4 +1,4 @@
-"""Quotas: who reads and gives them, and how they hold against every way in."""
+"""Tests who reads and sets quotas, and that every kind of push respects them."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.timers import QUOTA, Due
-from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit, check_room
+from chalicelib.services.accounts.quotas import LimitChanges, QuotaHolder, QuotaLimit, check_room
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
@@ -48,7 +48,7 @@ ADMINS = QuotaHolder("admin", AccountKind.USER, by_superuser=True)
 
 
 def give(backend: Backend, number: int, *limits: tuple[str, int], holder: QuotaHolder = ADMINS) -> int:
-    """Gives a quota of so many bytes with limits; gives its id."""
+    """Sets a quota with limits; returns its id."""
     quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
     quotas.create(actor, holder, QuotaLimit(number))
     quota = quotas.of(actor, holder)
@@ -58,15 +58,15 @@ def give(backend: Backend, number: int, *limits: tuple[str, int], holder: QuotaH
     return quota.id
 
 
-def test_a_quota_is_given_changed_and_taken_away_and_all_of_it_is_recorded(backend: Backend) -> None:
+def test_a_quota_is_created_changed_and_removed_and_all_of_it_is_recorded(backend: Backend) -> None:
     an_organization(backend)
     quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
     identifier = give(backend, 2_000_000, ("Warning", 80), holder=GIVEN)
 
     assert quotas.change(actor, GIVEN, identifier, QuotaLimit(limit="5 MiB")).limit_bytes == 5 * 1024**2
     (limit,) = quotas.get(actor, ACME, identifier).limits
-    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, percent=70).percent == 70
-    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, "Reject").percent == 70
+    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, LimitChanges(percent=70)).percent == 70
+    assert quotas.change_limit(actor, GIVEN, identifier, limit.id, LimitChanges("Reject")).percent == 70
     quotas.delete_limit(actor, GIVEN, identifier, limit.id)
     quotas.delete(actor, GIVEN, identifier)
 
@@ -84,7 +84,7 @@ def test_a_namespace_has_one_quota(backend: Backend) -> None:
         give(backend, 20)
 
 
-def test_of_two_who_give_one_at_once_one_does(backend: Backend) -> None:
+def test_of_two_creations_at_once_one_succeeds(backend: Backend) -> None:
     def attempt(number: int) -> bool:
         try:
             backend.services.accounts.quotas.create(backend.signed_in("admin"), ADMINS, QuotaLimit(number))
@@ -110,7 +110,7 @@ def test_a_crash_leaves_a_quota_whole(backend: Backend) -> None:
     crash_everywhere(backend, prepare)
 
 
-def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backend) -> None:
+def test_only_members_read_and_only_superusers_set_quotas(backend: Backend) -> None:
     an_organization(backend, owner=backend.user("alice").name)
     backend.user("bob")
     identifier = give(backend, 10, ("Warning", 50), holder=GIVEN)
@@ -123,7 +123,7 @@ def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backe
             lambda: quotas.change(actor, holder, identifier, QuotaLimit(1)),
             lambda: quotas.delete(actor, holder, identifier),
             lambda: quotas.add_limit(actor, holder, identifier, "Explode", 1),
-            lambda: quotas.change_limit(actor, holder, identifier, limit.id, percent=1),
+            lambda: quotas.change_limit(actor, holder, identifier, limit.id, LimitChanges(percent=1)),
             lambda: quotas.delete_limit(actor, holder, identifier, limit.id),
         ]
 
@@ -142,7 +142,9 @@ def test_members_read_superusers_give_and_nobody_else_does_either(backend: Backe
     assert quotas.get(backend.signed_in("admin"), ACME, identifier).limits == (limit,)
 
 
-def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_backend: Callable[..., Backend]) -> None:
+def test_with_full_access_superusers_set_quotas_by_the_organization_s_routes(
+    new_backend: Callable[..., Backend],
+) -> None:
     backend = new_backend(superusers_full_access=True)
     an_organization(backend, owner=backend.user("alice").name)
     quotas = backend.services.accounts.quotas
@@ -164,7 +166,7 @@ def test_with_full_access_superusers_give_by_the_organization_s_own_routes(new_b
         (ADMINS, 1),
     ],
 )
-def test_what_is_not_there_is_told(backend: Backend, holder: QuotaHolder, identifier: int | None) -> None:
+def test_a_missing_quota_or_limit_is_an_error(backend: Backend, holder: QuotaHolder, identifier: int | None) -> None:
     an_organization(backend)
     quotas, actor = backend.services.accounts.quotas, backend.signed_in("admin")
 
@@ -175,12 +177,12 @@ def test_what_is_not_there_is_told(backend: Backend, holder: QuotaHolder, identi
             quotas.change(actor, holder, identifier or 1, QuotaLimit(1))
 
 
-def test_bytes_that_cannot_be_are_refused(backend: Backend) -> None:
+def test_an_invalid_number_of_bytes_is_refused(backend: Backend) -> None:
     with pytest.raises(FieldInvalid):
         give(backend, -1)
 
 
-# Each way in brings a blob of 64 bytes into admin/app.
+# Each kind of push brings a blob of 64 bytes into admin/app.
 def by_push(backend: Backend) -> None:
     a_blob(backend)
 
@@ -216,7 +218,9 @@ WAYS = [by_push, by_chunks, by_one_put, by_mount, by_adoption]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_push_is_refused_above_the_limit_and_not_before(backend: Backend, way: Callable[[Backend], None]) -> None:
+def test_every_kind_of_push_is_refused_above_the_limit_and_accepted_up_to_it(
+    backend: Backend, way: Callable[[Backend], None]
+) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     identifier = give(backend, 206, ("Reject", 50), ("Warning", 10))
@@ -230,7 +234,7 @@ def test_every_push_is_refused_above_the_limit_and_not_before(backend: Backend, 
         a_blob(backend, b"1")
 
 
-def test_what_is_there_may_come_again(backend: Backend) -> None:
+def test_a_blob_that_is_already_linked_may_be_pushed_again(backend: Backend) -> None:
     content = b"first" * 8
     a_blob(backend, content)
     give(backend, 41, ("Reject", 100))
@@ -258,7 +262,7 @@ def test_a_quota_that_only_warns_refuses_nothing(backend: Backend) -> None:
     push_image(backend, "v1")
 
 
-def test_a_quota_of_nothing_lets_nothing_in(backend: Backend) -> None:
+def test_a_quota_of_zero_bytes_refuses_every_push(backend: Backend) -> None:
     give(backend, 0, ("Reject", 100))
 
     with pytest.raises(QuotaExceeded):
@@ -287,7 +291,7 @@ def test_a_push_reads_sizes_only_where_there_is_a_limit(backend: Backend, limit:
     assert sorted(calls()) == sorted([*without, *more])
 
 
-def test_what_is_no_namespace_has_room(backend: Backend) -> None:
+def test_a_missing_namespace_has_no_quota_to_check(backend: Backend) -> None:
     backend.calls.take()
     check_room(None, 10, 0)
 
@@ -295,14 +299,16 @@ def test_what_is_no_namespace_has_room(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_of_two_pushes_at_once_that_fill_a_quota_one_fails(backend: Backend, way: Callable[[Backend], None]) -> None:
+def test_of_two_pushes_at_once_into_the_last_bytes_one_is_refused(
+    backend: Backend, way: Callable[[Backend], None]
+) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     give(backend, 40 + 64, ("Reject", 100))
     overtook: list[bool] = []
 
     def called(*_: object, **call: object) -> None:
-        """Before it is written, another push takes the room that it saw."""
+        """Lets another push take the room before the write."""
         if call.get("operation_name") == "TransactWriteItems" and not overtook and has_looked(backend):
             overtook.append(True)
             a_blob(backend, b"the other " * 6, "admin/other")
@@ -315,11 +321,11 @@ def test_of_two_pushes_at_once_that_fill_a_quota_one_fails(backend: Backend, way
 
 
 def has_looked(backend: Backend) -> bool:
-    """Whether the room has been looked for: what is written next is the bytes."""
+    """Whether the next write adds the bytes, as the quota has been checked."""
     return "GetItem" in backend.calls.names[-5:]
 
 
-def test_many_at_once_fill_a_quota_to_its_last_byte_and_no_further(backend: Backend) -> None:
+def test_many_pushes_at_once_fill_a_quota_to_its_last_byte_and_no_further(backend: Backend) -> None:
     give(backend, 64 * 5, ("Reject", 100))
     a_repository(backend)
     refused: list[str] = []
@@ -349,7 +355,7 @@ def tick(backend: Backend, seconds: int = 61) -> None:
     Timers(TimerStore(), {QUOTA: backend.services.accounts.quotas.warn}, backend.clock).run(lambda: 60.0)
 
 
-def test_a_limit_that_warns_is_recorded_once_when_it_is_passed_and_again_after_it_was_not(backend: Backend) -> None:
+def test_a_passed_warning_limit_is_recorded_once_and_again_after_it_was_below(backend: Backend) -> None:
     give(backend, 200, ("Warning", 50), ("Warning", 90))
     repository = a_repository(backend)
     a_blob(backend, b"a" * 64)
@@ -372,7 +378,7 @@ def test_a_limit_that_warns_is_recorded_once_when_it_is_passed_and_again_after_i
     assert sorted(warned(backend)) == [50, 50, 90]
 
 
-def test_a_warning_that_dies_anywhere_is_recorded_once(backend: Backend) -> None:
+def test_a_warning_that_crashes_anywhere_is_recorded_once(backend: Backend) -> None:
     give(backend, 100, ("Warning", 50))
     a_blob(backend, b"a" * 64)
     number = 0
@@ -387,7 +393,7 @@ def test_a_warning_that_dies_anywhere_is_recorded_once(backend: Backend) -> None
     assert warned(backend) == [50]
 
 
-def test_a_namespace_without_a_quota_any_more_is_no_longer_looked_at(backend: Backend) -> None:
+def test_a_namespace_whose_quota_was_removed_is_no_longer_checked(backend: Backend) -> None:
     identifier = give(backend, 100, ("Warning", 50))
     a_blob(backend, b"a" * 64)
     backend.services.accounts.quotas.delete(backend.signed_in("admin"), ADMINS, identifier)

@@ -1,4 +1,4 @@
-"""The registry's size: counted for superusers, in as many turns as it takes."""
+"""Tests that superusers count the registry's size, in several requests if needed."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_blob, an_organization
 
 
-def test_bytes_of_users_and_organizations_are_counted_when_somebody_asks(backend: Backend) -> None:
+def test_bytes_of_users_and_organizations_are_counted_on_request(backend: Backend) -> None:
     an_organization(backend, "acme")
     for repository in ("admin/app", "admin/other"):
         a_blob(backend, b"x" * 100, repository)
@@ -24,7 +24,7 @@ def test_bytes_of_users_and_organizations_are_counted_when_somebody_asks(backend
     assert sizes.count(admin).bytes == 200
 
 
-def test_a_long_count_goes_on_where_it_stopped(backend: Backend) -> None:
+def test_a_long_count_continues_where_it_stopped(backend: Backend) -> None:
     a_blob(backend, b"x" * 100)
     moments = iter(range(0, 1000, int(LONGEST_S)))
     slow = RegistrySizes(backend.services.security.access, backend.stores_at(lambda: float(next(moments))))
@@ -38,7 +38,7 @@ def test_a_long_count_goes_on_where_it_stopped(backend: Backend) -> None:
     assert [turn.bytes for turn in turns] == [0] * (len(turns) - 1) + [100]
 
 
-def test_nobody_else_counts(backend: Backend) -> None:
+def test_only_superusers_count(backend: Backend) -> None:
     backend.user("bob")
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (backend.signed_in("bob"), Denied)):
         with pytest.raises(refusal):

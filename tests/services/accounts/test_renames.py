@@ -1,4 +1,4 @@
-"""Renames: another name at once, behind it everywhere, and the one before for nobody until then."""
+"""Tests that a rename works at once, updates all rows, and then frees the former name."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,7 +36,7 @@ def id_of(backend: Backend, name: str = "acme") -> str:
 
 
 def walk(backend: Backend, identifier: str, has_time: Callable[[], bool] = lambda: True) -> Later | None:
-    """Walks until nothing is left to do at this moment."""
+    """Runs the walk until it has nothing to do now."""
     place = ""
     while True:
         later = backend.services.accounts.renames.work(Due(RENAME, identifier, 0, place), has_time)
@@ -50,7 +50,7 @@ def settle(backend: Backend) -> None:
 
 
 def a_full_organization(backend: Backend, repositories: int = 3) -> str:
-    """One with everything that a name is written with; its id."""
+    """Creates an organization with every kind of row that contains its name; returns its id."""
     bob = backend.signed_in("bob")
     for number in range(repositories):
         an_organization_repository(backend, f"acme/app{number}", by="bob")
@@ -63,13 +63,13 @@ def a_full_organization(backend: Backend, repositories: int = 3) -> str:
     return id_of(backend)
 
 
-def test_an_organization_is_known_by_its_other_name_at_once(acme: Backend) -> None:
+def test_an_organization_is_known_by_its_new_name_at_once(acme: Backend) -> None:
     identifier, bob = a_full_organization(acme), acme.signed_in("bob")
 
     rename(acme)
 
     assert id_of(acme, "other") == identifier
-    assert acme.services.accounts.organizations.overview(bob, "other").place.is_admin
+    assert acme.services.accounts.organizations.overview(bob, "other").namespace_access.is_admin
     with pytest.raises(ResourceUnknown):
         acme.services.accounts.organizations.overview(bob, "acme")
     pusher = acme.actor("bob", "other/app0")
@@ -80,7 +80,7 @@ def test_an_organization_is_known_by_its_other_name_at_once(acme: Backend) -> No
     assert due_at(RENAME, identifier) is not None
 
 
-def test_behind_it_the_other_name_is_written_everywhere(acme: Backend) -> None:
+def test_the_timer_writes_the_new_name_everywhere(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     rename(acme)
 
@@ -102,7 +102,7 @@ def test_behind_it_the_other_name_is_written_everywhere(acme: Backend) -> None:
     assert acme.services.identity.applications.public(listed.client_id).organization == "other"
 
 
-def test_a_robot_signs_in_by_its_other_name_with_the_same_token(acme: Backend) -> None:
+def test_a_robot_signs_in_by_its_new_name_with_the_same_token(acme: Backend) -> None:
     made = acme.services.accounts.robots.create(acme.signed_in("bob"), RobotName.parse("acme+ci"))
     rename(acme)
     walk(acme, id_of(acme, "other"))
@@ -110,7 +110,7 @@ def test_a_robot_signs_in_by_its_other_name_with_the_same_token(acme: Backend) -
     assert acme.services.identity.authentication.recognise("other+ci", made.token or "").account.name == "other+ci"
 
 
-def test_the_former_name_is_for_nobody_until_nothing_is_made_by_it_any_more(acme: Backend) -> None:
+def test_the_former_name_stays_taken_until_nothing_can_be_created_with_it(acme: Backend) -> None:
     identifier, admin = id_of(acme), acme.signed_in("admin")
     rename(acme)
 
@@ -142,7 +142,7 @@ def test_an_organization_may_have_its_name_back_at_any_time(acme: Backend) -> No
 
 
 @pytest.mark.parametrize("wanted", ["bob", "taken", "admin"])
-def test_a_name_that_somebody_has_is_refused(acme: Backend, wanted: str) -> None:
+def test_a_taken_name_is_refused(acme: Backend, wanted: str) -> None:
     an_organization(acme, "taken")
     before = rows_like(acme)
 
@@ -159,13 +159,13 @@ def test_a_name_that_is_not_free_yet_is_refused(acme: Backend) -> None:
         rename(acme, wanted="dying")
 
 
-def test_the_name_that_it_has_changes_nothing(acme: Backend) -> None:
+def test_a_rename_to_the_same_name_changes_nothing(acme: Backend) -> None:
     before = rows_like(acme)
     rename(acme, wanted="acme")
     assert rows_like(acme) == before
 
 
-def test_only_superusers_rename_and_only_what_is_an_organization(acme: Backend) -> None:
+def test_only_superusers_rename_and_only_organizations(acme: Backend) -> None:
     service = acme.services.accounts.renames
 
     for actor in (acme.signed_in("bob"), replace(acme.signed_in("admin"), scopes=frozenset({"org:admin"}))):
@@ -192,7 +192,7 @@ def test_a_rename_costs_the_same_however_much_there_is(acme: Backend, repositori
     assert len(acme.calls.take()) == 4
 
 
-def test_a_walk_goes_on_where_its_time_was_up(acme: Backend) -> None:
+def test_a_walk_whose_time_is_up_continues_later(acme: Backend) -> None:
     identifier = a_full_organization(acme, 5)
     rename(acme)
     turns = count(1)
@@ -205,7 +205,7 @@ def test_a_walk_goes_on_where_its_time_was_up(acme: Backend) -> None:
     assert acme.account("other+ci")
 
 
-def test_the_clock_walks_it(acme: Backend) -> None:
+def test_the_timer_does_the_walk(acme: Backend) -> None:
     identifier = a_full_organization(acme)
     rename(acme)
 
@@ -217,7 +217,7 @@ def test_the_clock_walks_it(acme: Backend) -> None:
     assert (due_at(RENAME, identifier), rows_like(acme, "NAME#acme")) == (None, [])
 
 
-def test_a_walk_that_dies_is_walked_again(acme: Backend) -> None:
+def test_a_walk_that_crashes_is_repeated(acme: Backend) -> None:
     identifier = a_full_organization(acme, 2)
     rename(acme)
     for number in count(1):
@@ -232,7 +232,7 @@ def test_a_walk_that_dies_is_walked_again(acme: Backend) -> None:
     assert (acme.account("other+ci").name, rows_like(acme, "NAME#acme+ci")) == ("other+ci", [])
 
 
-def test_a_rename_that_dies_has_happened_whole_or_not_at_all(acme: Backend) -> None:
+def test_a_crash_leaves_a_whole_rename_or_none(acme: Backend) -> None:
     for number in count(1):
         identifier, names = id_of(acme), [row["pk"] for row in rows_like(acme, "NAME#")]
         try:

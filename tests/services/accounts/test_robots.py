@@ -1,4 +1,4 @@
-"""Robots: accounts of a namespace, made, read, given other tokens and removed by those who administer it."""
+"""Tests that admins of a namespace create, read, regenerate and delete robots."""
 
 import json
 from dataclasses import replace
@@ -50,7 +50,7 @@ def a_team_with(backend: Backend, organization_id: str, name: str, account_id: s
     transaction.commit()
 
 
-def test_a_robot_has_a_token_that_is_read_back_by_those_who_may(backend: Backend) -> None:
+def test_the_token_of_a_robot_is_read_back_by_admins_of_its_namespace(backend: Backend) -> None:
     robot = backend.services.accounts.robots.create(backend.signed_in("admin"), BUILDER, "builds", {"a": 1})
 
     stored = get(RobotRow, keys.robot(backend.account("admin").id, "builder"))
@@ -78,7 +78,7 @@ def test_a_name_is_taken_once_in_its_namespace(backend: Backend) -> None:
         made(backend)
 
 
-def test_a_namespace_that_is_not_there_has_none(backend: Backend) -> None:
+def test_a_missing_namespace_has_no_robots(backend: Backend) -> None:
     with pytest.raises(AccountUnknown):
         made(backend, RobotName.parse("nobody+builder"))
 
@@ -89,7 +89,7 @@ def test_a_name_outside_the_grammar_is_refused(name: str) -> None:
         RobotName.parse(name)
 
 
-def test_what_is_written_beside_a_robot_has_its_limit(backend: Backend) -> None:
+def test_the_metadata_of_a_robot_has_a_limit(backend: Backend) -> None:
     with pytest.raises(FieldInvalid, match="unstructured_metadata"):
         backend.services.accounts.robots.create(backend.signed_in("admin"), BUILDER, "", {"a": "x" * LARGEST_METADATA})
 
@@ -110,7 +110,7 @@ def test_only_those_who_administer_a_namespace_reach_its_robots(backend: Backend
         robots.of_namespace(ANONYMOUS, "nobody")
 
 
-def test_a_token_reaches_the_robots_that_its_scope_lets_through(backend: Backend) -> None:
+def test_a_token_reaches_the_robots_that_its_scope_allows(backend: Backend) -> None:
     an_organization(backend, "acme")
     made(backend, CI)
     robots, admin = backend.services.accounts.robots, backend.signed_in("admin")
@@ -120,7 +120,7 @@ def test_a_token_reaches_the_robots_that_its_scope_lets_through(backend: Backend
         robots.get(replace(admin, scopes=frozenset({"user:admin"})), CI)
 
 
-def test_a_list_is_newest_first_and_can_be_cut(backend: Backend) -> None:
+def test_a_list_is_newest_first_and_can_be_limited(backend: Backend) -> None:
     for name in ("first", "second", "third"):
         backend.robot(f"admin+{name}")
         backend.clock.ahead_s += 1
@@ -148,7 +148,7 @@ def test_members_see_robots_without_tokens_and_rights(backend: Backend) -> None:
         backend.services.accounts.robots.get(backend.signed_in("bob"), CI)
 
 
-def test_teams_and_repositories_are_told_where_asked_for(backend: Backend) -> None:
+def test_teams_and_repositories_are_listed_on_request(backend: Backend) -> None:
     acme = an_organization(backend, "acme")
     ci, _ = made(backend, CI), made(backend, RobotName.parse("acme+idle"))
     a_team_with(backend, acme, "builders", ci.row.account_id)
@@ -180,7 +180,7 @@ def test_a_list_with_rights_costs_the_same_for_few_and_many(backend: Backend) ->
     assert counts[0] == counts[1] <= 9
 
 
-def test_a_token_given_anew_ends_the_one_before_and_all_made_with_it(backend: Backend) -> None:
+def test_a_new_token_ends_the_former_one_and_all_issued_for_it(backend: Backend) -> None:
     before = made(backend)
     actor = backend.services.identity.tokens.believe(
         backend.services.identity.tokens.issue(("admin+builder", before.token), None, []).token
@@ -196,7 +196,7 @@ def test_a_token_given_anew_ends_the_one_before_and_all_made_with_it(backend: Ba
     assert json.loads(event["metadata"]) == {"robot": "builder"}
 
 
-def test_old_and_new_are_good_for_the_overlap(backend: Backend) -> None:
+def test_the_former_and_the_new_token_are_valid_during_the_overlap(backend: Backend) -> None:
     before, robots, admin = made(backend), backend.services.accounts.robots, backend.signed_in("admin")
 
     after = robots.regenerate(admin, BUILDER, overlap_s=600)
@@ -224,7 +224,7 @@ def test_an_overlap_has_its_limits(backend: Backend, overlap_s: int) -> None:
         backend.services.accounts.robots.regenerate(backend.signed_in("admin"), BUILDER, overlap_s)
 
 
-def test_a_removed_robot_is_dead_at_once_and_made_again_inherits_nothing(backend: Backend) -> None:
+def test_a_deleted_robot_ends_at_once_and_a_new_one_of_its_name_inherits_nothing(backend: Backend) -> None:
     acme, admin, robots = an_organization(backend, "acme"), backend.signed_in("admin"), backend.services.accounts.robots
     before = made(backend, CI)
     a_team_with(backend, acme, "builders", before.row.account_id)
@@ -258,7 +258,7 @@ def test_a_robot_ends_with_its_namespace_and_its_user(backend: Backend) -> None:
     assert [is_good(backend, token) for token in (own, theirs)] == [False, False]
 
 
-def test_no_robot_is_made_in_a_namespace_that_ends_meanwhile(backend: Backend) -> None:
+def test_no_robot_is_created_in_a_namespace_deleted_meanwhile(backend: Backend) -> None:
     acme = an_organization(backend, "acme")
     change(get(NamespaceRow, keys.namespace(acme)), state="deleted")
     transaction = Transaction()
@@ -269,7 +269,7 @@ def test_no_robot_is_made_in_a_namespace_that_ends_meanwhile(backend: Backend) -
         made(backend, CI)
 
 
-def test_when_a_token_was_last_used_is_told(backend: Backend) -> None:
+def test_the_last_use_of_a_token_is_shown(backend: Backend) -> None:
     robot, admin = made(backend), backend.signed_in("admin")
     assert robot.last_used_at is None
 
@@ -282,7 +282,7 @@ def test_when_a_token_was_last_used_is_told(backend: Backend) -> None:
 
 
 def crashing(backend: Backend, ask: Any) -> None:
-    """Cuts an operation off before each of its calls in turn, and repeats it each time until it is through."""
+    """Crashes an operation before each of its calls in turn, and repeats it each time until it completes."""
     for number in range(1, 40):
         try:
             with crash_before(backend, number):
@@ -293,7 +293,7 @@ def crashing(backend: Backend, ask: Any) -> None:
     raise AssertionError("an operation ends")
 
 
-def test_a_crash_while_making_one_leaves_all_or_nothing(backend: Backend) -> None:
+def test_a_crash_during_creation_leaves_all_or_nothing(backend: Backend) -> None:
     def ask(actor: Actor, number: int) -> None:
         name = RobotName.parse(f"admin+robot{number}")
         assert rows_like(backend, "N#", f"ROBOT#{name.robot}") == []
@@ -302,7 +302,7 @@ def test_a_crash_while_making_one_leaves_all_or_nothing(backend: Backend) -> Non
     crashing(backend, ask)
 
 
-def test_a_crash_while_giving_another_token_leaves_one_that_is_good(backend: Backend) -> None:
+def test_a_crash_during_regeneration_leaves_one_valid_token(backend: Backend) -> None:
     made(backend)
 
     def ask(actor: Actor, _: int) -> None:
@@ -313,7 +313,7 @@ def test_a_crash_while_giving_another_token_leaves_one_that_is_good(backend: Bac
     assert len(rows_like(backend, "A#", "TOKEN#robot#")) == 1
 
 
-def test_a_crash_while_removing_one_is_mended_by_removing_it_again(backend: Backend) -> None:
+def test_a_deletion_that_crashes_can_be_repeated(backend: Backend) -> None:
     acme, admin = an_organization(backend, "acme"), backend.signed_in("admin")
     name = an_organization_repository(backend).name
     for number in range(1, 40):

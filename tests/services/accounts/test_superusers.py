@@ -1,4 +1,4 @@
-"""Superusers: they see and manage the accounts of others, never silently, and have none of their power."""
+"""Tests that superusers manage the accounts of others, with notice, and get none of their rights."""
 
 import json
 from collections.abc import Callable
@@ -29,12 +29,12 @@ from tests.support.rows import events
 
 @pytest.fixture
 def bob(backend: Backend) -> Backend:
-    """A backend with another user."""
+    """A backend with a second user."""
     backend.services.accounts.accounts.create_user("bob", "password", "bob@example.com")
     return backend
 
 
-def test_users_are_told_by_name_a_page_at_a_time(backend: Backend) -> None:
+def test_users_are_listed_by_name_in_pages(backend: Backend) -> None:
     for name in ("bob", "carol", "dave"):
         backend.user(name)
     admin, superusers = backend.signed_in("admin"), backend.services.accounts.superusers
@@ -47,11 +47,11 @@ def test_users_are_told_by_name_a_page_at_a_time(backend: Backend) -> None:
     assert first.users[0] == UserView("admin", None, is_superuser=True, is_enabled=True)
 
 
-def test_users_who_are_disabled_or_gone_are_told_apart(bob: Backend) -> None:
+def test_deleted_users_are_not_listed_and_disabled_ones_can_be_left_out(bob: Backend) -> None:
     bob.user("carol")
     admin, superusers = bob.signed_in("admin"), bob.services.accounts.superusers
     superusers.change(admin, "bob", SuperuserChanges(enabled=False))
-    bob.services.accounts.account_deletion.dismiss(admin, "carol")
+    bob.services.accounts.account_deletion.delete_user(admin, "carol")
 
     assert [user.name for user in superusers.users(admin, "", 9).users] == ["admin", "bob"]
     assert [user.name for user in superusers.users(admin, "", 9, with_disabled=False).users] == ["admin"]
@@ -66,7 +66,7 @@ def test_a_list_costs_one_query_and_one_batch(bob: Backend) -> None:
     assert bob.calls.take() == ["Query", "BatchGetItem"]
 
 
-def test_a_new_user_has_a_password_that_is_told_once(backend: Backend) -> None:
+def test_the_password_of_a_new_user_is_shown_once(backend: Backend) -> None:
     user, password = backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", "bob@example.com")
 
     assert user == UserView("bob", "bob@example.com", is_superuser=False, is_enabled=True)
@@ -76,7 +76,7 @@ def test_a_new_user_has_a_password_that_is_told_once(backend: Backend) -> None:
         backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", None)
 
 
-def test_a_password_is_never_set_silently(bob: Backend) -> None:
+def test_a_user_is_notified_of_a_password_set_by_a_superuser(bob: Backend) -> None:
     session = bob.services.identity.sessions.begin(bob.account("bob"))
 
     bob.services.accounts.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(password="password-2"))
@@ -84,14 +84,14 @@ def test_a_password_is_never_set_silently(bob: Backend) -> None:
     assert bob.services.identity.sessions.believe(session.cookie) is None
     with pytest.raises(WrongCredentials):
         bob.services.identity.authentication.by_password(REGISTRY, "bob", "password")
-    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
+    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notifications
     assert (notice.kind, notice.metadata) == ("password_changed_by_superuser", {"by": "admin"})
     (event,) = events(bob, "user_change_password")
     assert (event["namespace_id"], event["performer"]) == (bob.account("bob").id, "admin")
     assert json.loads(event["metadata"]) == {"username": "bob", "superuser": "admin"}
 
 
-def test_an_address_moves_and_the_user_is_told(bob: Backend) -> None:
+def test_a_user_is_notified_of_an_address_set_by_a_superuser(bob: Backend) -> None:
     bob.services.accounts.superusers.change(bob.signed_in("admin"), "bob", SuperuserChanges(email="new@example.com"))
 
     bob.services.accounts.accounts.create_user("carol", "password", "bob@example.com")
@@ -99,12 +99,12 @@ def test_an_address_moves_and_the_user_is_told(bob: Backend) -> None:
         bob.services.accounts.superusers.change(
             bob.signed_in("admin"), "bob", SuperuserChanges(email="bob@example.com")
         )
-    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notices
+    (notice,) = bob.services.accounts.user_notifications.page(bob.signed_in("bob"), 0, 5).notifications
     assert notice.metadata == {"by": "admin", "email": "new@example.com"}
     assert len(events(bob, "user_change_email")) == 1
 
 
-def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Backend) -> None:
+def test_a_disabled_user_is_signed_out_at_once_and_returns_only_by_password(bob: Backend) -> None:
     admin, row = bob.signed_in("admin"), bob.account("bob")
     session = bob.services.identity.sessions.begin(row)
     _, robot_token = bob.robot("bob+ci")
@@ -128,7 +128,7 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_password_alone(bob: Ba
     [SuperuserChanges(password="x"), SuperuserChanges(email="non sense")],
     ids=["password", "email"],
 )
-def test_a_change_that_cannot_be_changes_nothing(bob: Backend, changes: SuperuserChanges) -> None:
+def test_an_invalid_change_changes_nothing(bob: Backend, changes: SuperuserChanges) -> None:
     with pytest.raises(FieldInvalid):
         bob.services.accounts.superusers.change(bob.signed_in("admin"), "bob", changes)
     assert bob.account("bob").epoch == 0
@@ -143,7 +143,7 @@ def test_no_superuser_is_changed_by_a_superuser(backend: Backend, changes: Super
         backend.services.accounts.superusers.change(backend.signed_in("admin"), "admin", changes)
 
 
-def test_what_is_no_user_is_unknown(backend: Backend) -> None:
+def test_robots_and_organizations_are_unknown_as_users(backend: Backend) -> None:
     an_organization(backend)
     backend.robot("admin+ci")
     admin, superusers = backend.signed_in("admin"), backend.services.accounts.superusers
@@ -154,7 +154,7 @@ def test_what_is_no_user_is_unknown(backend: Backend) -> None:
             superusers.change(admin, name, SuperuserChanges(enabled=False))
 
 
-def test_nobody_else_does_any_of_this(bob: Backend) -> None:
+def test_only_superusers_manage_users(bob: Backend) -> None:
     row, superusers = bob.account("admin"), bob.services.accounts.superusers
     narrowed = Actor(row.id, row.name, is_superuser=True, scopes=frozenset({"user:admin", "org:admin"}))
     for actor, refusal in ((ANONYMOUS, Unauthenticated), (bob.signed_in("bob"), Denied), (narrowed, Denied)):
@@ -163,7 +163,7 @@ def test_nobody_else_does_any_of_this(bob: Backend) -> None:
             lambda actor=actor: superusers.user(actor, "bob"),  # type: ignore[misc]
             lambda actor=actor: superusers.create(actor, "carol", None),  # type: ignore[misc]
             lambda actor=actor: superusers.change(actor, "bob", SuperuserChanges(enabled=False)),  # type: ignore[misc]
-            lambda actor=actor: bob.services.accounts.account_deletion.dismiss(actor, "bob"),  # type: ignore[misc]
+            lambda actor=actor: bob.services.accounts.account_deletion.delete_user(actor, "bob"),  # type: ignore[misc]
         ]
         for attempt in attempts:
             with pytest.raises(refusal):
@@ -185,7 +185,7 @@ def test_a_crash_in_a_change_leaves_all_or_nothing(backend: Backend) -> None:
 
 
 def ways_in(backend: Backend) -> dict[str, Callable[[], object]]:
-    """What a superuser might try to reach what is another user's: bob's."""
+    """Returns the operations with which a superuser might reach what belongs to bob."""
     admin, services, app = backend.signed_in("admin"), backend.services, RepositoryName.parse("bob/app")
     return {
         "read a repository": lambda: services.security.access.require_role(admin, app, Role.READ),
@@ -208,7 +208,7 @@ WAYS = [
 
 @pytest.fixture
 def others(bob: Backend) -> Backend:
-    """A backend where somebody else has a private image, a robot and an organization."""
+    """A backend where another user has a private image, a robot and an organization."""
     a_repository(bob, "bob/app")
     push_image(bob, "v1", repository="bob/app")
     bob.robot("bob+ci")
@@ -217,12 +217,12 @@ def others(bob: Backend) -> Backend:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_superuser_has_no_way_into_what_is_others(others: Backend, way: str) -> None:
+def test_a_superuser_cannot_reach_what_belongs_to_others(others: Backend, way: str) -> None:
     with pytest.raises((Denied, ResourceUnknown, AccountUnknown, Unauthenticated)):
         ways_in(others)[way]()
 
 
-def test_every_way_in_is_tried(others: Backend) -> None:
+def test_every_operation_on_another_user_s_namespace_is_tried(others: Backend) -> None:
     assert list(ways_in(others)) == WAYS
 
 

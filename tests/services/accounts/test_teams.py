@@ -1,4 +1,4 @@
-"""Teams: what their members may, who may change them, and owners who cannot do without each other."""
+"""Tests the rights of team members, who may change teams, and that an organization keeps an owner."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ def acme(backend: Backend) -> Backend:
 
 
 def owners(backend: Backend) -> set[str]:
-    """Who administers acme."""
+    """Returns the names of acme's owners."""
     teams = backend.services.stores.teams
     found = teams.of_organization(backend.services.stores.accounts.find("acme").id)
     return {row.name for team in found if team.role is OWNER for row in teams.members(team.id)}
@@ -51,7 +51,7 @@ def names(backend: Backend, team: str, by: str = "admin") -> list[str]:
     return [row.name for row in backend.services.accounts.teams.roster(backend.signed_in(by), "acme", team).members]
 
 
-def test_a_team_is_made_and_made_otherwise(acme: Backend) -> None:
+def test_a_team_is_created_and_changed(acme: Backend) -> None:
     service, admin = acme.services.accounts.teams, acme.signed_in("admin")
 
     (made, is_new) = service.put(admin, "acme", "devs", MEMBER, "developers")
@@ -75,7 +75,9 @@ def test_a_name_outside_the_grammar_is_refused(acme: Backend, name: str) -> None
 @pytest.mark.parametrize(
     ("role", "may_push", "may_create"), [(OWNER, True, True), (CREATOR, False, True), (MEMBER, False, False)]
 )
-def test_a_team_s_role_is_its_members_right(acme: Backend, role: TeamRole, may_push: bool, may_create: bool) -> None:
+def test_the_role_of_a_team_is_a_right_of_its_members(
+    acme: Backend, role: TeamRole, may_push: bool, may_create: bool
+) -> None:
     an_organization_repository(acme)
     a_team(acme, "devs", role, "bob")
 
@@ -85,7 +87,7 @@ def test_a_team_s_role_is_its_members_right(acme: Backend, role: TeamRole, may_p
     assert ("push" in bob.grants["acme/new"].actions) is may_create
 
 
-def test_members_are_added_listed_and_taken_out(acme: Backend) -> None:
+def test_members_are_added_listed_and_removed(acme: Backend) -> None:
     service, admin = acme.services.accounts.teams, acme.signed_in("admin")
     acme.services.accounts.robots.create(admin, RobotName.parse("acme+ci"))
     a_team(acme, "devs", MEMBER, "carol", "bob", "acme+ci")
@@ -103,7 +105,7 @@ def test_members_are_added_listed_and_taken_out(acme: Backend) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "acme", ""])
-def test_who_is_nobody_is_in_no_team(acme: Backend, name: str) -> None:
+def test_an_unknown_account_cannot_be_a_member(acme: Backend, name: str) -> None:
     a_team(acme, "devs", MEMBER)
 
     for step in (acme.services.accounts.teams.add_member, acme.services.accounts.teams.remove_member):
@@ -111,7 +113,7 @@ def test_who_is_nobody_is_in_no_team(acme: Backend, name: str) -> None:
             step(acme.signed_in("admin"), "acme", "devs", name)
 
 
-def test_a_robot_of_another_namespace_is_taken_into_no_team(acme: Backend) -> None:
+def test_a_robot_of_another_namespace_cannot_be_a_member(acme: Backend) -> None:
     acme.robot("bob+ci")
     a_team(acme, "devs", MEMBER)
 
@@ -144,7 +146,7 @@ STEPS: dict[str, Callable[[Backend, Actor], object]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_changes_nothing(acme: Backend, step: str) -> None:
+def test_an_actor_who_is_no_admin_of_the_organization_changes_nothing(acme: Backend, step: str) -> None:
     a_team(acme, "devs", CREATOR, "carol")
     before = rows_like(acme)
 
@@ -170,7 +172,7 @@ def test_an_organization_is_never_without_an_owner(acme: Backend) -> None:
     assert owners(acme) == {"admin"}
 
 
-def test_an_owner_who_cannot_sign_in_is_none_who_could_be_left_alone(acme: Backend) -> None:
+def test_a_disabled_owner_cannot_be_the_only_one(acme: Backend) -> None:
     acme.services.accounts.teams.add_member(acme.signed_in("admin"), "acme", "owners", "bob")
     change(get(AccountRow, keys.account(acme.account("admin").id)), enabled=False)
 
@@ -189,7 +191,7 @@ def test_an_owner_by_another_team_may_leave_the_first(acme: Backend) -> None:
         service.put(admin, "acme", "chiefs", CREATOR, None)
 
 
-def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: Backend) -> None:
+def test_a_removed_member_loses_all_rights_at_once(acme: Backend) -> None:
     an_organization_repository(acme)
     team_id = a_team(acme, "devs", MEMBER, "bob")
     acme.services.accounts.permissions.put(acme.signed_in("admin"), APP, HolderKind.TEAM, "devs", Role.WRITE)
@@ -204,7 +206,7 @@ def test_a_member_who_is_removed_loses_everything_from_that_second_on(acme: Back
     assert rows_like(acme, f"T#{team_id}", "WITH#") == []
 
 
-def test_one_who_leaves_everything_loses_their_roles_on_repositories_too(acme: Backend) -> None:
+def test_a_member_removed_from_the_organization_loses_their_roles_on_repositories(acme: Backend) -> None:
     an_organization_repository(acme)
     admin = acme.signed_in("admin")
     for number in range(25):
@@ -243,7 +245,7 @@ def test_a_deleted_team_gives_nothing_and_a_new_one_of_its_name_inherits_nothing
         acme.services.accounts.teams.remove(admin, "acme", "devs")
 
 
-def test_what_a_team_was_given_is_listed_by_name(acme: Backend) -> None:
+def test_the_roles_of_a_team_are_listed_by_repository(acme: Backend) -> None:
     admin = acme.signed_in("admin")
     a_team(acme, "devs", MEMBER)
     for name, role in (("acme/web", Role.READ), ("acme/app", Role.ADMIN)):
@@ -258,7 +260,7 @@ def test_what_a_team_was_given_is_listed_by_name(acme: Backend) -> None:
     ]
 
 
-def test_a_crash_in_leaving_everything_leaves_less_and_the_rest_goes_when_it_is_repeated(acme: Backend) -> None:
+def test_a_removal_from_the_organization_that_crashes_can_be_repeated(acme: Backend) -> None:
     admin, bob = acme.signed_in("admin"), acme.account("bob").id
     for number in range(22):
         a_team(acme, f"team{number}", MEMBER, "bob")
@@ -284,7 +286,7 @@ def test_nobody_takes_over_an_organization_unless_superusers_have_full_access(ac
                 acme.services.accounts.teams.take(acme.signed_in(name), namespace)
 
 
-def test_with_full_access_a_superuser_becomes_an_owner_of_an_organization_and_it_is_written_down(
+def test_with_full_access_a_superuser_becomes_an_owner_and_it_is_recorded(
     new_backend: Callable[..., Backend],
 ) -> None:
     backend = new_backend(superusers_full_access=True)

@@ -1,4 +1,4 @@
-"""Exports: a file by slices, whole whoever dies, told to whom it was made for, and gone after a week."""
+"""Tests that exports survive crashes, call their callback, and are removed after a week."""
 
 import json
 import time
@@ -38,18 +38,18 @@ STORE = UsageLogStore(10**9)
 
 
 class FakeReceiver:
-    """Somebody to call: what was sent, and how often the first calls fail."""
+    """A callback that records its requests and fails the first calls."""
 
     def __init__(self, failures: int = 0) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.calls, self._failures = 0, failures
 
     def check_url(self, url: str) -> None:
-        """What the guard itself says."""
+        """Refuses what the guard itself refuses."""
         Outgoing(Permitted()).check_url(url)
 
     def request(self, request: OutgoingRequest) -> OutgoingResponse:
-        """An answer of nobody, or of somebody."""
+        """Fails the first calls, alternately by no response and by a 503; keeps what the others send."""
         self.calls += 1
         if self.calls <= self._failures:
             if self.calls % 2:
@@ -61,7 +61,7 @@ class FakeReceiver:
 
 
 class Office:
-    """The exports of a backend, with somebody outside, and a clock that does their work."""
+    """The exports of a backend with a callback and a timer."""
 
     def __init__(self, backend: Backend, receiver: FakeReceiver | None = None) -> None:
         self.backend, self.receiver = backend, receiver or FakeReceiver()
@@ -76,16 +76,16 @@ class Office:
         return self.exports.begin(self.backend.signed_in("admin"), whose, asked, **callback)
 
     def turn(self, left_s: Callable[[], float] = lambda: 60.0) -> TimerTurn:
-        return Timers(TimerStore(), {EXPORT: self.exports.go_on}, self.backend.clock).run(left_s)
+        return Timers(TimerStore(), {EXPORT: self.exports.advance}, self.backend.clock).run(left_s)
 
     def work(self, turns: int = 30) -> None:
-        """Turns of the clock, a minute each."""
+        """Runs the timers for some minutes."""
         for _ in range(turns):
             self.turn()
             self.backend.clock.ahead_s += 60
 
     def file(self, identifier: str) -> dict[str, Any]:
-        """What the file says, for whoever is given its address."""
+        """Returns the content of the file at its URL."""
         key = bucket_keys.export(hashed(identifier))
         assert key in self.exports.address(self.backend.signed_in("admin"), identifier)
         found: dict[str, Any] = json.loads(self.backend.services.stores.objects.get(key))
@@ -93,7 +93,7 @@ class Office:
 
 
 def pulls(backend: Backend, namespace: str, count: int, text: str = "v1") -> list[str]:
-    """Records pulls of a namespace; gives what tells them apart."""
+    """Records pulls in a namespace; returns what distinguishes them."""
     now = backend.clock() - 3600
     happened = [
         Event(ulid(now + number / 100), now, PULL, namespace, None, "bob", "10.0.0.1", {"reference": text, "n": number})
@@ -124,7 +124,7 @@ def test_an_export_is_a_file_of_all_records_that_only_its_id_opens(backend: Back
         office.exports.address(backend.signed_in("admin"), hashed(identifier))
 
 
-def test_the_answer_waits_for_nothing_and_what_opens_the_file_is_kept_nowhere_in_plain(backend: Backend) -> None:
+def test_the_request_does_not_wait_for_the_file_and_its_id_is_stored_only_sealed(backend: Backend) -> None:
     office, actor = Office(backend), backend.signed_in("admin")
     backend.calls.take()
 
@@ -137,7 +137,7 @@ def test_the_answer_waits_for_nothing_and_what_opens_the_file_is_kept_nowhere_in
     assert identifier not in str(rows_like(backend))
 
 
-def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend: Backend) -> None:
+def test_the_callback_is_called_once_in_quay_s_words_and_recorded(backend: Backend) -> None:
     office, today = Office(backend), time.strftime("%m/%d/%Y", time.gmtime(backend.clock()))
     identifier = office.begin(callback_url=HOOK)
 
@@ -156,7 +156,7 @@ def test_who_was_named_is_called_once_in_quay_s_words_and_it_is_recorded(backend
     assert json.loads(happened["metadata"]) == {"namespace": "admin", "url": HOOK}
 
 
-def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(backend: Backend) -> None:
+def test_a_failed_callback_is_retried_while_the_file_is_available(backend: Backend) -> None:
     office = Office(backend, FakeReceiver(failures=3))
     identifier = office.begin(callback_url=HOOK)
 
@@ -167,7 +167,7 @@ def test_a_callback_that_fails_is_tried_again_and_its_file_is_there_meanwhile(ba
     assert (office.receiver.calls, len(office.receiver.sent)) == (4, 1)
 
 
-def test_a_callback_that_nobody_ever_takes_is_given_up_and_recorded(backend: Backend) -> None:
+def test_a_callback_that_always_fails_is_given_up_and_recorded(backend: Backend) -> None:
     office = Office(backend, FakeReceiver(failures=1000))
     identifier = office.begin(callback_url=HOOK)
 
@@ -182,12 +182,12 @@ def test_a_file_is_written_part_by_part_over_many_turns_without_gap_or_repeat(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "READ_AT_ONCE", 7)
-    # A part of less than 5 MiB would be refused by S3: so the records are large.
+    # S3 would refuse a part of less than 5 MiB, so the records are large.
     monkeypatch.setattr(exports, "PART_BYTES", 5 * 1024 * 1024)
     acme, office = an_organization(backend), Office(backend)
     expected = pulls(backend, acme, 120, text="x" * 100_000)
     identifier = office.begin(ACME)
-    # After its claim a turn has time for one part.
+    # Each run of the timer has time for one part.
     turns = 0
     while rows_like(backend, "EXPORT#")[0]["state"] == "writing":
         left = iter([60.0] * 12)
@@ -200,7 +200,7 @@ def test_a_file_is_written_part_by_part_over_many_turns_without_gap_or_repeat(
     assert len(json.loads(rows_like(backend, "EXPORT#")[0]["parts"])) >= 2
 
 
-def test_what_happens_after_the_asking_is_not_in_the_file(backend: Backend) -> None:
+def test_records_after_the_request_are_not_in_the_file(backend: Backend) -> None:
     acme, office = an_organization(backend), Office(backend)
     identifier = office.begin(ACME)
     backend.clock.ahead_s += 10
@@ -212,7 +212,7 @@ def test_what_happens_after_the_asking_is_not_in_the_file(backend: Backend) -> N
     assert told(office.file(identifier)) == []
 
 
-def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(backend: Backend) -> None:
+def test_an_export_that_crashes_anywhere_completes_and_is_recorded_once(backend: Backend) -> None:
     acme = an_organization(backend)
     expected, number = pulls(backend, acme, 5), 0
     while True:
@@ -236,18 +236,18 @@ def test_an_export_that_dies_anywhere_ends_whole_and_is_told_of_once_in_the_log(
     assert number > 12
 
 
-def test_an_asking_that_dies_leaves_nothing(backend: Backend) -> None:
+def test_a_request_that_crashes_leaves_nothing(backend: Backend) -> None:
     with pytest.raises(Crash), crash_before(backend, 1):
         Office(backend).begin()
 
     assert rows_like(backend, "EXPORT#") == rows_like(backend, "TIMER#export") == []
 
 
-def test_parts_that_the_bucket_forgot_are_written_again(backend: Backend) -> None:
+def test_parts_missing_in_the_bucket_are_written_again(backend: Backend) -> None:
     acme, office = an_organization(backend), Office(backend)
     expected = pulls(backend, acme, 5)
     identifier = office.begin(ACME)
-    # It dies before its second part of work: the multipart upload is begun and noted.
+    # It crashes after the multipart upload was started and saved.
     with pytest.raises(Crash), crash_before(backend, 12):
         office.turn()
     row = ExportStore().find(hashed(identifier))
@@ -260,7 +260,9 @@ def test_parts_that_the_bucket_forgot_are_written_again(backend: Backend) -> Non
     assert told(office.file(identifier)) == expected
 
 
-def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_at_one_export_end_in_one_complete_file(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     acme, office = an_organization(backend), Office(backend)
     expected = pulls(backend, acme, 5)
     identifier = office.begin(ACME)
@@ -283,10 +285,10 @@ def test_two_turns_at_one_export_end_in_one_whole_file(backend: Backend, monkeyp
 
 
 def work(office: Office, target: str) -> None:
-    office.exports.go_on(Due(EXPORT, target, 0), lambda: True)
+    office.exports.advance(Due(EXPORT, target, 0), lambda: True)
 
 
-def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
+def test_a_file_that_cannot_be_written_is_given_up_recorded_and_announced(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> str:
@@ -307,7 +309,7 @@ def test_a_file_that_cannot_be_written_is_given_up_recorded_and_told(
     assert MOST_TRIES < 60 * 2
 
 
-def test_a_file_that_never_holds_together_is_given_up(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_can_never_be_completed_is_given_up(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise BlobUploadInvalid("a part is not the one that was put")
 
@@ -320,7 +322,7 @@ def test_a_file_that_never_holds_together_is_given_up(backend: Backend, monkeypa
     assert [event["kind"] for event in events(backend, "export_logs")] == ["export_logs_failure"]
 
 
-def test_after_a_week_the_file_is_gone_and_so_is_all_that_was_kept_for_it(backend: Backend) -> None:
+def test_after_a_week_the_file_and_its_row_are_removed(backend: Backend) -> None:
     office = Office(backend)
     identifier = office.begin()
     office.work(2)
@@ -342,13 +344,13 @@ def test_nobody_is_called_at_an_address_that_is_not_public(backend: Backend, url
     assert rows_like(backend, "EXPORT#") == []
 
 
-def test_an_e_mail_is_refused_by_name_since_none_is_sent_from_here(backend: Backend) -> None:
+def test_an_e_mail_address_is_refused_as_no_mail_is_sent(backend: Backend) -> None:
     with pytest.raises(FieldInvalid, match="callback_email"):
         Office(backend).begin(email="a@example.com")
     assert rows_like(backend, "EXPORT#") == []
 
 
-def test_who_may_not_read_a_log_may_not_export_it(backend: Backend) -> None:
+def test_an_actor_who_may_not_read_a_log_may_not_export_it(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
 

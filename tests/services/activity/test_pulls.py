@@ -1,4 +1,4 @@
-"""Pulls, counted: each once, whoever adds them up and whenever they die, and shown at once."""
+"""Tests that each pull counts once and at once, whichever process sums it and whenever it crashes."""
 
 import threading
 from collections.abc import Callable
@@ -26,13 +26,13 @@ from tests.support.sweeping import advance_clock, delete_tag, expire_everything,
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
-# From a pull on, however late in its hour: all of that hour are to be added up.
+# So many seconds after any pull, all pulls of its hour can be summed.
 SETTLES_S = HOUR_S + SETTLED_S + SPREAD_S + 1
 
 
 @pytest.fixture
 def backend(new_backend: Callable[..., Backend]) -> Backend:
-    """One that records each pull."""
+    """A backend that records each pull."""
     return new_backend(pull_log="all")
 
 
@@ -55,11 +55,11 @@ def count(backend: Backend, *, has_time: bool = True) -> Later | None:
 
 
 def sums(backend: Backend) -> dict[str, int]:
-    """What is in the sums, by tag and digest."""
+    """Returns the sums by tag and digest."""
     return {row["sk"].removeprefix("OF#"): row["pulls"] for row in rows_like(backend, "PULLS#", "OF#")}
 
 
-def test_a_pull_shows_at_once_and_just_as_much_when_it_is_added_up(backend: Backend) -> None:
+def test_a_pull_counts_at_once_and_still_once_after_it_is_summed(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     assert backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag("v1")).of_tag == Sum()
     pull(backend, times=3)
@@ -91,7 +91,7 @@ def test_the_sums_of_a_tag_are_the_name_s_and_those_of_a_manifest_the_digest_s(b
         sweep(backend)
 
 
-def test_only_hours_that_are_settled_are_added_up(backend: Backend) -> None:
+def test_only_settled_hours_are_summed(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.clock.ahead_s += HOUR_S - backend.clock() % HOUR_S
     for seconds, expected in ((HOUR_S, None), (SETTLED_S, 1), (HOUR_S, 3)):
@@ -102,7 +102,7 @@ def test_only_hours_that_are_settled_are_added_up(backend: Backend) -> None:
     assert of_tag(backend) == 3
 
 
-def test_one_pull_of_an_hour_brings_the_timer_which_no_later_one_moves(backend: Backend) -> None:
+def test_the_first_pull_of_an_hour_writes_the_timer_and_no_later_one_moves_it(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.clock.ahead_s += HOUR_S - backend.clock() % HOUR_S
     identifier, hour = repository_of(backend).id, hour_of(backend.clock())
@@ -121,7 +121,7 @@ def test_one_pull_of_an_hour_brings_the_timer_which_no_later_one_moves(backend: 
     assert sums(backend)["v1"] == 4
 
 
-def test_an_hourly_log_counts_a_puller_once_an_hour(new_backend: Callable[..., Backend]) -> None:
+def test_an_hourly_log_counts_the_same_pull_once_an_hour(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend()
     push_image(backend, "v1")
     backend.clock.ahead_s += HOUR_S - backend.clock() % HOUR_S
@@ -136,7 +136,9 @@ def test_an_hourly_log_counts_a_puller_once_an_hour(new_backend: Callable[..., B
     assert (of_tag(backend), sums(backend)["v1"]) == (2, 2)
 
 
-def test_a_crash_anywhere_loses_and_doubles_no_pull(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_before_any_call_loses_no_pull_and_counts_none_twice(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "PAGE", 4)
     monkeypatch.setattr(service, "MOST_SUMS", 4)
     digests = [push_image(backend, f"v{number}").digest for number in range(4)]
@@ -157,8 +159,8 @@ def test_a_crash_anywhere_loses_and_doubles_no_pull(backend: Backend, monkeypatc
     assert states >= 3
 
 
-def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(backend: Backend) -> None:
-    """And the sums, of the manifest alone or of both, may grow between any two calls of who asks."""
+def test_a_count_is_right_between_any_two_calls_of_the_summing(backend: Backend) -> None:
+    """The sums of the manifest, or of both, may also grow between any two calls of the request."""
     digest = push_image(backend, "v1").digest
     by_tag = by_digest = 0
 
@@ -181,7 +183,7 @@ def test_what_an_answer_tells_is_right_between_any_two_calls_of_who_adds_up(back
         assert number > 4
 
 
-def test_of_two_who_add_up_at_once_one_is_too_late_and_looks_again(backend: Backend) -> None:
+def test_of_two_summings_at_once_one_conflicts_and_is_retried(backend: Backend) -> None:
     push_image(backend, "v1")
     pull(backend, times=3)
     advance_clock(backend, SETTLES_S)
@@ -192,7 +194,7 @@ def test_of_two_who_add_up_at_once_one_is_too_late_and_looks_again(backend: Back
     assert sums(backend)["v1"] == of_tag(backend) == 3
 
 
-def test_many_who_add_up_at_once_count_each_pull_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_summings_at_once_count_each_pull_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 2)
     push_image(backend, "v1")
     pull(backend, times=11)
@@ -208,7 +210,7 @@ def test_many_who_add_up_at_once_count_each_pull_once(backend: Backend, monkeypa
     assert sums(backend)["v1"] == of_tag(backend) == 11
 
 
-def test_whose_time_is_up_goes_on_later_from_where_they_were(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_summing_whose_time_is_up_continues_later(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 2)
     push_image(backend, "v1")
     pull(backend, times=5)
@@ -220,7 +222,7 @@ def test_whose_time_is_up_goes_on_later_from_where_they_were(backend: Backend, m
     assert sums(backend)["v1"] == 5
 
 
-def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_many_pulls_there_are(
+def test_a_request_reads_one_page_of_unsummed_pulls_however_many_there_are(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "PAGE", 3)
@@ -241,15 +243,15 @@ def test_an_answer_looks_at_one_page_behind_the_sums_and_costs_the_same_however_
     assert of_tag(backend) == 12
 
 
-def test_records_from_before_digests_were_told_count_for_their_tags(backend: Backend) -> None:
+def test_records_without_a_digest_count_for_their_tags(backend: Backend) -> None:
     push_image(backend, "v1")
     actor = token_actor(backend, "admin", "admin/app")
-    backend.services.activity.usage_log.pulled(actor, repository_of(backend), "v1", ("", "a/b"))
+    backend.services.activity.usage_log.record_pull(actor, repository_of(backend), "v1", ("", "a/b"))
 
     assert of_tag(backend) == 1
 
 
-def test_a_manifest_that_the_collector_took_begins_anew(backend: Backend) -> None:
+def test_a_manifest_pushed_again_after_collection_starts_from_zero(backend: Backend) -> None:
     manifest = push_manifest(backend, a_manifest(), "v1")
     pull(backend)
     advance_clock(backend, SETTLES_S)
@@ -265,7 +267,7 @@ def test_a_manifest_that_the_collector_took_begins_anew(backend: Backend) -> Non
     assert (of_tag(backend), of_manifest(backend, manifest.digest)) == (1, 0)
 
 
-def test_a_repository_that_is_brought_back_has_its_counts_and_what_was_not_added_up_yet(backend: Backend) -> None:
+def test_a_restored_repository_has_its_counts_and_its_unsummed_pulls(backend: Backend) -> None:
     push_image(backend, "v1")
     pull(backend)
     advance_clock(backend, SETTLES_S)
@@ -280,7 +282,7 @@ def test_a_repository_that_is_brought_back_has_its_counts_and_what_was_not_added
     assert (of_tag(backend), sums(backend)["v1"]) == (2, 2)
 
 
-def test_of_a_deleted_repository_nothing_stays_and_its_name_s_next_inherits_nothing(backend: Backend) -> None:
+def test_a_deleted_repository_leaves_no_counts_and_a_new_one_of_its_name_inherits_none(backend: Backend) -> None:
     push_image(backend, "v1")
     pull(backend, times=2)
     advance_clock(backend, SETTLES_S)
@@ -299,7 +301,7 @@ def test_of_a_deleted_repository_nothing_stays_and_its_name_s_next_inherits_noth
 
 
 @pytest.mark.parametrize("is_purge_within", [True, False])
-def test_what_adds_up_while_a_repository_is_taken_apart_leaves_nothing(backend: Backend, is_purge_within: bool) -> None:
+def test_a_summing_during_the_purge_of_a_repository_leaves_nothing(backend: Backend, is_purge_within: bool) -> None:
     number, was_done = 1, True
     while was_done:
         push_image(backend, "v1")
@@ -315,7 +317,7 @@ def test_what_adds_up_while_a_repository_is_taken_apart_leaves_nothing(backend: 
         around, within = works if is_purge_within else reversed(works)
         with meanwhile(backend, number, partial(within, lambda: True)) as done:
             around(lambda: True)
-        # Where the other one no longer came in between, it comes now.
+        # If the other one has not run in between, it runs now.
         works[1](lambda: True)
         assert rows_like(backend, f"PULLS#R#{identifier}") == []
         was_done, number = bool(done), number + 1
@@ -323,14 +325,14 @@ def test_what_adds_up_while_a_repository_is_taken_apart_leaves_nothing(backend: 
 
 
 @pytest.mark.parametrize("what", ["v2", "x" * 3000, "ü", "sha256:" + "0" * 64, "sha256:short"])
-def test_a_tag_or_a_manifest_that_is_not_there_has_no_pulls(backend: Backend, what: str) -> None:
+def test_a_tag_or_manifest_that_does_not_exist_has_no_pulls(backend: Backend, what: str) -> None:
     push_image(backend, "v1")
     for ask in (of_tag, of_manifest):
         with pytest.raises(ResourceUnknown):
             ask(backend, what)
 
 
-def test_a_tag_that_has_ended_is_not_there_and_comes_back_with_its_counts(backend: Backend) -> None:
+def test_a_deleted_tag_has_no_pulls_and_is_restored_with_its_counts(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     pull(backend)
     delete_tag(backend, "v1")
@@ -343,7 +345,7 @@ def test_a_tag_that_has_ended_is_not_there_and_comes_back_with_its_counts(backen
 
 
 def asked(backend: Backend, actor: Actor, name: RepositoryName = NAME) -> list[type[Exception] | None]:
-    """What refuses the two questions, None where they are answered."""
+    """Returns the error of both requests, None if they succeed."""
     found: list[type[Exception] | None] = []
     digest = backend.services.stores.tags.get(repository_of(backend).id, "v1").digest
     pulls = backend.services.activity.pulls
@@ -358,8 +360,8 @@ def asked(backend: Backend, actor: Actor, name: RepositoryName = NAME) -> list[t
 
 
 @pytest.mark.parametrize("visibility", Visibility)
-def test_a_role_of_one_s_own_is_needed_for_public_and_private_ones(backend: Backend, visibility: Visibility) -> None:
-    """As in Quay: who pulls what is nobody else's business."""
+def test_an_own_role_is_needed_even_on_a_public_repository(backend: Backend, visibility: Visibility) -> None:
+    """As in Quay, pulls are not public."""
     push_image(backend, "v1")
     backend.user("bob")
     backend.user("carol")
@@ -383,7 +385,7 @@ def test_superusers_with_full_access_may_and_others_may_not(new_backend: Callabl
         backend.services.activity.pulls.of_tag(backend.signed_in("admin"), name, Tag("v1"))
 
 
-def test_a_repository_that_is_not_there_is_denied_to_strangers_and_unknown_to_its_owner(backend: Backend) -> None:
+def test_a_missing_repository_is_denied_to_others_and_unknown_to_its_owner(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.user("carol")
     nowhere = RepositoryName.parse("admin/nowhere")
@@ -392,6 +394,6 @@ def test_a_repository_that_is_not_there_is_denied_to_strangers_and_unknown_to_it
     assert asked(backend, backend.signed_in("carol"), nowhere) == [Denied, Denied]
 
 
-def test_a_timer_for_something_else_is_an_error(backend: Backend) -> None:
-    with pytest.raises(ValueError, match="no pulls"):
+def test_a_timer_for_another_target_is_an_error(backend: Backend) -> None:
+    with pytest.raises(ValueError, match="is not an hour of a repository"):
         backend.services.activity.pulls.work(Due(PULLS, "R#one", 0), lambda: True)

@@ -1,4 +1,4 @@
-"""The usage log: changes beside what they change, pulls once an hour or each, and never at a reader's cost."""
+"""Tests that changes are recorded in their transaction, and pulls once an hour or each, without failing them."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ NAME = RepositoryName.parse("admin/app")
 
 
 class Kept(UsageLogStore):
-    """Keeps what it is to write, by batches, or fails."""
+    """Keeps the batches it is given, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__(1)
@@ -52,7 +52,7 @@ def pull(backend: Backend, reference: str = "v1", name: str = "admin") -> None:
     backend.services.registry.manifests.pull(token_actor(backend, name, "admin/app"), NAME, Tag(reference))
 
 
-def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backend: Backend) -> None:
+def test_changes_are_recorded_in_order_with_their_performer(backend: Backend) -> None:
     manifest = push_image(backend, "v1", "v2")
     actor = token_actor(backend, "admin", "admin/app")
     backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1"))
@@ -73,7 +73,7 @@ def test_what_happens_is_recorded_in_the_order_it_happened_with_who_did_it(backe
     assert {json.loads(row["metadata"])["tag"] for row in found if row["kind"] == "delete_tag"} == {"v1", "v2"}
 
 
-def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(backend: Backend) -> None:
+def test_a_push_and_a_pull_are_recorded_with_media_type_and_client(backend: Backend) -> None:
     actor = replace(token_actor(backend, "admin", "admin/app"), agent="docker/29.0")
     manifest = a_manifest()
     backend.services.registry.manifests.push(actor, NAME, manifest, [Tag("v1")])
@@ -86,7 +86,7 @@ def test_a_push_and_a_pull_tell_of_what_kind_it_was_and_by_which_client(backend:
 
 
 def test_a_change_and_its_record_are_one_write(backend: Backend) -> None:
-    """A process that dies before any call of a push has left neither or both."""
+    """A crash before any call of a push leaves neither or both."""
     a_repository(backend)
     for number in range(1, 4):
         manifest = a_manifest()
@@ -117,7 +117,7 @@ def test_a_pull_is_recorded_once_an_hour(backend: Backend) -> None:
     assert [json.loads(row["metadata"])["reference"] for row in events(backend, PULL)].count("v1") == 3
 
 
-def test_a_pull_by_tag_tells_of_which_manifest_it_was(backend: Backend) -> None:
+def test_a_pull_by_tag_is_recorded_with_the_digest(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     actor = token_actor(backend, "admin", "admin/app")
     told = []
@@ -129,7 +129,7 @@ def test_a_pull_by_tag_tells_of_which_manifest_it_was(backend: Backend) -> None:
     assert sorted(told[1], key=str) == [None, str(digest)]
 
 
-def test_every_pull_is_recorded_where_that_is_chosen(new_backend: Callable[..., Backend]) -> None:
+def test_every_pull_is_recorded_if_the_setting_says_so(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all")
     push_image(backend, "v1")
     for _ in range(3):
@@ -145,7 +145,7 @@ def test_a_head_is_no_pull(backend: Backend) -> None:
     assert events(backend, PULL) == []
 
 
-def test_actor_address_repository_reference_and_hour_each_make_a_pull_another() -> None:
+def test_actor_address_repository_reference_and_hour_distinguish_pulls() -> None:
     store = Kept()
     log = PullLog(store, hourly=True, batch_s=0)
     others = [
@@ -164,7 +164,7 @@ def test_actor_address_repository_reference_and_hour_each_make_a_pull_another() 
     assert len(written) == len(set(written)) == 6
 
 
-def test_the_first_pull_of_a_repository_and_hour_takes_their_timer_along_and_no_other_does() -> None:
+def test_only_the_first_pull_of_a_repository_and_hour_writes_their_timer() -> None:
     store = Kept()
     log = PullLog(store, hourly=False, batch_s=0)
     for repository, hour in (("r", 100), ("r", 100), ("s", 100), ("r", 101), ("s", 100)):
@@ -184,7 +184,7 @@ def test_a_timer_that_could_not_be_written_is_written_with_the_next_pull() -> No
     assert store.hours == [("r", 360000)]
 
 
-def test_what_a_process_remembers_has_a_limit() -> None:
+def test_a_process_remembers_a_limited_number_of_pulls() -> None:
     met = RecentlySeen(2)
 
     assert [met.add(what) for what in ("a", "a", "b", "c", "a")] == [True, False, True, True, True]
@@ -216,7 +216,7 @@ def test_a_store_that_fails_never_fails_a_pull(error: Exception, hourly: bool) -
     log.add(a_pull(), "v1")
 
 
-def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend: Callable[..., Backend]) -> None:
+def test_pulls_are_batched_and_written_after_the_response(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(pull_log="all", pull_batch_s=60)
     push_image(backend, "v1")
     pull(backend)
@@ -233,7 +233,7 @@ def test_pulls_wait_for_each_other_and_are_written_behind_the_reply(new_backend:
     assert len(events(backend, PULL)) == 31
 
 
-def test_what_waits_is_written_by_itself() -> None:
+def test_waiting_pulls_are_written_by_the_thread() -> None:
     store = Kept()
     log = PullLog(store, hourly=False, batch_s=0.02)
     log.add(a_pull(), "v1")
@@ -243,7 +243,7 @@ def test_what_waits_is_written_by_itself() -> None:
     assert [len(batch) for batch in store.batches if batch] == [1]
 
 
-def test_a_storm_is_written_in_bounded_batches() -> None:
+def test_many_pulls_are_written_in_bounded_batches() -> None:
     store = Kept()
     log = PullLog(store, hourly=False, batch_s=60)
     for _ in range(2 * LARGEST_BATCH + 1):

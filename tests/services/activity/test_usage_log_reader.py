@@ -1,4 +1,4 @@
-"""The usage log, read: who may, page by page, counted, exported."""
+"""Tests who may read the usage log, its pages and its counts."""
 
 import time
 from collections import Counter
@@ -29,12 +29,12 @@ STORE = UsageLogStore(10**9)
 
 
 def asked(backend: Backend, days: int = 1, performer: str = "", kind: str = "") -> UsageLogQuery:
-    """The last days, with today."""
+    """Returns the query of the last days including today."""
     return UsageLogQuery(day(backend, days), day(backend, 0), performer, kind)
 
 
 def day(backend: Backend, ago: int) -> str:
-    """A day as it is written in a query."""
+    """Returns a day in the form of a query."""
     return time.strftime("%m/%d/%Y", time.gmtime(backend.clock() - ago * DAY_S))
 
 
@@ -50,14 +50,14 @@ def record(*happened: Event) -> None:
 
 
 def pages(backend: Backend, actor: Actor, whose: LogOwner, what: UsageLogQuery) -> list[LogPage]:
-    """All pages of a log."""
+    """Returns the entries of all pages of a log."""
     found = [backend.services.activity.usage_log_reader.page(actor, whose, what)]
     while found[-1].following:
         found.append(backend.services.activity.usage_log_reader.page(actor, whose, what, found[-1].following))
     return found
 
 
-def test_what_happened_to_a_repository_is_told_newest_first_with_who_did_it(backend: Backend) -> None:
+def test_the_log_of_a_repository_is_newest_first_with_performers(backend: Backend) -> None:
     push_image(backend, "v1")
     actor, name = backend.owner()
     backend.services.registry.manifests.pull(actor, name, Tag("v1"))
@@ -70,7 +70,7 @@ def test_what_happened_to_a_repository_is_told_newest_first_with_who_did_it(back
     assert found.following is None
 
 
-def test_a_namespace_s_log_has_that_of_its_repositories_and_no_other(backend: Backend) -> None:
+def test_a_namespace_s_log_includes_its_repositories_and_no_other_namespace(backend: Backend) -> None:
     acme = an_organization(backend)
     push_image(backend, "v1")
     record(an_event(backend.clock(), "org_create_team", namespace=acme))
@@ -107,14 +107,14 @@ def test_pages_follow_each_other_without_gap_or_repeat_however_many_happened_at_
     assert (count[PULL], count[PUSH]) == (45, 8)
 
 
-def test_a_full_last_page_has_no_other_behind_it(backend: Backend) -> None:
+def test_a_full_last_page_has_no_next_page(backend: Backend) -> None:
     acme = an_organization(backend)
     STORE.write_pulls([an_event(backend.clock(), namespace=acme) for _ in range(PAGE)])
 
     assert len(pages(backend, backend.signed_in("admin"), ACME, asked(backend))) == 1
 
 
-def test_only_the_days_that_were_asked_for_are_told(backend: Backend) -> None:
+def test_only_records_of_the_requested_days_are_returned(backend: Backend) -> None:
     acme, now = an_organization(backend), backend.clock()
     kinds = ["push_repo", "create_tag", "move_tag", "revert_tag", "delete_tag"]
     record(*(an_event(now - days * DAY_S, kind, namespace=acme) for days, kind in enumerate(kinds)))
@@ -125,7 +125,7 @@ def test_only_the_days_that_were_asked_for_are_told(backend: Backend) -> None:
     assert [entry.kind for entry in found.entries] == ["move_tag", "revert_tag"]
 
 
-def test_a_log_is_narrowed_by_performer_and_kind(backend: Backend) -> None:
+def test_a_log_is_filtered_by_performer_and_kind(backend: Backend) -> None:
     acme, now = an_organization(backend), backend.clock()
     record(
         *(an_event(now, kind, who, acme) for kind in (PUSH, "org_create_team") for who in ("admin", "bob", "acme+ci"))
@@ -140,7 +140,7 @@ def test_a_log_is_narrowed_by_performer_and_kind(backend: Backend) -> None:
     assert [(entry.performer, entry.kind) for entry in page.entries] == [("bob", PUSH)]
 
 
-def test_a_performer_that_there_is_none_of_is_told_but_one_who_is_gone_is_found(backend: Backend) -> None:
+def test_an_unknown_performer_is_an_error_but_records_of_a_deleted_one_are_found(backend: Backend) -> None:
     record(an_event(backend.clock(), namespace=an_organization(backend), performer="left"))
     actor = backend.signed_in("admin")
 
@@ -153,7 +153,7 @@ def test_a_performer_that_there_is_none_of_is_told_but_one_who_is_gone_is_found(
     assert backend.services.activity.usage_log_reader.page(actor, ACME, asked(backend, performer="bob")).entries == []
 
 
-def test_a_narrowed_page_reads_so_much_and_goes_on_from_there(
+def test_a_filtered_page_reads_a_limited_number_of_records_and_continues_from_there(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage_log_reader, "MOST_READ", 10)
@@ -183,7 +183,7 @@ def test_a_page_is_two_queries_though_there_are_a_month_and_ten_thousand_pulls(b
 
 
 def refused(backend: Backend, actor: Actor, whose: LogOwner, kind: type[Exception]) -> None:
-    """Listing and counting are refused alike."""
+    """Checks that listing and counting are refused with the same error."""
     what = asked(backend)
     asking: list[Callable[[], object]] = [
         lambda: backend.services.activity.usage_log_reader.page(actor, whose, what),
@@ -194,7 +194,7 @@ def refused(backend: Backend, actor: Actor, whose: LogOwner, kind: type[Exceptio
             ask()
 
 
-def test_a_log_is_for_those_who_administer_what_it_is_of(backend: Backend) -> None:
+def test_a_log_is_only_for_admins_of_its_owner(backend: Backend) -> None:
     an_organization(backend)
     a_repository(backend)
     backend.user("bob")
@@ -210,7 +210,7 @@ def test_a_log_is_for_those_who_administer_what_it_is_of(backend: Backend) -> No
     assert backend.services.activity.usage_log_reader.page(bob, APP, asked(backend)).entries
 
 
-def test_a_superuser_reads_no_log_of_others_but_everybody_s(backend: Backend) -> None:
+def test_a_superuser_cannot_read_the_log_of_another_owner(backend: Backend) -> None:
     an_organization(backend, owner=backend.user("bob").name)
 
     refused(backend, backend.signed_in("admin"), ACME, Denied)
@@ -237,7 +237,7 @@ def test_days_are_counted_by_kind_and_one_written_twice_counts_once(backend: Bac
     assert rows_like(backend, "COUNT#") == []
 
 
-def test_what_was_counted_once_is_not_read_again_and_stays_exact(
+def test_counted_records_are_not_read_again_and_counts_stay_exact(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage_log_reader, "WORTH_KEEPING", 1)
@@ -249,10 +249,10 @@ def test_what_was_counted_once_is_not_read_again_and_stays_exact(
     kept = rows_like(backend, "COUNT#LOG#N#")
     assert len(kept) > 5
 
-    # What is counted is not read: a record that hides among it would be missed, and no process writes such.
+    # Counted records are not read again: one added among them later is missed, but no process writes one.
     STORE.write_pulls([an_event(now - 3 * DAY_S, namespace=acme)])
     assert by_kind(backend, ACME, asked(backend, 9)) == before
-    # What comes now, or came late within this hour, is.
+    # Records of now, or late ones of this hour, are read.
     hour = int(now) // 3600 * 3600
     STORE.write_pulls([an_event(now, namespace=acme, key=hour_key(hour, "f" * 64)), an_event(now, namespace=acme)])
     assert sum(by_kind(backend, ACME, asked(backend, 9)).values()) == 102
@@ -262,7 +262,9 @@ def test_what_was_counted_once_is_not_read_again_and_stays_exact(
 
 
 @pytest.mark.parametrize("most", [1, 7, 30])
-def test_a_long_count_goes_on_when_asked_again(backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def test_a_long_count_continues_with_the_next_request(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
     monkeypatch.setattr(usage_log_reader, "MOST_COUNTED", most)
     acme, now = an_organization(backend), backend.clock()
     old = [an_event(now - DAY_S - number * 7200, namespace=acme) for number in range(50)]
@@ -278,7 +280,7 @@ def test_a_long_count_goes_on_when_asked_again(backend: Backend, monkeypatch: py
         pytest.fail("it never came to an end")
 
 
-def test_a_narrowed_count_that_is_too_long_is_refused(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filtered_count_that_is_too_long_is_refused(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_log_reader, "MOST_COUNTED", 3)
     acme = an_organization(backend)
     STORE.write_pulls([an_event(backend.clock(), namespace=acme) for _ in range(4)])
@@ -300,7 +302,7 @@ def test_counting_a_quiet_month_is_two_queries_for_each_of_two_runs(backend: Bac
     assert backend.calls.take() == ["Query"] * 4
 
 
-def test_days_are_by_our_clock(backend: Backend) -> None:
+def test_days_follow_the_registry_s_clock(backend: Backend) -> None:
     backend.clock.ahead_s = 400 * DAY_S
     period = backend.services.activity.usage_log_reader.page(backend.signed_in("admin"), MINE, UsageLogQuery()).period
 
@@ -308,7 +310,7 @@ def test_days_are_by_our_clock(backend: Backend) -> None:
     assert period.start == day_start(period.days[0])
 
 
-def test_activity_is_told_to_whoever_may_read_a_day_at_a_time(backend: Backend) -> None:
+def test_activity_is_shown_by_day_to_readers(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.user("bob")
     with pytest.raises(Denied):

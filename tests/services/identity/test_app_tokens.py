@@ -1,4 +1,4 @@
-"""App tokens: made, read back and revoked by their user, and never more than what they were made with."""
+"""Tests that users create, read back and revoke app tokens, which have no more rights than what created them."""
 
 import json
 from dataclasses import replace
@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unau
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.services.identity.app_tokens import LONGEST_LIFE_S, LONGEST_TITLE, MOST_TOKENS, SOON_S, AppToken
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow
 from tests.support.backends import Backend
@@ -34,11 +35,13 @@ def is_good(backend: Backend, token: AppToken) -> bool:
 
 
 def by_token(backend: Backend, name: str, scope: str, life_s: int = DAY_S) -> tuple[Actor, str]:
-    """Who an OAuth token speaks for, and its uuid."""
+    """Returns the actor of a new OAuth token, and the token's uuid."""
     an_organization(backend, f"of-{name}", owner=name)
     owner = backend.signed_in(name)
     client = backend.services.identity.applications.create(owner, f"of-{name}", ApplicationFields(name="bot")).client_id
-    token = backend.services.identity.authorizations.create(owner, f"of-{name}", client, "ci", scope, life_s)
+    token = backend.services.identity.authorizations.create(
+        owner, f"of-{name}", client, TokenRequest("ci", scope, life_s)
+    )
     found = backend.services.identity.authentication.by_bearer(token.secret or "")
     assert found is not None
     return found.actor(""), token.uuid
@@ -76,7 +79,7 @@ def test_a_list_is_newest_first_with_uses_and_without_secrets(backend: Backend, 
     assert backend.services.identity.app_tokens.of_oneself(backend.signed_in("admin")) == []
 
 
-def test_those_alone_that_end_soon_can_be_asked_for(backend: Backend, bob: Actor) -> None:
+def test_a_list_can_be_limited_to_tokens_that_end_soon(backend: Backend, bob: Actor) -> None:
     made(backend, bob, "for good")
     made(backend, bob, "long", SOON_S + DAY_S)
     made(backend, bob, "soon", DAY_S)
@@ -86,7 +89,7 @@ def test_those_alone_that_end_soon_can_be_asked_for(backend: Backend, bob: Actor
     ]
 
 
-def test_a_token_ends_at_its_time_for_every_reader(backend: Backend, bob: Actor) -> None:
+def test_an_expired_token_is_hidden_from_every_list(backend: Backend, bob: Actor) -> None:
     token = made(backend, bob, life_s=60)
     assert is_good(backend, token)
 
@@ -99,7 +102,7 @@ def test_a_token_ends_at_its_time_for_every_reader(backend: Backend, bob: Actor)
             ask(bob, token.uuid)
 
 
-def test_a_revoked_token_is_dead_at_once(backend: Backend, bob: Actor) -> None:
+def test_a_revoked_token_ends_at_once(backend: Backend, bob: Actor) -> None:
     token, other = made(backend, bob), made(backend, bob)
 
     backend.services.identity.app_tokens.revoke(bob, token.uuid)
@@ -110,7 +113,7 @@ def test_a_revoked_token_is_dead_at_once(backend: Backend, bob: Actor) -> None:
         backend.services.identity.app_tokens.revoke(bob, token.uuid)
 
 
-def test_somebody_elses_token_is_not_there(backend: Backend, bob: Actor) -> None:
+def test_a_token_of_another_user_is_not_found(backend: Backend, bob: Actor) -> None:
     token = made(backend, backend.signed_in("admin"))
 
     for ask in (backend.services.identity.app_tokens.get, backend.services.identity.app_tokens.revoke):
@@ -120,7 +123,7 @@ def test_somebody_elses_token_is_not_there(backend: Backend, bob: Actor) -> None
     assert is_good(backend, token)
 
 
-def test_a_new_password_ends_them_and_what_is_left_is_taken_away(backend: Backend, bob: Actor) -> None:
+def test_a_new_password_ends_all_tokens_and_their_rows_are_removed(backend: Backend, bob: Actor) -> None:
     token = made(backend, bob)
     change(backend.account("bob"), epoch=1)
     again = backend.signed_in("bob")
@@ -135,18 +138,18 @@ def test_a_new_password_ends_them_and_what_is_left_is_taken_away(backend: Backen
 
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * (LONGEST_TITLE + 1)])
-def test_a_title_has_its_limits(backend: Backend, bob: Actor, title: str) -> None:
+def test_the_title_of_a_token_has_limits(backend: Backend, bob: Actor, title: str) -> None:
     with pytest.raises(FieldInvalid, match="title"):
         made(backend, bob, title)
 
 
 @pytest.mark.parametrize("life_s", [0, -1, LONGEST_LIFE_S + 1])
-def test_a_life_has_its_limits(backend: Backend, bob: Actor, life_s: int) -> None:
+def test_the_lifetime_of_a_token_has_limits(backend: Backend, bob: Actor, life_s: int) -> None:
     with pytest.raises(FieldInvalid, match="expiration"):
         made(backend, bob, life_s=life_s)
 
 
-def test_a_user_has_so_many_and_no_more(backend: Backend, bob: Actor) -> None:
+def test_a_user_has_a_limited_number_of_tokens(backend: Backend, bob: Actor) -> None:
     for number in range(MOST_TOKENS):
         key = keys.account_token(bob.account_id, TokenKind.APP, f"uuid{number}")
         TokenRow.under(
@@ -157,7 +160,7 @@ def test_a_user_has_so_many_and_no_more(backend: Backend, bob: Actor) -> None:
         made(backend, bob)
 
 
-def test_nobody_a_robot_and_a_token_without_the_scope_have_none(backend: Backend, bob: Actor) -> None:
+def test_anonymous_callers_robots_and_tokens_without_the_scope_have_no_app_tokens(backend: Backend, bob: Actor) -> None:
     apptokens = backend.services.identity.app_tokens
     reader = replace(bob, scopes=frozenset({"user:read", "repo:admin"}), is_session=False)
     robot = Actor(backend.robot("bob+ci")[0].id, "bob+ci", "robot")
@@ -171,7 +174,7 @@ def test_nobody_a_robot_and_a_token_without_the_scope_have_none(backend: Backend
                 ask(actor)
 
 
-def test_what_an_oauth_token_makes_is_no_more_than_it_and_ends_with_it(backend: Backend, bob: Actor) -> None:
+def test_a_token_created_with_an_oauth_token_has_its_scopes_and_ends_with_it(backend: Backend, bob: Actor) -> None:
     program, uuid = by_token(backend, "bob", "user:admin repo:read")
 
     token = made(backend, program, life_s=2 * DAY_S)
@@ -188,7 +191,7 @@ def test_what_an_oauth_token_makes_is_no_more_than_it_and_ends_with_it(backend: 
     assert not is_good(backend, token)
 
 
-def test_an_oauth_token_is_not_told_a_secret_that_may_do_more(backend: Backend, bob: Actor) -> None:
+def test_an_oauth_token_sees_no_secret_with_more_scopes(backend: Backend, bob: Actor) -> None:
     program, _ = by_token(backend, "bob", "user:admin")
 
     assert backend.services.identity.app_tokens.get(program, made(backend, bob).uuid).secret is None
@@ -196,7 +199,7 @@ def test_an_oauth_token_is_not_told_a_secret_that_may_do_more(backend: Backend, 
         made(backend, replace(program, token="another"))
 
 
-def test_a_superuser_lists_those_of_everybody(backend: Backend, bob: Actor) -> None:
+def test_a_superuser_lists_the_tokens_of_everybody(backend: Backend, bob: Actor) -> None:
     admin = backend.signed_in("admin")
     token, mine = made(backend, bob), made(backend, admin, "mine", DAY_S)
     backend.services.identity.authentication.recognise("$app", token.secret)
@@ -220,9 +223,7 @@ def test_a_superuser_lists_those_of_everybody(backend: Backend, bob: Actor) -> N
             backend.services.identity.app_tokens.of_everybody(actor)
 
 
-def test_a_long_list_of_everybodys_comes_in_pages(
-    backend: Backend, bob: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_of_everybodys_tokens_has_pages(backend: Backend, bob: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     for title in ("one", "two", "three"):
         made(backend, bob, title)
         backend.clock.ahead_s += 1
@@ -236,7 +237,7 @@ def test_a_long_list_of_everybodys_comes_in_pages(
     assert end == ""
 
 
-def test_a_crash_leaves_a_token_or_none(backend: Backend, bob: Actor) -> None:
+def test_a_crash_leaves_a_whole_token_or_none(backend: Backend, bob: Actor) -> None:
     for number in range(1, 10):
         before = len(rows_like(backend, "A#", "TOKEN#app#"))
         try:

@@ -1,4 +1,4 @@
-"""OAuth applications: kept by those who administer their organization, and nobody else."""
+"""Tests that only admins of an organization manage its OAuth applications."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.storage import keys
 from chalicelib.storage.identity.applications import ClientRow
 from chalicelib.storage.table import get
@@ -24,7 +25,7 @@ def acme(backend: Backend) -> Backend:
     return backend
 
 
-def test_an_application_has_an_id_and_a_secret_as_quays(acme: Backend) -> None:
+def test_an_application_has_an_id_and_a_secret_in_quays_form(acme: Backend) -> None:
     made = acme.services.identity.applications.create(acme.signed_in("admin"), "acme", FIELDS)
 
     assert (len(made.client_id), len(made.secret or "")) == (20, 40)
@@ -33,13 +34,13 @@ def test_an_application_has_an_id_and_a_secret_as_quays(acme: Backend) -> None:
     assert [event["kind"] for event in events(acme, "create_application")] == ["create_application"]
 
 
-def test_a_secret_is_kept_sealed_and_by_its_hash(acme: Backend) -> None:
+def test_a_secret_is_stored_sealed_and_by_its_hash(acme: Backend) -> None:
     made = acme.services.identity.applications.create(acme.signed_in("admin"), "acme", FIELDS)
 
     assert not [row for row in rows_like(acme) if made.secret in str(row)]
 
 
-def test_everybody_may_know_of_an_application_but_not_its_secret(acme: Backend) -> None:
+def test_an_application_is_public_except_for_its_secret(acme: Backend) -> None:
     made = acme.services.identity.applications.create(acme.signed_in("admin"), "acme", FIELDS)
 
     shown = acme.services.identity.applications.public(made.client_id)
@@ -49,12 +50,12 @@ def test_everybody_may_know_of_an_application_but_not_its_secret(acme: Backend) 
 
 
 @pytest.mark.parametrize("address", ["ftp://x", "https://user@x", "https://x/#f", "nonsense"])
-def test_a_redirect_that_is_not_safe_is_refused(acme: Backend, address: str) -> None:
+def test_an_unsafe_redirect_uri_is_refused(acme: Backend, address: str) -> None:
     with pytest.raises(FieldInvalid, match="redirect_uri"):
         acme.services.identity.applications.create(acme.signed_in("admin"), "acme", ApplicationFields("bot", address))
 
 
-def test_a_token_travels_without_https_only_where_the_registry_does_too(new_backend: Callable[..., Backend]) -> None:
+def test_a_redirect_uri_without_https_needs_a_registry_without_https(new_backend: Callable[..., Backend]) -> None:
     fields = ApplicationFields("bot", "http://bot.example.com/back")
     plain, safe = new_backend(), new_backend(url="https://registry.test")
     for backend in (plain, safe):
@@ -67,7 +68,7 @@ def test_a_token_travels_without_https_only_where_the_registry_does_too(new_back
         safe.services.identity.applications.create(safe.signed_in("admin"), "acme", fields)
 
 
-def test_an_application_is_changed_and_given_another_secret(acme: Backend) -> None:
+def test_an_application_is_changed_and_gets_a_new_secret(acme: Backend) -> None:
     service, admin = acme.services.identity.applications, acme.signed_in("admin")
     made = service.create(admin, "acme", FIELDS)
 
@@ -82,7 +83,7 @@ def test_an_application_is_changed_and_given_another_secret(acme: Backend) -> No
 def test_a_deleted_application_is_gone_with_its_tokens(acme: Backend) -> None:
     service, admin = acme.services.identity.applications, acme.signed_in("admin")
     made = service.create(admin, "acme", FIELDS)
-    token = acme.services.identity.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
+    token = acme.services.identity.authorizations.create(admin, "acme", made.client_id, TokenRequest("ci", "repo:read"))
     assert acme.services.identity.authentication.by_bearer(token.secret or "") is not None
 
     service.delete(admin, "acme", made.client_id)
@@ -112,14 +113,14 @@ STEPS: dict[str, Callable[[Backend, str], object]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_who_does_not_administer_the_organization_is_refused(acme: Backend, step: str) -> None:
+def test_an_actor_who_is_no_admin_of_the_organization_is_refused(acme: Backend, step: str) -> None:
     acme.user("bob")
 
     with pytest.raises(Denied):
         STEPS[step](acme, "bob")
 
 
-def test_nobody_is_asked_to_sign_in(acme: Backend) -> None:
+def test_an_anonymous_caller_is_asked_to_sign_in(acme: Backend) -> None:
     with pytest.raises(Unauthenticated):
         acme.services.identity.applications.of_organization(ANONYMOUS, "acme")
 
@@ -132,15 +133,17 @@ def test_an_application_of_another_organization_is_not_found_here(acme: Backend)
     with pytest.raises(ResourceUnknown):
         acme.services.identity.applications.get(admin, "acme", made.client_id)
     with pytest.raises(ResourceUnknown):
-        acme.services.identity.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
+        acme.services.identity.authorizations.create(admin, "acme", made.client_id, TokenRequest("ci", "repo:read"))
 
 
-def test_a_crash_in_a_deletion_leaves_no_token_that_is_believed(acme: Backend) -> None:
+def test_a_crash_during_deletion_leaves_no_valid_token(acme: Backend) -> None:
     admin, service = acme.signed_in("admin"), acme.services.identity.applications
 
     def prepare(_: int) -> Callable[[], object]:
         made = service.create(admin, "acme", FIELDS)
-        token = acme.services.identity.authorizations.create(admin, "acme", made.client_id, "ci", "repo:read", None)
+        token = acme.services.identity.authorizations.create(
+            admin, "acme", made.client_id, TokenRequest("ci", "repo:read")
+        )
 
         def operation() -> None:
             if get(ClientRow, keys.client(made.client_id)) is not None:

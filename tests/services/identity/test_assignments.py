@@ -1,4 +1,4 @@
-"""Offers of tokens: made by who administers the application, taken once by whom they are for."""
+"""Tests that admins of an application offer tokens, which their users take once."""
 
 import pytest
 
@@ -17,7 +17,7 @@ Asked = dict[str, str]
 
 @pytest.fixture
 def asked(backend: Backend) -> Asked:
-    """What an application of acme asks for; bob is a user outside of acme."""
+    """Returns the parameters of an application of acme; bob is no member of acme."""
     an_organization(backend)
     backend.user("bob")
     made = backend.services.identity.applications.create(
@@ -27,13 +27,13 @@ def asked(backend: Backend) -> Asked:
 
 
 def offered(backend: Backend, asked: Asked) -> Asked:
-    """The question with the offer that bob was made."""
+    """Returns the parameters with the id of bob's offer."""
     backend.services.identity.assignments.assign(backend.signed_in("admin"), asked, "bob")
     (offer,) = backend.services.identity.assignments.of_oneself(backend.signed_in("bob"))
     return {**asked, "assignment_uuid": offer.uuid}
 
 
-def test_who_was_offered_a_token_may_answer_and_nobody_else(backend: Backend, asked: Asked) -> None:
+def test_only_the_user_of_an_offer_may_authorize_the_application(backend: Backend, asked: Asked) -> None:
     backend.user("carol")
     question = offered(backend, asked)
 
@@ -48,7 +48,7 @@ def test_who_was_offered_a_token_may_answer_and_nobody_else(backend: Backend, as
 
 
 @pytest.mark.parametrize("kind", ["token", "code"])
-def test_an_offer_is_taken_once_and_the_token_is_the_users(backend: Backend, asked: Asked, kind: str) -> None:
+def test_an_offer_is_used_once_and_the_token_acts_as_the_user(backend: Backend, asked: Asked, kind: str) -> None:
     question = offered(backend, {**asked, "response_type": kind})
     bob = backend.signed_in("bob")
 
@@ -62,7 +62,7 @@ def test_an_offer_is_taken_once_and_the_token_is_the_users(backend: Backend, ask
     assert given == ([bob.account_id] if kind == "token" else [])
 
 
-def test_a_no_leaves_the_offer(backend: Backend, asked: Asked) -> None:
+def test_refusing_the_consent_keeps_the_offer(backend: Backend, asked: Asked) -> None:
     bob, question = backend.signed_in("bob"), offered(backend, asked)
 
     backend.services.identity.oauth.decide(bob, question, allow=False)
@@ -70,7 +70,7 @@ def test_a_no_leaves_the_offer(backend: Backend, asked: Asked) -> None:
     assert len(backend.services.identity.assignments.of_oneself(bob)) == 1
 
 
-def test_an_offer_is_declined_by_whom_it_is_for(backend: Backend, asked: Asked) -> None:
+def test_an_offer_is_declined_by_its_user_only(backend: Backend, asked: Asked) -> None:
     uuid = offered(backend, asked)["assignment_uuid"]
 
     with pytest.raises(ResourceUnknown):
@@ -80,7 +80,7 @@ def test_an_offer_is_declined_by_whom_it_is_for(backend: Backend, asked: Asked) 
         backend.services.identity.assignments.decline(backend.signed_in("bob"), uuid)
 
 
-def test_an_offer_goes_with_its_application(backend: Backend, asked: Asked) -> None:
+def test_an_offer_is_removed_with_its_application(backend: Backend, asked: Asked) -> None:
     offered(backend, asked)
     backend.services.identity.applications.delete(backend.signed_in("admin"), "acme", asked["client_id"])
 
@@ -99,21 +99,21 @@ def test_an_offer_goes_with_its_application(backend: Backend, asked: Asked) -> N
         ({}, "acme", FieldInvalid),
     ],
 )
-def test_an_offer_that_cannot_be_taken_is_not_made(
+def test_an_invalid_offer_is_not_created(
     backend: Backend, asked: Asked, change: Asked, name: str, refusal: type[Exception]
 ) -> None:
     with pytest.raises(refusal):
         backend.services.identity.assignments.assign(backend.signed_in("admin"), asked | change, name)
 
 
-def test_who_does_not_administer_the_application_offers_nothing(backend: Backend, asked: Asked) -> None:
+def test_an_actor_who_is_no_admin_of_the_application_offers_nothing(backend: Backend, asked: Asked) -> None:
     with pytest.raises(Denied):
         backend.services.identity.assignments.assign(backend.signed_in("bob"), asked, "admin")
     with pytest.raises(Unauthenticated):
         backend.services.identity.assignments.assign(ANONYMOUS, asked, "admin")
 
 
-def test_nobody_drowns_in_offers(backend: Backend, asked: Asked) -> None:
+def test_a_user_has_a_limited_number_of_offers(backend: Backend, asked: Asked) -> None:
     for _ in range(MOST):
         backend.services.identity.assignments.assign(backend.signed_in("admin"), asked, "bob")
 

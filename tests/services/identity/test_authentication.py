@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Unavailable, WrongCredentials
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
 from chalicelib.storage.activity.usage_log import UsageLogStore
@@ -22,7 +23,7 @@ from tests.support.rows import change, events
 
 @pytest.fixture
 def argon2() -> Iterator[mock.Mock]:
-    """Counts the checks of passwords: cryptography's own, passed through."""
+    """Counts the checks of passwords by the `cryptography` library."""
     counted = mock.Mock(wraps=Argon2id)
     with mock.patch("cryptography.hazmat.primitives.kdf.argon2.Argon2id", counted):
         yield counted.verify_phc_encoded
@@ -34,14 +35,14 @@ def bob(backend: Backend) -> Backend:
     return backend
 
 
-def test_a_user_is_recognised_by_their_password_and_no_other(bob: Backend) -> None:
+def test_a_user_signs_in_with_their_password_and_no_other(bob: Backend) -> None:
     assert bob.services.identity.authentication.recognise("bob", "password").account.name == "bob"
     with pytest.raises(WrongCredentials):
         bob.services.identity.authentication.recognise("bob", "Password")
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "b\u00f6b", "a\x00b", "#", "a" * 5000])
-def test_an_unknown_user_costs_an_argon2_and_is_told_what_a_wrong_password_is_told(
+def test_an_unknown_user_costs_an_argon2_and_gets_the_same_error_as_a_wrong_password(
     bob: Backend, argon2: mock.Mock, name: str
 ) -> None:
     with pytest.raises(WrongCredentials) as unknown:
@@ -53,14 +54,14 @@ def test_an_unknown_user_costs_an_argon2_and_is_told_what_a_wrong_password_is_to
     assert argon2.call_count == 2
 
 
-def test_a_disabled_user_is_told_the_same(bob: Backend) -> None:
+def test_a_disabled_user_gets_the_same_error(bob: Backend) -> None:
     change(bob.account("bob"), enabled=False)
 
     with pytest.raises(WrongCredentials, match="Invalid Username or Password"):
         bob.services.identity.authentication.recognise("bob", "password")
 
 
-def test_a_robot_is_recognised_by_its_name_and_token_without_an_argon2(backend: Backend, argon2: mock.Mock) -> None:
+def test_a_robot_signs_in_with_its_name_and_token_without_an_argon2(backend: Backend, argon2: mock.Mock) -> None:
     row, secret = backend.robot("admin+builder")
 
     found = backend.services.identity.authentication.recognise("admin+builder", secret)
@@ -69,7 +70,7 @@ def test_a_robot_is_recognised_by_its_name_and_token_without_an_argon2(backend: 
     assert not argon2.called
 
 
-def test_a_robots_token_is_nobody_elses(backend: Backend) -> None:
+def test_a_robots_token_is_refused_with_another_name(backend: Backend) -> None:
     _, secret = backend.robot("admin+builder")
     backend.robot("admin+other")
 
@@ -103,7 +104,7 @@ def test_a_token_ends_with_its_time_its_kind_and_its_owners_epoch(backend: Backe
     assert backend.services.identity.authentication.by_token(secret, TokenKind.ROBOT) is not None
 
 
-def test_a_token_of_one_kind_is_no_other(backend: Backend) -> None:
+def test_a_token_of_one_kind_is_refused_as_another(backend: Backend) -> None:
     _, secret = backend.robot("admin+builder")
 
     assert backend.services.identity.authentication.by_bearer(secret) is None
@@ -112,7 +113,7 @@ def test_a_token_of_one_kind_is_no_other(backend: Backend) -> None:
             backend.services.identity.authentication.recognise(name, secret)
 
 
-def test_a_token_costs_two_reads_and_once_an_hour_a_note_of_its_use(backend: Backend) -> None:
+def test_a_token_costs_two_reads_and_once_an_hour_a_write_of_its_use(backend: Backend) -> None:
     row, secret = backend.robot("admin+builder")
     token = get(TokenRow, keys.token(hashed(secret)))
     reads = ["GetItem", "BatchGetItem"]
@@ -126,7 +127,7 @@ def test_a_token_costs_two_reads_and_once_an_hour_a_note_of_its_use(backend: Bac
         backend.clock.ahead_s += 1800
 
 
-def test_a_use_that_cannot_be_noted_keeps_nobody_out(backend: Backend) -> None:
+def test_a_use_that_cannot_be_written_does_not_prevent_the_sign_in(backend: Backend) -> None:
     _, secret = backend.robot("admin+builder")
 
     def failing(_: object, operation_name: str, **__: object) -> None:
@@ -139,13 +140,13 @@ def test_a_use_that_cannot_be_noted_keeps_nobody_out(backend: Backend) -> None:
         )
 
 
-def test_who_is_recognised_asks_from_an_address(bob: Backend) -> None:
+def test_an_authenticated_actor_has_the_address_of_the_request(bob: Backend) -> None:
     actor = bob.services.identity.authentication.recognise("admin", "password").actor("192.0.2.1")
 
     assert (actor.name, actor.address, actor.is_superuser, actor.scopes) == ("admin", "192.0.2.1", True, None)
 
 
-def test_a_refusal_is_recorded_at_the_same_price_for_everybody_and_keeps_no_name_that_nobody_has(bob: Backend) -> None:
+def test_a_refused_sign_in_is_recorded_in_the_same_calls_for_everybody_and_without_unknown_names(bob: Backend) -> None:
     calls = []
     for name in ("bob", "my-secret-password"):
         bob.calls.take()
@@ -160,9 +161,7 @@ def test_a_refusal_is_recorded_at_the_same_price_for_everybody_and_keeps_no_name
     assert "my-secret-password" not in str(unknown)
 
 
-def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
-    bob: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_that_cannot_be_recorded_is_still_a_refusal(bob: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("throttled")
 
@@ -173,11 +172,13 @@ def test_a_refusal_that_cannot_be_recorded_is_a_refusal_all_the_same(
     assert events(bob, "login_failure") == []
 
 
-def test_the_end_of_an_organization_is_the_end_of_what_its_applications_were_given(backend: Backend) -> None:
+def test_the_tokens_of_applications_end_with_their_organization(backend: Backend) -> None:
     an_organization(backend)
     admin, services = backend.signed_in("admin"), backend.services
     client_id = services.identity.applications.create(admin, "acme", ApplicationFields("bot")).client_id
-    secret = services.identity.authorizations.create(admin, "acme", client_id, "ci", "repo:read", None).secret or ""
+    secret = (
+        services.identity.authorizations.create(admin, "acme", client_id, TokenRequest("ci", "repo:read")).secret or ""
+    )
     assert services.identity.authentication.by_bearer(secret)
 
     services.accounts.organizations.delete(admin, "acme")

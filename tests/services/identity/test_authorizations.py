@@ -1,4 +1,4 @@
-"""Tokens of OAuth applications: what they may, who lists and revokes them, and when they end."""
+"""Tests the rights of OAuth tokens, who lists and revokes them, and when they end."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, Resource
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.backends import Backend
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import change, rows_like
@@ -22,7 +23,7 @@ def client(backend: Backend) -> str:
 
 def a_token(backend: Backend, client: str, scope: str, life_s: int | None = None) -> str:
     made = backend.services.identity.authorizations.create(
-        backend.signed_in("admin"), "acme", client, "ci", scope, life_s
+        backend.signed_in("admin"), "acme", client, TokenRequest("ci", scope, life_s)
     )
     assert made.secret is not None
     return made.secret
@@ -46,14 +47,14 @@ def test_a_token_acts_as_its_maker_within_its_scopes(backend: Backend, client: s
         backend.services.security.access.administered(reader, "acme")
 
 
-def test_a_token_that_may_read_learns_that_a_repository_is_not_there(backend: Backend, client: str) -> None:
+def test_a_token_that_may_read_sees_that_a_repository_does_not_exist(backend: Backend, client: str) -> None:
     reader = acting(backend, a_token(backend, client, "repo:read"))
 
     with pytest.raises(NameUnknown):
         backend.services.security.access.require_role(reader, RepositoryName.parse("admin/none"), Role.READ)
 
 
-def test_the_registry_takes_it_as_the_password_of_oauthtoken(backend: Backend, client: str) -> None:
+def test_the_registry_accepts_the_token_as_the_password_of_oauthtoken(backend: Backend, client: str) -> None:
     a_repository(backend)
     secret = a_token(backend, client, "repo:read")
 
@@ -65,7 +66,7 @@ def test_the_registry_takes_it_as_the_password_of_oauthtoken(backend: Backend, c
     assert grant.actions == {"pull"}
 
 
-def test_a_secret_is_shown_once_and_kept_by_its_hash(backend: Backend, client: str) -> None:
+def test_a_secret_is_shown_once_and_stored_by_its_hash(backend: Backend, client: str) -> None:
     secret = a_token(backend, client, "repo:read")
 
     (listed,) = backend.services.identity.authorizations.of_application(backend.signed_in("admin"), "acme", client)
@@ -75,18 +76,18 @@ def test_a_secret_is_shown_once_and_kept_by_its_hash(backend: Backend, client: s
 
 
 @pytest.mark.parametrize("scope", ["", "repo:fly", "repo:read,fly"])
-def test_scopes_that_are_not_ours_are_refused(backend: Backend, client: str, scope: str) -> None:
+def test_unknown_scopes_are_refused(backend: Backend, client: str, scope: str) -> None:
     with pytest.raises(ScopeInvalid):
         a_token(backend, client, scope)
 
 
 @pytest.mark.parametrize(("name", "life_s"), [("", None), (" ", None), ("x" * 256, None), ("ci", 0), ("ci", -5)])
-def test_a_token_without_a_name_or_a_life_is_refused(
+def test_a_token_without_a_name_or_a_lifetime_is_refused(
     backend: Backend, client: str, name: str, life_s: int | None
 ) -> None:
     with pytest.raises(FieldInvalid):
         backend.services.identity.authorizations.create(
-            backend.signed_in("admin"), "acme", client, name, "repo:read", life_s
+            backend.signed_in("admin"), "acme", client, TokenRequest(name, "repo:read", life_s)
         )
 
 
@@ -103,23 +104,23 @@ def test_a_token_ends_at_its_time_and_none_lives_for_more_than_ten_years(backend
     assert backend.services.identity.authentication.by_bearer(long) is None
 
 
-def test_a_token_makes_none_that_may_more_than_itself(backend: Backend, client: str) -> None:
+def test_a_token_creates_none_with_more_rights_than_its_own(backend: Backend, client: str) -> None:
     maker = acting(backend, a_token(backend, client, "org:admin repo:write"))
 
-    made = backend.services.identity.authorizations.create(maker, "acme", client, "less", "repo:read", None)
+    made = backend.services.identity.authorizations.create(maker, "acme", client, TokenRequest("less", "repo:read"))
     assert made.secret
     with pytest.raises(Denied):
-        backend.services.identity.authorizations.create(maker, "acme", client, "more", "repo:admin", None)
+        backend.services.identity.authorizations.create(maker, "acme", client, TokenRequest("more", "repo:admin"))
 
 
-def test_only_a_superuser_gives_a_superusers_rights(backend: Backend) -> None:
+def test_only_a_superuser_creates_a_token_with_superuser_rights(backend: Backend) -> None:
     backend.user("bob")
     an_organization(backend, "bobs", "bob")
     bob = backend.signed_in("bob")
     made = backend.services.identity.applications.create(bob, "bobs", ApplicationFields("bot"))
 
     with pytest.raises(Denied):
-        backend.services.identity.authorizations.create(bob, "bobs", made.client_id, "root", "super:user", None)
+        backend.services.identity.authorizations.create(bob, "bobs", made.client_id, TokenRequest("root", "super:user"))
 
 
 def test_a_new_password_ends_every_token_of_its_user(backend: Backend, client: str) -> None:
@@ -151,7 +152,7 @@ def test_a_token_is_revoked_by_its_organization_or_by_its_user(backend: Backend,
             again()
 
 
-def test_a_user_sees_what_they_allowed(backend: Backend, client: str) -> None:
+def test_a_user_sees_their_authorizations(backend: Backend, client: str) -> None:
     a_token(backend, client, "repo:read user:read")
 
     (seen,) = backend.services.identity.authorizations.of_user(backend.signed_in("admin"))

@@ -1,4 +1,4 @@
-"""Federation: rules of robots, and the tokens of others that these let in, never for longer than an hour."""
+"""Tests the rules of robots and sign-ins with tokens of other issuers, for an hour at most."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def backend(new_backend: Callable[..., Backend]) -> Backend:
-    """A backend with a robot, that may ask loopback."""
+    """A backend with a robot that may call loopback addresses."""
     made: Backend = new_backend(outgoing_allow=PERMITTED)
     made.robot("admin+ci")
     return made
@@ -53,11 +53,11 @@ def let_in(backend: Backend, issuer: Issuer, **more: Any) -> None:
 
 
 def name_of(backend: Backend, token: str, name: str = "admin+ci") -> str:
-    """Who signs in with a token as a password."""
+    """Returns the account that signs in with a token as its password."""
     return backend.services.identity.authentication.recognise(name, token).account.name
 
 
-def test_rules_are_put_read_and_taken_away(backend: Backend) -> None:
+def test_rules_are_set_read_and_removed(backend: Backend) -> None:
     admin, federation = backend.signed_in("admin"), backend.services.identity.federation
 
     assert federation.rules(admin, CI) == ()
@@ -76,12 +76,12 @@ def test_rules_are_put_read_and_taken_away(backend: Backend) -> None:
 @pytest.mark.parametrize(
     "issuer", ["http://issuer.example", "issuer.example", "https://u:p@issuer.example", "https://issuer.example?x=1"]
 )
-def test_an_issuer_that_could_never_be_asked_is_refused(backend: Backend, issuer: str) -> None:
+def test_an_issuer_that_may_not_be_called_is_refused(backend: Backend, issuer: str) -> None:
     with pytest.raises(FieldInvalid, match="Issuer must be a URL"):
         backend.services.identity.federation.put(backend.signed_in("admin"), CI, [RULE | {"issuer": issuer}])
 
 
-def test_only_those_who_administer_a_robot_reach_its_rules(backend: Backend) -> None:
+def test_only_admins_of_a_robot_reach_its_rules(backend: Backend) -> None:
     backend.user("bob")
     federation, admin = backend.services.identity.federation, backend.signed_in("admin")
     reader = replace(admin, scopes=frozenset({"org:admin"}), is_session=False)
@@ -114,7 +114,7 @@ def test_a_token_that_a_rule_names_is_the_robots_password(backend: Backend, issu
      {"aud": None}, {"exp": None}, {"iat": None}, {"nbf": None}, {"exp": 1}, {"nbf": 99999999999},
      {"iat": 1000}, {"sub": ["job"]}],
 )  # fmt: skip
-def test_whatever_does_not_fit_is_refused_before_anything_is_fetched(
+def test_a_token_that_fits_no_rule_is_refused_before_anything_is_fetched(
     backend: Backend, issuer: Issuer, said: dict[str, Any]
 ) -> None:
     let_in(backend, issuer)
@@ -139,7 +139,7 @@ def test_a_robot_without_rules_and_others_are_refused_before_anything_is_fetched
 
 @pytest.mark.parametrize("token", ["ey..", "eyJ.eyJ.x", "ey\u00e9.\u00e9.\u00e9", "e30.e30.", "eyW10.W10.x",
                                    "ey" + "x" * LARGEST_TOKEN + ".x.x"])  # fmt: skip
-def test_what_is_no_token_is_refused(backend: Backend, issuer: Issuer, token: str) -> None:
+def test_text_that_is_not_a_token_is_refused(backend: Backend, issuer: Issuer, token: str) -> None:
     let_in(backend, issuer)
 
     for ask in (backend.services.identity.authentication.recognise, backend.services.identity.federation.exchange):
@@ -155,7 +155,7 @@ def test_a_rule_may_name_another_audience(backend: Backend, issuer: Issuer) -> N
         name_of(backend, issuer.token(backend))
 
 
-def test_a_key_of_somebody_else_is_refused_and_a_new_one_taken(backend: Backend, issuer: Issuer) -> None:
+def test_an_unknown_key_is_refused_and_a_new_key_of_the_issuer_accepted(backend: Backend, issuer: Issuer) -> None:
     let_in(backend, issuer)
     assert name_of(backend, issuer.token(backend)) == "admin+ci"
     issuer.signs = a_key("ES256")
@@ -167,7 +167,7 @@ def test_a_key_of_somebody_else_is_refused_and_a_new_one_taken(backend: Backend,
     assert name_of(backend, issuer.token(backend)) == "admin+ci"
 
 
-def test_an_issuer_that_does_not_answer_is_told_apart_from_a_wrong_token(backend: Backend, issuer: Issuer) -> None:
+def test_an_issuer_that_does_not_respond_is_another_error_than_a_wrong_token(backend: Backend, issuer: Issuer) -> None:
     let_in(backend, issuer)
     issuer.pages[DISCOVERY] = (302, b"", {"Location": "/"})
 
@@ -175,7 +175,7 @@ def test_an_issuer_that_does_not_answer_is_told_apart_from_a_wrong_token(backend
         name_of(backend, issuer.token(backend))
 
 
-def test_what_is_given_for_a_token_never_outlives_it(backend: Backend, issuer: Issuer) -> None:
+def test_a_registry_token_never_outlives_the_federated_token(backend: Backend, issuer: Issuer) -> None:
     let_in(backend, issuer)
     now = int(backend.clock())
 
@@ -220,7 +220,7 @@ def test_an_exchanged_token_serves_a_job_that_outlasts_its_own(backend: Backend,
             name_of(backend, shown)
 
 
-def test_an_exchanged_token_is_nothing_but_a_password(backend: Backend, issuer: Issuer) -> None:
+def test_an_exchanged_token_works_only_as_a_password(backend: Backend, issuer: Issuer) -> None:
     let_in(backend, issuer)
     backend.robot("admin+other")
     ours = backend.services.identity.federation.exchange("admin+ci", issuer.token(backend))
@@ -262,7 +262,7 @@ def test_an_exchanged_token_ends_with_its_rule_its_robot_and_the_robots_secret(
             name_of(backend, token)
 
 
-def test_a_relay_is_given_no_longer_than_the_token_lasts(backend: Backend, issuer: Issuer) -> None:
+def test_the_token_of_a_relay_ends_no_later_than_the_federated_token(backend: Backend, issuer: Issuer) -> None:
     let_in(backend, issuer)
     name = RepositoryName.parse("admin/app")
     a_repository(backend, "admin/app")
@@ -280,7 +280,7 @@ def test_a_relay_is_given_no_longer_than_the_token_lasts(backend: Backend, issue
         backend.services.identity.tokens.believe(prolonged)
 
 
-def test_a_robot_of_who_is_gone_signs_in_no_more(backend: Backend, issuer: Issuer) -> None:
+def test_a_robot_of_a_deleted_owner_cannot_sign_in(backend: Backend, issuer: Issuer) -> None:
     let_in(backend, issuer)
     acme = an_organization(backend, "acme")
     backend.services.accounts.robots.create(backend.signed_in("admin"), RobotName.parse("acme+ci"))
@@ -307,7 +307,7 @@ def test_a_sign_in_costs_four_reads(backend: Backend, issuer: Issuer) -> None:
     assert backend.calls.take() == ["GetItem", "GetItem", "BatchGetItem", "GetItem"]
 
 
-def test_a_crash_leaves_the_rules_before_or_after(backend: Backend) -> None:
+def test_a_crash_leaves_the_former_or_the_new_rules(backend: Backend) -> None:
     admin, federation = backend.signed_in("admin"), backend.services.identity.federation
     for number in range(1, 20):
         documents = [RULE | {"subject": f"job{number}"}]

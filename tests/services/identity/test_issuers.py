@@ -1,4 +1,4 @@
-"""Issuers: their keys, read through the guard, kept for all processes, and read again no more often than need be."""
+"""Tests that keys of issuers are stored for all processes and fetched no more often than needed."""
 
 import base64
 import hmac
@@ -31,7 +31,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def verify(backend: Backend, issuer: Issuer) -> Callable[[str], str]:
-    """Holds a token against the issuer's keys; gives its subject."""
+    """Verifies a token with the issuer's keys; returns its subject."""
     issuers = Issuers(FederationStore(), Outgoing(Permitted.parse(PERMITTED, "")), backend.clock)
 
     def verify(token: str) -> str:
@@ -48,13 +48,13 @@ def encoded(content: bytes) -> str:
 
 
 def by_hmac(header: dict[str, str], secret: bytes) -> str:
-    """A token that is signed with a secret, which no library would let a public key be."""
+    """Returns a token signed with the public key as an HMAC secret, which libraries refuse to do."""
     signed = encoded(json.dumps(header).encode()) + "." + encoded(b'{"sub":"job"}')
     return signed + "." + encoded(hmac.digest(secret, signed.encode(), "sha256"))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_a_token_is_held_against_the_keys_of_its_issuer(
+def test_a_token_is_verified_with_the_keys_of_its_issuer(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any], algorithm: str
 ) -> None:
     issuer.sign_with(a_key(algorithm))
@@ -64,7 +64,7 @@ def test_a_token_is_held_against_the_keys_of_its_issuer(
     assert issuer.asked == ONCE
 
 
-def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
+def test_keys_are_stored_for_all_processes(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     verify(issuer.token(backend))
     another = Issuers(FederationStore(), Outgoing(Permitted()), backend.clock)
 
@@ -72,7 +72,7 @@ def test_keys_are_kept_for_every_process(backend: Backend, issuer: Issuer, verif
     assert another.verify(issuer.token(backend), header, issuer.url)["sub"] == "job"
 
 
-def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
+def test_a_signature_by_another_key_is_refused(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     issuer.signs = a_key(number=1)
 
     with pytest.raises(WrongCredentials):
@@ -81,7 +81,7 @@ def test_a_signature_of_somebody_else_is_refused(backend: Backend, issuer: Issue
         verify(issuer.token(backend, {"kid": None}))
 
 
-def test_only_two_algorithms_are_taken_whatever_the_keys_are(
+def test_only_two_algorithms_are_accepted_whatever_the_keys_are(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any]
 ) -> None:
     public = RSAKey.import_key(issuer.keys[0]).as_pem(private=False)
@@ -95,12 +95,12 @@ def test_only_two_algorithms_are_taken_whatever_the_keys_are(
     forged += [f"{none}.{forged[0].split('.')[1]}.", f"{none}.{forged[0].split('.')[1]}.x"]
 
     for token in forged:
-        with pytest.raises(WrongCredentials, match="signed by none of"):
+        with pytest.raises(WrongCredentials, match="not signed with RS256 or ES256"):
             verify(token)
     assert issuer.asked == []
 
 
-def test_a_key_is_for_its_own_algorithm_and_for_signing(
+def test_a_key_is_used_for_its_own_algorithm_and_for_signing_only(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any]
 ) -> None:
     good = issuer.keys[0]
@@ -113,14 +113,14 @@ def test_a_key_is_for_its_own_algorithm_and_for_signing(
             verify(issuer.token(backend))
 
 
-def test_a_short_key_is_not_believed(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
+def test_a_short_key_is_not_accepted(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     issuer.sign_with(RSAKey.generate_key(1024, {"kid": "short"}, private=True))
 
     with pytest.raises(WrongCredentials):
         verify(issuer.token(backend))
 
 
-def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
+def test_a_key_of_another_curve_is_not_accepted(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
     issuer.sign_with(ECKey.generate_key("P-384", {"kid": "long"}, private=True))
     issuer.signs = a_key("ES256")
 
@@ -128,7 +128,7 @@ def test_a_key_of_another_curve_is_not_believed(backend: Backend, issuer: Issuer
         verify(issuer.token(backend, {"kid": "long"}))
 
 
-def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(
+def test_a_new_key_is_fetched_at_once_and_unknown_ones_once_a_minute(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any]
 ) -> None:
     verify(issuer.token(backend))
@@ -148,7 +148,7 @@ def test_a_new_key_is_read_at_once_and_unknown_ones_once_a_minute(
     assert issuer.asked == ONCE * 3
 
 
-def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
+def test_old_keys_are_fetched_again_and_used_for_a_while_if_that_fails(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any]
 ) -> None:
     verify(issuer.token(backend))
@@ -165,7 +165,7 @@ def test_old_keys_are_read_again_and_believed_a_while_where_that_fails(
             verify(issuer.token(backend))
 
 
-def test_an_issuer_that_fails_is_asked_once_a_minute(
+def test_an_issuer_that_fails_is_called_once_a_minute(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any]
 ) -> None:
     issuer.pages[DISCOVERY] = (404, b"", {})
@@ -194,7 +194,7 @@ def test_an_issuer_that_fails_is_asked_once_a_minute(
         ({}, (DISCOVERY, 200, b" " * 70_000 + b"{}", {})),
     ],
 )
-def test_documents_that_are_none_are_not_believed(
+def test_invalid_documents_are_refused(
     backend: Backend, issuer: Issuer, verify: Callable[..., Any], about: dict[str, Any], page: Any
 ) -> None:
     issuer.about = about
@@ -205,7 +205,9 @@ def test_documents_that_are_none_are_not_believed(
         verify(issuer.token(backend))
 
 
-def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, verify: Callable[..., Any]) -> None:
+def test_many_requests_at_once_call_the_issuer_once(
+    backend: Backend, issuer: Issuer, verify: Callable[..., Any]
+) -> None:
     found: list[str] = []
     token = issuer.token(backend)
     threads = [threading.Thread(target=lambda: found.append(verify(token))) for _ in range(6)]
@@ -219,7 +221,7 @@ def test_many_at_once_ask_the_issuer_once(backend: Backend, issuer: Issuer, veri
     assert issuer.asked == ONCE
 
 
-def test_an_issuer_that_could_never_be_asked_is_refused() -> None:
+def test_an_issuer_that_may_not_be_called_is_refused() -> None:
     issuers = Issuers(FederationStore(), Outgoing(Permitted()))
 
     issuers.check("https://issuer.example/realm")
@@ -234,7 +236,7 @@ def test_an_issuer_that_could_never_be_asked_is_refused() -> None:
             issuers.check(bad)
 
 
-def test_an_answer_is_waited_for_as_long_as_a_reading_takes(backend: Backend, issuer: Issuer) -> None:
+def test_a_request_waits_for_the_keys_as_long_as_a_fetch_may_take(backend: Backend, issuer: Issuer) -> None:
     store, slept = FederationStore(), []
     store.claim(issuer.url, backend.clock(), PAUSE_S)
 
@@ -250,11 +252,11 @@ def test_an_answer_is_waited_for_as_long_as_a_reading_takes(backend: Backend, is
 
 
 class Nobody(Outgoing):
-    """A way out that nobody may take."""
+    """An outgoing guard that must not be called."""
 
     def __init__(self) -> None:
         super().__init__(Permitted())
 
     def get(self, url: str, **_: object) -> OutgoingResponse:
-        """Fails."""
+        """Fails the test."""
         raise AssertionError(url)

@@ -1,4 +1,4 @@
-"""OAuth's grants in a backend; their words on the wire stand in tests/edge/oauth."""
+"""Tests OAuth's grants in a backend; tests/edge/oauth tests their HTTP messages."""
 
 import pytest
 
@@ -33,14 +33,14 @@ def exchanged(backend: Backend, asked: dict[str, str], code: str) -> ConsentAnsw
     return backend.services.identity.oauth.exchange({**form, "client_secret": backend.secret}, "")  # type: ignore[attr-defined]
 
 
-def test_a_question_names_the_application_and_what_it_wants(backend: Backend, asked: dict[str, str]) -> None:
+def test_a_consent_names_the_application_and_its_scopes(backend: Backend, asked: dict[str, str]) -> None:
     question = backend.services.identity.oauth.consider(backend.signed_in("admin"), asked)
 
     assert isinstance(question, Consent)
     assert (question.application.name, question.scopes, question.is_given) == ("bot", ("repo:read",), False)
 
 
-def test_who_may_not_let_it_in_is_refused(backend: Backend, asked: dict[str, str]) -> None:
+def test_a_user_who_may_not_authorize_the_application_is_refused(backend: Backend, asked: dict[str, str]) -> None:
     backend.user("bob")
 
     with pytest.raises(Denied):
@@ -51,7 +51,7 @@ def test_who_may_not_let_it_in_is_refused(backend: Backend, asked: dict[str, str
         backend.services.identity.oauth.consider(backend.signed_in("admin"), {**asked, "client_id": "none"})
 
 
-def test_a_code_is_kept_by_its_hash_and_so_is_its_token(backend: Backend, asked: dict[str, str]) -> None:
+def test_a_code_and_its_token_are_stored_by_their_hashes(backend: Backend, asked: dict[str, str]) -> None:
     code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
     token = exchanged(backend, asked, code).document["access_token"]
 
@@ -65,7 +65,7 @@ def test_a_new_password_between_code_and_token_ends_the_code(backend: Backend, a
     assert exchanged(backend, asked, code).document["error"] == "invalid_grant"
 
 
-def test_the_secret_may_come_by_basic(backend: Backend, asked: dict[str, str]) -> None:
+def test_the_secret_may_be_sent_with_basic_authentication(backend: Backend, asked: dict[str, str]) -> None:
     import base64
 
     code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
@@ -76,9 +76,7 @@ def test_the_secret_may_come_by_basic(backend: Backend, asked: dict[str, str]) -
     assert backend.services.identity.oauth.exchange(form, basic).status == 200
 
 
-def test_a_crash_in_an_exchange_leaves_a_code_that_still_works_or_a_token(
-    backend: Backend, asked: dict[str, str]
-) -> None:
+def test_a_crash_during_an_exchange_leaves_a_valid_code_or_a_token(backend: Backend, asked: dict[str, str]) -> None:
     code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
     for number in range(1, 20):
         try:
@@ -92,7 +90,7 @@ def test_a_crash_in_an_exchange_leaves_a_code_that_still_works_or_a_token(
     pytest.fail("it never ended")
 
 
-def test_a_token_lets_nothing_in(backend: Backend, asked: dict[str, str]) -> None:
+def test_a_token_cannot_authorize_an_application(backend: Backend, asked: dict[str, str]) -> None:
     row = backend.account()
     holder = Actor(row.id, row.name, scopes=frozenset({"user:admin", "org:admin"}), has_token=True)
 

@@ -1,4 +1,4 @@
-"""Sessions: begun by a password, ended by a sign-out or a new password, each with a CSRF token of its own."""
+"""Tests that a password starts a session, a sign-out or new password ends it, and each has a CSRF token."""
 
 import pytest
 
@@ -20,26 +20,26 @@ def actor_of(backend: Backend, session: Session) -> Actor:
     return found.actor("192.0.2.1")
 
 
-def test_a_session_speaks_for_whoever_signed_in(backend: Backend) -> None:
+def test_a_session_acts_as_the_user_who_signed_in(backend: Backend) -> None:
     actor = actor_of(backend, begun(backend))
 
     assert (actor.name, actor.is_session, actor.scopes) == ("admin", True, None)
 
 
-def test_a_session_is_kept_by_its_hash_alone(backend: Backend) -> None:
+def test_a_session_is_stored_by_its_hash_only(backend: Backend) -> None:
     session = begun(backend)
 
     assert not [row for row in rows_like(backend) if session.cookie in str(row)]
 
 
-def test_a_wrong_password_begins_none(backend: Backend) -> None:
+def test_a_wrong_password_starts_no_session(backend: Backend) -> None:
     with pytest.raises(WrongCredentials):
         backend.services.identity.sessions.sign_in("admin", "wrong-password", "192.0.2.1", "")
 
     assert rows_like(backend, "A#", "TOKEN#session") == []
 
 
-def test_signing_in_again_ends_the_session_before(backend: Backend) -> None:
+def test_signing_in_again_ends_the_former_session(backend: Backend) -> None:
     first = begun(backend)
     second = begun(backend, cookie=first.cookie)
 
@@ -48,7 +48,7 @@ def test_signing_in_again_ends_the_session_before(backend: Backend) -> None:
     assert actor_of(backend, second).name == "admin"
 
 
-def test_a_session_that_is_ended_is_over_however_often(backend: Backend) -> None:
+def test_a_session_can_be_ended_repeatedly(backend: Backend) -> None:
     session = begun(backend)
 
     actor = actor_of(backend, session)
@@ -60,21 +60,21 @@ def test_a_session_that_is_ended_is_over_however_often(backend: Backend) -> None
     assert rows_like(backend, "TOKEN#") == []
 
 
-def test_a_session_ends_by_itself(backend: Backend) -> None:
+def test_a_session_expires(backend: Backend) -> None:
     session = begun(backend)
     backend.clock.ahead_s = backend.settings.session_s + 1
 
     assert backend.services.identity.sessions.believe(session.cookie) is None
 
 
-def test_a_raised_epoch_ends_it(backend: Backend) -> None:
+def test_a_raised_epoch_ends_a_session(backend: Backend) -> None:
     session = begun(backend)
     change(backend.account("admin"), epoch=1)
 
     assert backend.services.identity.sessions.believe(session.cookie) is None
 
 
-def test_a_password_counts_as_fresh_for_ten_minutes_and_is_renewed_by_showing_it(backend: Backend) -> None:
+def test_a_password_check_is_fresh_for_ten_minutes_and_can_be_repeated(backend: Backend) -> None:
     sessions, session = backend.services.identity.sessions, begun(backend)
     actor = actor_of(backend, session)
     sessions.check_fresh(actor)
@@ -92,7 +92,7 @@ def test_a_token_needs_no_fresh_password(backend: Backend) -> None:
     backend.services.identity.sessions.check_fresh(Actor("id", "admin", has_token=True))
 
 
-def test_a_stranger_cannot_show_a_password_again(backend: Backend) -> None:
+def test_a_browser_without_a_session_cannot_verify_a_password(backend: Backend) -> None:
     with pytest.raises(WrongCredentials):
         backend.services.identity.sessions.verify(Actor(None, ""), "password", "")
 
@@ -106,25 +106,25 @@ def test_a_csrf_token_goes_with_its_own_cookie_only(backend: Backend) -> None:
             sessions.check_csrf(cookie, csrf)
 
 
-def test_a_stranger_has_a_signed_cookie_without_a_write(backend: Backend) -> None:
+def test_a_browser_without_a_session_gets_a_signed_cookie_without_a_write(backend: Backend) -> None:
     before = rows_like(backend)
-    stranger = backend.services.identity.sessions.stranger("")
+    stranger = backend.services.identity.sessions.anonymous("")
 
     assert rows_like(backend) == before
     backend.services.identity.sessions.check_csrf(stranger.cookie, stranger.csrf)
-    assert backend.services.identity.sessions.stranger(stranger.cookie) == stranger
+    assert backend.services.identity.sessions.anonymous(stranger.cookie) == stranger
     assert backend.services.identity.sessions.believe(stranger.cookie) is None
 
 
 def test_a_cookie_that_we_did_not_sign_is_replaced(backend: Backend) -> None:
     forged = "stranger.abc.def"
 
-    assert backend.services.identity.sessions.stranger(forged).cookie != forged
+    assert backend.services.identity.sessions.anonymous(forged).cookie != forged
     with pytest.raises(CsrfInvalid):
         backend.services.identity.sessions.check_csrf(forged, backend.services.identity.sessions.session(forged).csrf)
 
 
-def test_a_session_is_believed_by_one_read_and_only_for_its_owner(backend: Backend) -> None:
+def test_a_session_is_checked_with_one_read_and_only_for_its_owner(backend: Backend) -> None:
     backend.user("bob")
     session = backend.services.identity.sessions.begin(backend.account("bob"))
     backend.calls.take()
@@ -142,7 +142,7 @@ def told(backend: Backend) -> list[tuple[str, str, str]]:
     return [(row["kind"], row["performer"], row["address"]) for row in events(backend, "log")]
 
 
-def test_who_signs_in_and_out_is_recorded_once_each(backend: Backend) -> None:
+def test_a_sign_in_and_a_sign_out_are_each_recorded_once(backend: Backend) -> None:
     session = begun(backend)
     actor = actor_of(backend, session)
     backend.services.identity.sessions.end(actor, session.cookie)
@@ -154,14 +154,14 @@ def test_who_signs_in_and_out_is_recorded_once_each(backend: Backend) -> None:
     ]
 
 
-def test_a_session_that_another_one_follows_is_no_signing_out(backend: Backend) -> None:
+def test_a_session_replaced_by_another_is_not_recorded_as_a_sign_out(backend: Backend) -> None:
     session = begun(backend)
     backend.services.identity.sessions.begin(backend.account(), session.cookie)
 
     assert [kind for kind, _, _ in told(backend)] == ["login_success"]
 
 
-def test_nobody_signs_somebody_else_out_in_the_log(backend: Backend) -> None:
+def test_nobody_records_a_sign_out_of_another_user(backend: Backend) -> None:
     backend.user("bob")
     session = begun(backend)
     backend.services.identity.sessions.end(backend.signed_in("bob"), session.cookie)

@@ -1,4 +1,4 @@
-"""The first user over the API: once, by whoever has the set-up secret."""
+"""Tests creating the first user over the API, once, with the set-up secret."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ FIRST = ("first", "password-1", "first@example.com")
 
 @pytest.fixture
 def empty(new_backend: Callable[..., Backend]) -> Backend:
-    """A backend that nobody lives in."""
+    """A backend without users."""
     backend = new_backend()
     for row in all_rows(backend):
         backend.services.stores.table.delete_item(row["pk"], row["sk"])
@@ -35,7 +35,7 @@ def test_the_first_user_is_a_superuser_and_the_second_is_refused(empty: Backend)
 
 
 @pytest.mark.parametrize("shown", ["", "guess"])
-def test_nobody_without_the_secret_makes_one(empty: Backend, shown: str) -> None:
+def test_nobody_creates_the_first_user_without_the_secret(empty: Backend, shown: str) -> None:
     with pytest.raises(Denied):
         empty.services.identity.setup.initialize(shown, *FIRST, wants_token=False)
     assert all_rows(empty) == []
@@ -56,7 +56,7 @@ def test_an_installation_without_the_secret_is_closed(empty: Backend) -> None:
             closed.initialize(shown, *FIRST, wants_token=False)
 
 
-def test_a_first_user_that_cannot_be_is_not_made(empty: Backend) -> None:
+def test_an_invalid_first_user_is_not_created(empty: Backend) -> None:
     secret = empty.services.stores.secrets.setup
     for name, password, refusal in (("A B", "password-1", NameInvalid), ("first", "short", FieldInvalid)):
         with pytest.raises(refusal):
@@ -64,7 +64,7 @@ def test_a_first_user_that_cannot_be_is_not_made(empty: Backend) -> None:
     assert all_rows(empty) == []
 
 
-def test_of_two_first_users_at_once_one_wins(empty: Backend) -> None:
+def test_of_two_first_users_at_once_one_is_created(empty: Backend) -> None:
     secret = empty.services.stores.secrets.setup
 
     def make(number: int) -> str:
@@ -95,7 +95,7 @@ def test_the_token_does_everything_for_two_and_a_half_hours_and_can_be_revoked(e
     assert empty.services.identity.authentication.by_bearer(made.access_token or "") is None
 
 
-def test_a_token_that_is_revoked_is_over(empty: Backend) -> None:
+def test_a_revoked_token_has_ended(empty: Backend) -> None:
     made = empty.services.identity.setup.initialize(empty.services.stores.secrets.setup, *FIRST, wants_token=True)
     first = empty.signed_in("first")
     (given,) = empty.services.identity.authorizations.of_user(first)

@@ -1,4 +1,4 @@
-"""Access tokens: what they carry, and which ones nobody believes."""
+"""Tests the content of access tokens, and which tokens are refused."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ ALL = "repository:admin/app:pull,push"
 
 
 def signed(backend: Backend, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
-    """A token signed with the backend's own key, like one of ours but for what is given; None leaves a claim out."""
+    """Returns a token signed with the backend's key, with some claims changed; None leaves a claim out."""
     key = ECKey.import_key(secrets_of(backend)["signing"][0])
     now = int(backend.clock())
     account = backend.account()
@@ -55,7 +55,7 @@ def claims_of(token: str) -> dict[str, Any]:
     return found
 
 
-def test_a_token_says_who_asks_and_what_for(backend: Backend) -> None:
+def test_a_token_has_its_subject_and_its_grants(backend: Backend) -> None:
     repository = a_repository(backend)
 
     actor = backend.services.identity.tokens.believe(backend.token("admin", "admin/app", actions="pull"))
@@ -70,7 +70,7 @@ def test_a_token_says_who_asks_and_what_for(backend: Backend) -> None:
     assert grant.source is Source.OWNER
 
 
-def test_our_own_claims_signed_by_our_own_key_are_believed(backend: Backend) -> None:
+def test_claims_signed_by_our_own_key_are_accepted(backend: Backend) -> None:
     assert backend.services.identity.tokens.believe(signed(backend)).name == "admin"
 
 
@@ -115,7 +115,7 @@ def test_two_scopes_are_two_grants(backend: Backend) -> None:
         ["repository:admin/app:pull", "repository:admin/app:push"],
     ],
 )
-def test_two_scopes_of_one_repository_are_added_together(backend: Backend, scopes: list[str]) -> None:
+def test_two_scopes_of_one_repository_are_merged(backend: Backend, scopes: list[str]) -> None:
     a_repository(backend)
 
     actor = backend.services.identity.tokens.believe(
@@ -125,7 +125,7 @@ def test_two_scopes_of_one_repository_are_added_together(backend: Backend, scope
     assert actor.grants["admin/app"].actions == {PULL, PUSH}
 
 
-def test_a_scope_that_is_not_wholly_granted_is_granted_in_part(backend: Backend) -> None:
+def test_a_scope_is_granted_in_part_if_the_account_has_only_part_of_it(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
     an_actor_with_role(backend, "bob", Role.READ)
@@ -133,7 +133,7 @@ def test_a_scope_that_is_not_wholly_granted_is_granted_in_part(backend: Backend)
     assert backend.actor("bob", "admin/app", actions="pull,push,delete").grants["admin/app"].actions == {PULL}
 
 
-def test_a_star_asks_for_all_that_one_has(backend: Backend) -> None:
+def test_a_star_requests_all_actions_that_the_account_has(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
     an_actor_with_role(backend, "bob", Role.WRITE)
@@ -150,14 +150,14 @@ def test_a_scope_without_actions_grants_none(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("scope", ["repository:Not/A:Name:pull", "repository:" + "a" * 300 + ":pull", "other:x:pull"])
-def test_a_scope_that_can_name_nothing_of_ours_grants_nothing(backend: Backend, scope: str) -> None:
+def test_a_scope_with_an_invalid_name_grants_nothing(backend: Backend, scope: str) -> None:
     token = backend.services.identity.tokens.issue(("admin", "password"), None, [scope]).token
 
     assert not backend.services.identity.tokens.believe(token).grants
 
 
 @pytest.mark.parametrize("scope", ["nonsense", "repository:admin/app", "repository:admin/app:PULL", ":::"])
-def test_an_unreadable_scope_is_refused(backend: Backend, scope: str) -> None:
+def test_an_invalid_scope_is_refused(backend: Backend, scope: str) -> None:
     with pytest.raises(ScopeInvalid, match="repository:NAMESPACE/NAME"):
         backend.services.identity.tokens.issue(("admin", "password"), None, [scope])
 
@@ -170,7 +170,7 @@ def test_more_than_a_hundred_scopes_are_refused(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("service", ["elsewhere.test", "http://registry.test"])
-def test_a_foreign_service_is_refused(backend: Backend, service: str) -> None:
+def test_another_service_is_refused(backend: Backend, service: str) -> None:
     with pytest.raises(ScopeInvalid, match=r"registry\.test"):
         backend.services.identity.tokens.issue(None, service, [])
 
@@ -180,7 +180,7 @@ def test_wrong_credentials_give_no_token_not_even_an_anonymous_one(backend: Back
         backend.services.identity.tokens.issue(("admin", "wrong"), None, [ALL])
 
 
-def test_a_token_is_good_until_its_last_second_and_no_longer(backend: Backend) -> None:
+def test_a_token_is_valid_until_its_last_second(backend: Backend) -> None:
     token = backend.token("admin", "admin/app")
     expires_at = claims_of(token)["exp"]
     backend.clock.ahead_s = expires_at - 1 - backend.clock()
@@ -198,7 +198,7 @@ def test_a_token_that_had_expired_before_it_was_first_seen_is_refused(backend: B
         backend.services.identity.tokens.believe(signed(backend, exp=int(backend.clock()) - 1))
 
 
-def test_a_token_of_the_future_is_refused_beyond_what_clocks_differ(backend: Backend) -> None:
+def test_a_token_of_the_future_is_refused_beyond_the_leeway(backend: Backend) -> None:
     now = int(backend.clock())
 
     assert backend.services.identity.tokens.believe(signed(backend, nbf=now + LEEWAY_S - 5)).name == "admin"
@@ -228,14 +228,14 @@ def test_a_token_of_another_kind_is_refused(backend: Backend, kind: str) -> None
 
 
 def tampered(backend: Backend) -> str:
-    """Our signature under claims that somebody changed."""
+    """Returns a token whose claims were changed after signing."""
     header, _, signature = backend.token("admin", "admin/app").split(".")
     claims = claims_of(backend.token("admin", "admin/app")) | {"name": "root"}
     return f"{header}.{encoded(claims)}.{signature}"
 
 
 def by_a_stranger(backend: Backend) -> str:
-    """All right but for the key, which names itself as ours."""
+    """Returns a valid token signed by another key with the id of ours."""
     kid = ECKey.import_key(secrets_of(backend)["signing"][0]).kid
     key = ECKey.generate_key("P-256")
     return jwt.encode(
@@ -299,14 +299,14 @@ def test_a_forged_token_is_refused(backend: Backend, forge: Callable[[Backend], 
         "cbr_secret",
     ],
 )
-def test_what_is_no_token_is_refused_in_one_way(backend: Backend, text: str) -> None:
+def test_text_that_is_not_a_token_is_refused_with_one_error(backend: Backend, text: str) -> None:
     with pytest.raises(Unauthenticated) as refused:
         backend.services.identity.tokens.believe(text)
 
     assert refused.value.why == "invalid_token"
 
 
-def test_a_token_of_a_retired_key_is_believed_while_the_key_is_in_the_ring(backend: Backend) -> None:
+def test_a_token_of_a_retired_key_is_accepted_while_the_key_is_known(backend: Backend) -> None:
     old = secrets_of(backend)["signing"][0]
     new = ECKey.generate_key("P-256", {"use": "sig"}, private=True, auto_kid=True).as_dict(private=True)
     token = backend.token("admin", "admin/app")
@@ -322,7 +322,7 @@ def test_a_token_of_a_retired_key_is_believed_while_the_key_is_in_the_ring(backe
         ring(new).believe(token)
 
 
-def test_a_token_is_remembered_but_never_beyond_its_end(backend: Backend) -> None:
+def test_a_token_is_cached_but_never_beyond_its_end(backend: Backend) -> None:
     token = backend.token("admin")
     backend.services.identity.tokens.believe(token)
     backend.clock.ahead_s = backend.settings.token_s + 1
@@ -341,7 +341,7 @@ def test_a_disabled_account_gets_no_token(backend: Backend) -> None:
         backend.token("bob", "bob/app")
 
 
-def test_a_token_that_grants_nothing_is_no_token_for_a_push(backend: Backend) -> None:
+def test_a_token_that_grants_nothing_does_not_allow_a_push(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
 

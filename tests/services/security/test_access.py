@@ -1,4 +1,4 @@
-"""Who may do what: every source of a right, what a stranger is told, and rights that end before a token does."""
+"""Tests every source of a right, refusals, and rights that end before a token does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from tests.support.builders import a_blob, a_manifest, a_repository, an_actor_wi
 from tests.support.rows import all_rows, change, remove, repository_of
 
 APP = RepositoryName.parse("admin/app")
-# A token that does not permit something may be told to be a poor token, or its holder to be without the right.
+# A token that does not permit an action may raise Unauthenticated or Denied.
 REFUSED = (Denied, Unauthenticated)
 
 
@@ -32,7 +32,7 @@ def make_public(backend: Backend, repository: str = "admin/app") -> None:
 
 
 def allowed(backend: Backend, actor: Actor, name: RepositoryName = APP) -> set[str]:
-    """The actions that nothing is raised for."""
+    """Returns the actions that raise no error."""
     found = set()
     for action in (PULL, PUSH, DELETE, ANY):
         try:
@@ -90,7 +90,7 @@ def test_a_role_on_a_public_repository_counts_beside_its_being_public(backend: B
     assert allowed(backend, backend.actor("bob", "admin/app", actions="*")) == {PULL, PUSH, DELETE}
 
 
-def test_a_private_repository_is_closed_to_the_anonymous_and_to_strangers(backend: Backend) -> None:
+def test_a_private_repository_is_closed_to_anonymous_callers_and_to_users_without_a_right(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
 
@@ -99,7 +99,7 @@ def test_a_private_repository_is_closed_to_the_anonymous_and_to_strangers(backen
     assert allowed(backend, backend.actor("bob", "admin/app")) == set()
 
 
-def test_a_repository_made_private_again_closes_to_the_anonymous_at_once(backend: Backend) -> None:
+def test_a_repository_made_private_again_is_closed_to_anonymous_callers_at_once(backend: Backend) -> None:
     a_repository(backend)
     make_public(backend)
     backend.services.registry.repositories.change_visibility(
@@ -110,7 +110,7 @@ def test_a_repository_made_private_again_closes_to_the_anonymous_at_once(backend
     assert allowed(backend, backend.actor("", "admin/app")) == set()
 
 
-def test_a_robot_may_what_it_was_granted_with_its_token_as_password(backend: Backend) -> None:
+def test_a_robot_with_its_token_as_password_may_do_what_its_role_permits(backend: Backend) -> None:
     a_repository(backend)
     _, secret = backend.robot("admin+builder")
     scope = ["repository:admin/app:pull,push"]
@@ -154,7 +154,7 @@ def test_only_the_owner_of_a_namespace_may_create_in_it(backend: Backend) -> Non
 
 
 def refusal(backend: Backend, actor: Actor, name: str, action: str) -> tuple[type[RegistryError], str, list[str]]:
-    """Class, message without the name, and fields of a refusal."""
+    """Returns class, message without the name, and fields of a refusal."""
     with pytest.raises(RegistryError) as raised:
         backend.services.security.access.repository(actor, RepositoryName.parse(name), action)
     return type(raised.value), str(raised.value).replace(name, "NAME"), sorted(raised.value.detail)
@@ -163,7 +163,7 @@ def refusal(backend: Backend, actor: Actor, name: str, action: str) -> tuple[typ
 @pytest.mark.parametrize("action", [PULL, PUSH, DELETE])
 @pytest.mark.parametrize("who", ["bob", ""])
 @pytest.mark.parametrize("missing", ["admin/missing", "nobody/missing", "admin/private/deeper"])
-def test_a_stranger_cannot_tell_a_private_repository_from_a_missing_one(
+def test_a_user_without_a_right_cannot_tell_a_private_repository_from_a_missing_one(
     backend: Backend, action: str, who: str, missing: str
 ) -> None:
     a_repository(backend, "admin/private")
@@ -174,7 +174,9 @@ def test_a_stranger_cannot_tell_a_private_repository_from_a_missing_one(
         assert refusal(backend, actor, "admin/private", action) == refusal(backend, actor, missing, action)
 
 
-def test_the_token_of_a_stranger_says_the_same_of_a_private_and_of_a_missing_repository(backend: Backend) -> None:
+def test_the_token_of_a_user_without_a_right_is_the_same_for_a_private_and_a_missing_repository(
+    backend: Backend,
+) -> None:
     a_repository(backend, "admin/private")
     backend.user("bob")
 
@@ -193,14 +195,14 @@ def test_a_token_for_another_repository_does_not_open_this_one(backend: Backend)
     assert refused.value.why == "insufficient_scope"
 
 
-def test_an_owner_is_told_that_their_repository_is_not_there(backend: Backend) -> None:
+def test_an_owner_is_told_that_their_repository_does_not_exist(backend: Backend) -> None:
     with pytest.raises(NameUnknown):
         backend.services.security.access.repository(
             backend.actor("admin", "admin/missing"), RepositoryName.parse("admin/missing")
         )
 
 
-def test_a_token_from_before_the_first_push_finds_the_repository_that_was_made_since(backend: Backend) -> None:
+def test_a_token_from_before_the_first_push_finds_the_repository_created_since(backend: Backend) -> None:
     early = backend.actor("admin", "admin/app")
     made = a_repository(backend)
 
@@ -216,7 +218,7 @@ def test_who_may_push_may_delete_and_who_may_pull_may_not() -> None:
 
 @dataclass
 class Scene:
-    """A repository with content, and what a write in it needs."""
+    """Creates a repository with content; returns what a write in it needs."""
 
     backend: Backend
     repository: str
@@ -269,7 +271,7 @@ WRITES: dict[str, Write] = {
 
 
 def is_refused(write: Callable[..., object], *arguments: object) -> bool:
-    """Whether a write is denied, and not for another reason."""
+    """Whether a write raises Denied."""
     try:
         write(*arguments)
     except Denied:
@@ -302,7 +304,7 @@ LOSSES = (disable, raise_epoch, revoke, lower_to_read)
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_a_right_that_ended_after_the_token_was_made_refuses_the_write(backend: Backend, write: str) -> None:
+def test_a_write_is_refused_if_the_right_ended_after_the_token_was_issued(backend: Backend, write: str) -> None:
     backend.user("bob")
     a_repository(backend, "admin/elsewhere")
     for number, lose in enumerate(LOSSES):
@@ -320,7 +322,7 @@ def test_a_right_that_ended_after_the_token_was_made_refuses_the_write(backend: 
 
 
 def written_since(backend: Backend, before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Rows that are new or changed, but for a push's edges and timers, which a collector takes."""
+    """Returns new or changed rows, except the edges and timers of a push, which garbage collection removes."""
     harmless = ("USES#", "PARENT#")
     now = [row for row in all_rows(backend) if row not in before]
     return [row for row in now if not row["sk"].startswith(harmless) and not row["pk"].startswith("TIMER#")]
@@ -341,7 +343,7 @@ def test_an_owner_whose_account_was_disabled_or_revoked_creates_no_repository(
     assert written_since(backend, before) == []
 
 
-def test_a_role_that_was_raised_to_another_still_writes_with_the_older_token(backend: Backend) -> None:
+def test_an_older_token_still_writes_after_the_role_was_raised(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
     actor = an_actor_with_role(backend, "bob", Role.WRITE)

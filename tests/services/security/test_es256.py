@@ -1,4 +1,4 @@
-"""Tokens signed by ES256: as another library signs and reads them, and nothing that is not quite one."""
+"""Tests that ES256 tokens are compatible with another library, and that anything else is refused."""
 
 import base64
 import json
@@ -41,16 +41,15 @@ def test_the_key_is_the_one_that_the_token_names() -> None:
     keys = RING | {str(other.kid): Key.of(other.as_dict(private=True))}
 
     assert read(a_token(), keys)[1] == CLAIMS
-    with pytest.raises(ValueError, match="has not signed"):
+    with pytest.raises(ValueError, match="does not match the key"):
         read(a_token({"kid": other.kid}), keys)
-    kids: list[Any] = ["another", None, ["a"], {}]
-    for kid in kids:
-        with pytest.raises(ValueError, match="no key of ours"):
+    for kid in ("another", None, ["a"], {}):
+        with pytest.raises(ValueError, match="no key of this registry"):
             read(a_token({"kid": kid}), keys)
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-def test_no_bit_of_it_may_change(part: int) -> None:
+def test_no_bit_of_a_token_may_change(part: int) -> None:
     parts = a_token().split(".")
     content = base64.urlsafe_b64decode(parts[part] + "==")
 
@@ -61,16 +60,16 @@ def test_no_bit_of_it_may_change(part: int) -> None:
 
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": None}, {"crit": ["exp"]}])
-def test_it_is_signed_in_one_way_only(header: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="another way"):
+def test_only_es256_is_accepted(header: dict) -> None:
+    with pytest.raises(ValueError, match="not signed with ES256"):
         read(a_token(header), RING)
 
 
-def test_a_public_key_is_no_secret_to_sign_with() -> None:
+def test_a_public_key_is_not_accepted_as_an_hmac_secret() -> None:
     public = OctKey.import_key(json.dumps(MADE.as_dict(private=False)))
     forged = jwt.encode({"alg": "HS256", "kid": MADE.kid}, CLAIMS, public, algorithms=["HS256"])
 
-    with pytest.raises(ValueError, match="another way"):
+    with pytest.raises(ValueError, match="not signed with ES256"):
         read(forged, RING)
 
 
@@ -87,12 +86,12 @@ def test_a_public_key_is_no_secret_to_sign_with() -> None:
         f"{encoded(bytes([255]))}.e30.AA",
     ],
 )
-def test_what_is_no_token_is_refused(text: str) -> None:
+def test_text_that_is_not_a_token_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         read(text, RING)
 
 
-def test_the_text_is_taken_as_it_was_signed() -> None:
+def test_the_signature_is_checked_over_the_text_as_sent() -> None:
     header, claims, signature = a_token().split(".")
 
     for other in (
@@ -109,7 +108,7 @@ def test_the_text_is_taken_as_it_was_signed() -> None:
             read(other, RING)
 
 
-def test_only_a_private_key_on_its_curve_is_a_key() -> None:
+def test_only_a_private_key_on_p_256_is_accepted() -> None:
     whole = MADE.as_dict(private=True)
 
     for wrong, why in (

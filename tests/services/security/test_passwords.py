@@ -1,4 +1,4 @@
-"""Passwords: argon2id as OWASP asks, and what one must look like."""
+"""Tests argon2id with OWASP's parameters, and the form of passwords."""
 
 import pytest
 
@@ -19,20 +19,20 @@ def test_two_hashes_of_one_password_differ() -> None:
 
 
 @pytest.mark.parametrize("password", ["", "\x00", "p\u00e4ssw\u00f6rd", "x" * 10_000, "\U0001f600"])
-def test_any_text_is_a_password_to_the_hash(password: str) -> None:
+def test_any_text_can_be_hashed_as_a_password(password: str) -> None:
     assert verify_password(password, hash_password(password))
     assert not verify_password(password + "x", hash_password(password))
 
 
 @pytest.mark.parametrize("password", ["", "password", "\x00"])
-def test_nobody_has_a_hash_like_all_others_that_no_password_fits(password: str) -> None:
+def test_the_hash_for_unknown_names_has_the_usual_form_and_fits_no_password(password: str) -> None:
     assert NOBODY.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert not verify_password(password, NOBODY)
     assert not verify_password(password, None)
 
 
 @pytest.mark.parametrize("password", ["12345678", "correct-horse", "x" * 1024])
-def test_eight_characters_without_white_space_will_do(password: str) -> None:
+def test_eight_characters_without_white_space_are_accepted(password: str) -> None:
     check_password(password)
 
 

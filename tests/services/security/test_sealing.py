@@ -1,4 +1,4 @@
-"""Sealing: what is read back later opens only for what it belongs to, with a key of the ring."""
+"""Tests that a sealed secret opens only for its field and with a known key."""
 
 import base64
 from urllib.parse import quote
@@ -12,14 +12,14 @@ from chalicelib.services.security.sealing import Envelope, PageTokens, hashed, r
 OLD, NEW = bytes(32), bytes([1]) * 32
 
 
-def test_what_was_sealed_opens_for_what_it_belongs_to() -> None:
+def test_a_sealed_secret_opens_for_its_field() -> None:
     key_id, sealed = Envelope({"1": OLD}).seal("a/token", "secret")
 
     assert Envelope({"1": OLD}).open("a/token", key_id, sealed) == "secret"
     assert b"secret" not in sealed
 
 
-def test_what_was_sealed_for_another_does_not_open() -> None:
+def test_a_secret_sealed_for_another_field_does_not_open() -> None:
     key_id, sealed = Envelope({"1": OLD}).seal("a/token", "secret")
 
     with pytest.raises(InvalidTag):
@@ -34,7 +34,7 @@ def test_the_last_key_seals_and_all_open() -> None:
     assert ring.open("a", *before) == "before"
 
 
-def test_a_key_that_is_gone_is_told_by_its_name() -> None:
+def test_a_missing_key_is_named_in_the_error() -> None:
     sealed = Envelope({"1": OLD}).seal("a", "secret")
 
     with pytest.raises(SettingInvalid, match="envelope key 1 is missing"):
@@ -54,12 +54,12 @@ def test_a_random_secret_has_its_prefix_and_256_bits() -> None:
     assert all(secret.startswith("cbo_") and len(secret) == 47 for secret in made)
 
 
-def test_a_secret_is_found_by_its_hash_whatever_it_is_made_of() -> None:
+def test_any_text_has_a_hash() -> None:
     assert hashed("secret") == "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
     assert len(hashed("\ud800")) == 64
 
 
-def test_a_place_in_a_list_opens_for_the_list_it_was_sealed_for() -> None:
+def test_a_page_token_opens_for_the_list_it_was_sealed_for() -> None:
     tokens = PageTokens(Envelope({"1": OLD}))
     token = tokens.seal("bob's", "hidden")
 
@@ -70,7 +70,7 @@ def test_a_place_in_a_list_opens_for_the_list_it_was_sealed_for() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "AAAA", "a.b", "\N{SNOWMAN}", "bm9uZS4="])
-def test_what_is_no_place_is_the_beginning(token: str | None) -> None:
+def test_an_invalid_page_token_means_the_first_page(token: str | None) -> None:
     tokens = PageTokens(Envelope({"1": OLD}))
 
     assert tokens.open("bob's", token) == ""

@@ -1,4 +1,4 @@
-"""Our own tokens: each for one use, and for nobody else."""
+"""Tests that the registry's own tokens are each for one use and one registry."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def signing(*keys: dict[str, Any], issuer: str = "http://registry.test", audienc
     return Signing(keys or (KEY,), issuer, audience, CLOCK)
 
 
-def test_what_is_signed_is_believed_for_its_use_and_no_other() -> None:
+def test_a_token_is_accepted_for_its_use_and_no_other() -> None:
     token = signing().sign("access", {"sub": "me"}, CLOCK(), 60)
 
     claims = signing().verify("access", token)
@@ -29,7 +29,7 @@ def test_what_is_signed_is_believed_for_its_use_and_no_other() -> None:
             signing().verify(use, token)
 
 
-def test_another_registrys_is_not_believed() -> None:
+def test_a_token_of_another_registry_is_refused() -> None:
     token = signing().sign("access", {}, CLOCK(), 60)
 
     for other in (signing(issuer="http://other.test"), signing(audience="other.test"), signing(OTHER)):
@@ -38,7 +38,7 @@ def test_another_registrys_is_not_believed() -> None:
     assert signing(OTHER, KEY).verify("access", token)
 
 
-def test_a_token_is_believed_in_its_time() -> None:
+def test_a_token_is_accepted_only_in_its_lifetime() -> None:
     late, early = (signing().sign("access", {}, CLOCK() + off, 60) for off in (-61, LEEWAY_S + 5))
 
     with pytest.raises(Unauthenticated, match="expired"):
@@ -48,7 +48,7 @@ def test_a_token_is_believed_in_its_time() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "..", "\u00e9.\u00e9.\u00e9"])
-def test_what_is_no_token_is_refused(text: str) -> None:
+def test_text_that_is_not_a_token_is_refused(text: str) -> None:
     with pytest.raises(Unauthenticated, match="not one of ours"):
         signing().verify("access", text)
 

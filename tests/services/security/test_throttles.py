@@ -1,4 +1,4 @@
-"""Throttles: how often a password may be tried, over all processes, without locking anybody out."""
+"""Tests how often a password may be tried, over all processes, without locking anybody out."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +25,7 @@ HERE, THERE = "192.0.2.7", "198.51.100.9"
 
 @pytest.fixture
 def throttles(backend: Backend) -> Throttles:
-    """Two processes of an installation would have one of these each: all it knows is in the table."""
+    """Returns throttles as each process has them: all their state is in the table."""
     return Throttles(ThrottleStore(), backend.clock, sleep=lambda _: None)
 
 
@@ -49,7 +49,7 @@ def test_right_passwords_are_never_counted(throttles: Throttles, backend: Backen
         right(throttles)
 
 
-def test_many_right_ones_at_once_all_pass(throttles: Throttles, backend: Backend) -> None:
+def test_many_right_passwords_at_once_all_pass(throttles: Throttles, backend: Backend) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: right(throttles), range(64)))
 
@@ -60,15 +60,15 @@ def some_wrong(throttles: Throttles, account: str = "bob", address: str = HERE) 
         wrong(throttles, account, address)
 
 
-def test_a_few_wrong_passwords_close_no_sign_in(throttles: Throttles, backend: Backend) -> None:
-    """Clients try the same password twice or thrice by themselves, and shall tell that it is wrong."""
+def test_a_few_wrong_ones_close_no_door(throttles: Throttles, backend: Backend) -> None:
+    """Clients retry the same password two or three times, and must report that it is wrong."""
     for _ in range(REGISTRY.free):
         wrong(throttles)
 
     right(throttles)
 
 
-def test_a_right_one_makes_good(throttles: Throttles, backend: Backend) -> None:
+def test_a_right_password_resets_the_count(throttles: Throttles, backend: Backend) -> None:
     for _ in range(3):
         for _ in range(REGISTRY.free):
             wrong(throttles)
@@ -93,15 +93,15 @@ def test_after_more_the_sign_in_is_closed_for_a_second_and_then_for_two(
     right(throttles, at=at)
 
 
-def test_on_the_web_the_first_wrong_password_closes_the_sign_in(throttles: Throttles, backend: Backend) -> None:
-    """Nobody types another password within a second, a program does."""
+def test_on_the_web_the_first_wrong_one_closes_the_door(throttles: Throttles, backend: Backend) -> None:
+    """A person does not type another password within a second, but a program does."""
     wrong(throttles, at=WEB)
 
     with pytest.raises(TooManyAttempts):
         right(throttles, at=WEB)
 
 
-def test_a_slip_at_one_entrance_closes_no_other(throttles: Throttles, backend: Backend) -> None:
+def test_a_wrong_password_on_one_route_does_not_close_the_other(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles)
     right(throttles, at=WEB)
 
@@ -109,21 +109,21 @@ def test_a_slip_at_one_entrance_closes_no_other(throttles: Throttles, backend: B
     right(throttles, account="carol")
 
 
-def test_a_second_process_knows_of_it(throttles: Throttles, backend: Backend) -> None:
+def test_a_second_process_sees_the_closure(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles)
 
     with pytest.raises(TooManyAttempts):
         right(Throttles(ThrottleStore(), backend.clock))
 
 
-def test_nobody_locks_somebody_else_out(throttles: Throttles, backend: Backend) -> None:
+def test_nobody_can_lock_another_network_out(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles)
 
     right(throttles, address=THERE)
     right(throttles, account="carol")
 
 
-def test_no_name_of_an_account_is_read_as_somebody_elses_network(throttles: Throttles, backend: Backend) -> None:
+def test_no_account_name_is_read_as_a_network(throttles: Throttles, backend: Backend) -> None:
     there, window = network_of(THERE), int(backend.clock() // WINDOW_S)
     for name in (f"#{there}", f"network/{window}/{there}", f"{window}/{there}"):
         for number in range(BY_NETWORK // 20):
@@ -136,7 +136,7 @@ def test_no_name_of_an_account_is_read_as_somebody_elses_network(throttles: Thro
     right(throttles, address=THERE)
 
 
-def test_one_customers_addresses_are_one(throttles: Throttles, backend: Backend) -> None:
+def test_addresses_of_one_network_count_together(throttles: Throttles, backend: Backend) -> None:
     some_wrong(throttles, address="2001:db8:1:2::1")
 
     with pytest.raises(TooManyAttempts):
@@ -157,7 +157,7 @@ def test_a_network_that_tries_many_accounts_is_closed_until_the_window_ends(
     right(throttles, account="innocent")
 
 
-def test_an_account_that_is_tried_from_everywhere_is_slowed_and_not_closed(backend: Backend) -> None:
+def test_an_account_tried_from_everywhere_is_slowed_and_not_closed(backend: Backend) -> None:
     pauses: list[float] = []
     throttles = Throttles(ThrottleStore(), backend.clock, sleep=pauses.append)
     for number in range(AT_ACCOUNT):
@@ -193,5 +193,5 @@ def test_a_right_password_costs_three_calls(throttles: Throttles, backend: Backe
     ("address", "network"),
     [("192.0.2.7", "192.0.2.0/24"), ("2001:db8::1", "2001:db8::/64"), ("", ""), ("nonsense", "")],
 )
-def test_a_network_is_what_one_customer_has(address: str, network: str) -> None:
+def test_a_network_has_the_size_that_one_customer_usually_has(address: str, network: str) -> None:
     assert network_of(address) == network

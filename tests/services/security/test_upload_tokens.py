@@ -1,4 +1,4 @@
-"""The tokens of uploads, as they are given out."""
+"""Tests how upload tokens are issued."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def tokens(clock: Clock, *keys: bytes) -> UploadTokens:
     return UploadTokens(keys or (b"key",), HOUR, DAY, clock)
 
 
-def test_a_new_upload_may_come_in_one_put_within_its_life() -> None:
+def test_a_new_upload_may_be_one_put_within_its_lifetime() -> None:
     clock = Clock()
     given = tokens(clock)
     text, upload_id = given.begin(REPOSITORY, "sha512")
@@ -33,7 +33,7 @@ def test_a_new_upload_may_come_in_one_put_within_its_life() -> None:
 
 
 @pytest.mark.parametrize(("renew", "life_s"), [(UploadTokens.following, HOUR), (UploadTokens.granted, DAY)])
-def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew: Any, life_s: int) -> None:
+def test_a_renewed_token_is_for_chunks_and_has_a_new_lifetime(renew: Any, life_s: int) -> None:
     clock = Clock()
     given = tokens(clock)
     first = given.verify(given.begin(REPOSITORY, "sha256")[0])
@@ -44,7 +44,7 @@ def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew: Any, life_s:
     assert token.expires_at == pytest.approx(clock() + life_s, abs=2)
 
 
-def test_no_token_outlives_the_longest_life() -> None:
+def test_no_token_outlives_the_longest_lifetime() -> None:
     clock = Clock()
     given = tokens(clock)
     text, _ = given.begin(REPOSITORY, "sha256")
@@ -54,7 +54,7 @@ def test_no_token_outlives_the_longest_life() -> None:
     assert last.expires_at <= clock() - (HOUR - 1) + given.longest_s + 1
 
 
-def test_a_rotated_key_is_believed_and_no_longer_signed_with() -> None:
+def test_a_rotated_key_still_verifies_but_no_longer_signs() -> None:
     clock = Clock()
     text, upload_id = tokens(clock, b"old").begin(REPOSITORY, "sha256")
     rotated = tokens(clock, b"new", b"old")

@@ -187,7 +187,7 @@ def _changes(body: dict[str, Any]) -> OrganizationChanges:
 
 def organization_json(overview: OrganizationView) -> dict[str, Any]:
     """Returns an organization with the fields that the caller may see."""
-    place, row = overview.place, overview.namespace
+    place, row = overview.namespace_access, overview.namespace
     document: dict[str, Any] = {
         "name": row.name,
         "email": (row.email or "") if place.is_admin else "",

@@ -11,7 +11,7 @@ from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, USER_ADMIN
 from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, one_of, text
 from chalicelib.edge.response import Reply, as_json
-from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
+from chalicelib.services.accounts.quotas import LimitChanges, QuotaHolder, QuotaLimit
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "namespacequota")
@@ -213,9 +213,9 @@ def _declare_limits(routes: _LimitRoutes) -> None:
     )
     def change(actor: Actor, quota_id: str, limit_id: str, body: dict[str, Any], **parameters: str) -> dict[str, Any]:
         """Changes a limit of a quota; fields that are left out stay."""
-        limit = body.get("type"), body.get("threshold_percent")
+        changes = LimitChanges(body.get("type"), body.get("threshold_percent"))
         ids = _parse_id(quota_id), _parse_id(limit_id)
-        return limit_json(services().accounts.quotas.change_limit(actor, holder(parameters), *ids, *limit))
+        return limit_json(services().accounts.quotas.change_limit(actor, holder(parameters), *ids, changes))
 
     @operations.delete(path + ONE_LIMIT, f"delete{word}", scope=SUPER_USER, answers={204: None})
     def delete(actor: Actor, quota_id: str, limit_id: str, **parameters: str) -> None:

@@ -84,7 +84,7 @@ def change(actor: Actor, username: str, body: dict[str, Any]) -> dict[str, Any]:
 @operations.delete(ONE, "deleteInstallUser", answers={204: None}, **GUARD)
 def delete(actor: Actor, username: str) -> None:
     """Deletes a user with everything that is theirs."""
-    services().accounts.account_deletion.dismiss(actor, username)
+    services().accounts.account_deletion.delete_user(actor, username)
 
 
 @operations.post(

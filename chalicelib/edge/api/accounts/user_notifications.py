@@ -34,7 +34,7 @@ def list_notifications(actor: Actor) -> dict[str, Any]:
     """Lists the user's notifications that are not dismissed, newest first."""
     size = max(1, min(request.number("limit", PAGE_SIZE), LARGEST_PAGE))
     page = services().accounts.user_notifications.page(actor, request.number("page", 0), size)
-    return {"notifications": [_notification_json(notice) for notice in page.notices], "additional": page.more}
+    return {"notifications": [_notification_json(notice) for notice in page.notifications], "additional": page.more}
 
 
 @operations.get(ONE, "getUserNotification", scope=USER_ADMIN, answers={200: NOTIFICATION}, is_internal=True)

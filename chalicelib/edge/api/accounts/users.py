@@ -112,7 +112,7 @@ def delete(actor: Actor) -> None:
 
     It is refused while the user is the only owner of an organization.
     """
-    services().accounts.account_deletion.leave(actor)
+    services().accounts.account_deletion.delete_own_account(actor)
 
 
 @operations.post("/api/v1/recovery", "requestRecoveryEmail", answers={405: None}, is_internal=True)

@@ -9,6 +9,7 @@ from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar, iso
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "applications")
@@ -118,7 +119,7 @@ def list_tokens(actor: Actor, orgname: str, client_id: str) -> dict[str, Any]:
 def create_token(actor: Actor, orgname: str, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Creates a token that acts as the user within scopes; only this answer contains it."""
     token = services().identity.authorizations.create(
-        actor, orgname, client_id, body["name"], body["scope"], body.get("expiration")
+        actor, orgname, client_id, TokenRequest(body["name"], body["scope"], body.get("expiration"))
     )
     return token_json(token)
 

@@ -20,7 +20,7 @@ DONE = an_object({"success": FLAG})
 @operations.get("/csrf_token", "getCsrfToken", answers={200: an_object({"csrf_token": text()})}, is_internal=True)
 def csrf_token() -> Reply:
     """Returns the CSRF token of the session, and sets the session's cookie."""
-    session = services().identity.sessions.stranger(callers.session_cookie())
+    session = services().identity.sessions.anonymous(callers.session_cookie())
     return as_json({"csrf_token": session.csrf}, headers=callers.session_headers(session))
 
 
@@ -52,7 +52,7 @@ def verify(actor: Actor, body: dict[str, str]) -> Reply:
 def sign_out(actor: Actor) -> Reply:
     """Signs the user out."""
     services().identity.sessions.end(actor, callers.session_cookie())
-    return _success(services().identity.sessions.stranger(""))
+    return _success(services().identity.sessions.anonymous(""))
 
 
 def _success(session: Session) -> Reply:

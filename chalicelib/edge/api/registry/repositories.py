@@ -210,7 +210,7 @@ def repository_json(view: RepositoryView) -> dict[str, Any]:
         "kind": KIND,
         "description": row.description,
         "is_public": row.is_public,
-        "is_organization": view.repository_access.place.is_organization,
+        "is_organization": view.repository_access.namespace_access.is_organization,
         "is_starred": view.is_starred,
         "status_token": "" if row.is_public else row.status_token or "",
         "trust_enabled": False,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient
 from tests.support.builders import an_organization
@@ -18,7 +19,7 @@ def token(app_client: AppClient) -> str:
     application = app_client.backend.services.identity.applications.create(admin, "acme", ApplicationFields("bot"))
     return (
         app_client.backend.services.identity.authorizations.create(
-            admin, "acme", application.client_id, "ci", "user:admin", None
+            admin, "acme", application.client_id, TokenRequest("ci", "user:admin")
         ).secret
         or ""
     )
