@@ -43,7 +43,7 @@ class RenameStore:
         return query(RepositoryNameRow, keys.repository_name(namespace_id, ""), after=after)
 
     def rename_repository(self, row: RepositoryNameRow, namespace: str) -> None:
-        """Lets a repository be listed under another name of its namespace. Raises LostRace when it is gone."""
+        """Lets a repository be listed under another name of its namespace. Raises WriteConflict when it is gone."""
         full_name = f"{namespace}/{row.name}"
         if row.view_at == full_name:
             return
@@ -61,7 +61,7 @@ class RenameStore:
     def rename_robot(self, row: RobotRow, namespace: str) -> None:
         """Gives a robot the whole name that goes with another one of its namespace.
 
-        Raises LostRace when it changed meanwhile.
+        Raises WriteConflict when it changed meanwhile.
         """
         account = get(AccountRow, keys.account(row.account_id))
         if account is None:
@@ -87,7 +87,7 @@ class RenameStore:
         return query(ApplicationRow, keys.application(namespace_id), after=after)
 
     def rename_application(self, row: ApplicationRow, namespace: str) -> None:
-        """Lets an application be told with another name of its organization. Raises LostRace when it is gone."""
+        """Lets an application be told with another name of its organization. Raises WriteConflict when it is gone."""
         transaction = Transaction()
         client = ClientRow.under(keys.client(row.client_id))
         transaction.update(client, ClientRow.organization.set(namespace), condition=ClientRow.pk.exists())

@@ -89,7 +89,7 @@ class ExportStore:
         transaction.put(row, ExportRow.version == read)
 
     def save(self, row: ExportRow) -> None:
-        """Writes a change of one by itself. Raises LostRace when somebody changed it since it was read."""
+        """Writes a change of one by itself. Raises WriteConflict when somebody changed it since it was read."""
         transaction = Transaction()
         self.put(transaction, row)
         transaction.commit()

@@ -59,7 +59,7 @@ class PullStore:
         return {one: read.row for one, read in reads.items() if read.row}
 
     def add(self, repository_id: str, cursor: tuple[str, str], more: Mapping[str, Sum]) -> None:
-        """Adds to sums, and moves the cursor from one ULID to another. Raises LostRace when it is no longer there.
+        """Adds to sums, and moves the cursor from one ULID to another. Raises WriteConflict when it is no longer there.
 
         The sums that are read are those that the cursor was read with, or it has moved.
         """

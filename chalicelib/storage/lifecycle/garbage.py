@@ -88,7 +88,7 @@ class GarbageStore:
         return _pages(KeepingEdge(row, Digest.parse(row.parent)) for row in rows)
 
     def move_manifest(self, row: ManifestRow, state: State) -> None:
-        """Gives a manifest another state. Raises LostRace when it changed meanwhile."""
+        """Gives a manifest another state. Raises WriteConflict when it changed meanwhile."""
         transaction = Transaction()
         actions = [ManifestRow.state.set(state), ManifestRow.version.set(row.version + 1)]
         transaction.update(row, *actions, condition=manifest_unchanged(row))
@@ -139,7 +139,7 @@ class GarbageStore:
     def remove_manifest(self, repository_id: str, row: ManifestRow) -> None:
         """Removes a manifest that is being deleted, with its bytes and what was counted of it.
 
-        Raises LostRace when a push has brought it back.
+        Raises WriteConflict when a push has brought it back.
         """
         transaction = Transaction()
         transaction.delete(row, manifest_unchanged(row))
@@ -153,7 +153,7 @@ class GarbageStore:
         return get(BlobLinkRow, keys.blob_link(repository_id, digest))
 
     def move_link(self, row: BlobLinkRow, state: State) -> None:
-        """Gives a link another state. Raises LostRace when it changed meanwhile."""
+        """Gives a link another state. Raises WriteConflict when it changed meanwhile."""
         transaction = Transaction()
         transaction.update(row, BlobLinkRow.state.set(state), condition=_link_unchanged(row))
         transaction.commit()
@@ -162,7 +162,7 @@ class GarbageStore:
     def remove_link(self, where: tuple[str, str], row: BlobLinkRow, digest: Digest, now: int) -> None:
         """Removes a link with its way back and its size, and wakes the collector for the blob.
 
-        `where` are the ids of namespace and repository. Raises LostRace when a push has linked the blob again.
+        `where` are the ids of namespace and repository. Raises WriteConflict when a push has linked the blob again.
         """
         namespace_id, repository_id = where
         transaction = Transaction()
@@ -177,15 +177,15 @@ class GarbageStore:
         return any(True for _ in query(LinkRow, keys.link(digest), limit=1))
 
     def condemn_blob(self, row: BlobRow, now: int) -> None:
-        """Condemns a blob at a second. Raises LostRace."""
+        """Condemns a blob at a second. Raises WriteConflict."""
         self._move_blob(Transaction(), row, State.CONDEMNED, now)
 
     def revive_blob(self, row: BlobRow) -> None:
-        """Makes a condemned blob live again. Raises LostRace."""
+        """Makes a condemned blob live again. Raises WriteConflict."""
         self._move_blob(Transaction(), row, State.LIVE, None)
 
     def doom_blob(self, row: BlobRow, digest: Digest, now: int) -> None:
-        """Marks a blob as being deleted, and promises that its key goes whatever becomes of it. Raises LostRace."""
+        """Marks a blob as being deleted, and promises that its key goes whatever becomes of it. Raises WriteConflict."""
         transaction = Transaction()
         transaction.put(timer(GARBAGE, keys.key_target(digest, row.s3_key), now))
         self._move_blob(transaction, row, State.DELETING, row.condemned_at)
@@ -202,7 +202,7 @@ class GarbageStore:
         row.state, row.condemned_at = state, condemned_at
 
     def remove_blob(self, row: BlobRow) -> None:
-        """Removes a blob whose key has gone. Raises LostRace when a push has given it another key."""
+        """Removes a blob whose key has gone. Raises WriteConflict when a push has given it another key."""
         transaction = Transaction()
         condition = (BlobRow.s3_key == row.s3_key) & (BlobRow.state == State.DELETING)
         transaction.delete(row, condition)

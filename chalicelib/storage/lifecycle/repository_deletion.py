@@ -72,7 +72,7 @@ class RepositoryDeletionStore:
         put_words(transaction, SearchKind.REPOSITORY, name.repository, repository_id, namespace_id)
 
     def begin(self, back: RepositoryRow, gone: DeletedRepositoryRow) -> None:
-        """From here on nobody brings it back, or adds to it. Raises LostRace when somebody was faster."""
+        """From here on nobody brings it back, or adds to it. Raises WriteConflict when somebody was faster."""
         transaction = Transaction()
         state = (DeletedRepositoryRow.state == RepositoryState.DELETED) | (
             DeletedRepositoryRow.state == RepositoryState.PURGING

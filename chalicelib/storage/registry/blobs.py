@@ -175,7 +175,7 @@ class BlobStore:
         transaction.put(BlobRow.under(keys.blob(view.digest), s3_key=kept, size=size), _unchanged(stored))
 
     def delete(self, repository_id: str, link: BlobLinkRow, digest: Digest, now: float) -> None:
-        """Hides a link, ends its lease and wakes the collector. Raises LostRace when the link changed."""
+        """Hides a link, ends its lease and wakes the collector. Raises WriteConflict when the link changed."""
         transaction = Transaction()
         actions = [BlobLinkRow.deleted_at.set(now), BlobLinkRow.leased_until.set(int(now))]
         transaction.update(link, *actions, condition=_unchanged(link))

@@ -247,7 +247,7 @@ class ManifestStore:
         transaction.check(ManifestRow, row.key, unchanged(row))
 
     def renew(self, row: ManifestRow, target: str, leased_until: int) -> None:
-        """Lengthens a lease and makes a condemned manifest live. Raises LostRace when it changed meanwhile."""
+        """Lengthens a lease and makes a condemned manifest live. Raises WriteConflict when it changed meanwhile."""
         transaction = Transaction()
         actions = [
             ManifestRow.leased_until.set(leased_until),

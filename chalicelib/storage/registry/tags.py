@@ -15,7 +15,7 @@ from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
-from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query, query_backwards
 from chalicelib.storage.timers import TimerRow, timer
 
 # Longer than any window of the Time Machine.
@@ -193,11 +193,11 @@ class TagStore:
 
     def lives(self, repository_id: str, name: str) -> Iterator[LifeRow]:
         """The lives of one tag, the latest first."""
-        return query(LifeRow, keys.life(repository_id, name, ""), backwards=True)
+        return query_backwards(LifeRow, keys.life(repository_id, name, ""))
 
     def last_life(self, repository_id: str, name: str) -> LifeRow | None:
         """The latest life of a tag, be it over or not."""
-        return next(query(LifeRow, keys.life(repository_id, name, ""), limit=1, backwards=True), None)
+        return next(query_backwards(LifeRow, keys.life(repository_id, name, ""), limit=1), None)
 
     def sibling_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
         """The lives of tags that hold what was signed or said of a manifest."""
