@@ -2,7 +2,7 @@
 
 DynamoDB answers a consistent read in a fraction of the time that botocore spends on events, serialisers and parsers.
 Reads are therefore signed with botocore's own SigV4Auth and sent over a pool of urllib3. When the answer is not a plain
-200, the read is repeated through botocore, which keeps its retries, refreshes and error types. Writes always use botocore.
+200, the read is repeated through botocore, which keeps its retries, refreshes and error types. Writes use botocore.
 """
 
 import base64

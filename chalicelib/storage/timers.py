@@ -40,7 +40,7 @@ class TimerRow(Row):
 
 
 class TurnRow(Row):
-    """The last run of the timer job that found work: when it began and ended, in seconds, and how many timers it served.
+    """The last run of the timer job that found work: when it began and ended, in seconds, and what it did.
 
     While it runs, and after it was killed, `ended_at` is before `began_at`.
     """
@@ -59,7 +59,7 @@ class TurnRow(Row):
 
 
 def timer(kind: str, target: str, due_at: int) -> TimerRow:
-    """Creates the timer of a target. Writing it over an existing one moves it, and its work starts from the beginning."""
+    """Creates the timer of a target. Written over an existing one, it moves that one and restarts its work."""
     due = keys.due(kind, target)
     return TimerRow.under(keys.timer(kind, target), kind=kind, target=target, due=due, due_at=due_at, armed=ulid())
 
@@ -75,7 +75,7 @@ class TimerStore:
     """The timers in the table."""
 
     def due(self, partition: str, now: int, limit: int) -> Iterator[TimerRow]:
-        """Yields the due timers of a partition of index `due`, oldest first. The index lags: some may be gone or moved."""
+        """Yields the due timers of a partition of an index, oldest first. It lags: some may be gone or moved."""
         for items, _ in read_pages(partition, TimerRow.due_at <= now, limit=limit, index_name="due"):
             yield from (TimerRow.from_raw_data(raw) for raw in items)
 
@@ -110,7 +110,7 @@ class TimerStore:
         return get(TimerRow, keys.timer(kind, target))
 
     def move(self, row: TimerRow, due_at: int, place: str, tries: int) -> bool:
-        """Moves a timer to another time and updates `row`. Returns False when the timer is no longer the one that was read."""
+        """Moves a timer and updates `row`. Returns False when the timer is no longer the one that was read."""
         actions: list[Action] = [
             TimerRow.due_at.set(due_at),
             TimerRow.place.set(place),
