@@ -11,8 +11,8 @@ from chalicelib.storage.table import Row, Transaction, absent, at_version, get, 
 class PrototypeRow(Row):
     """A role that a delegate gets on new repositories.
 
-    `delegate_id` is the id of an account or a team, by `delegate_kind`. With `maker_id`, it applies only to repositories
-    of that creator.
+    `delegate_id` is the id of an account or a team, by `delegate_kind`. With `maker_id`, it applies only to the
+    repositories of that creator.
     """
 
     uuid = UnicodeAttribute()

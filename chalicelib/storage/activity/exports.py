@@ -21,9 +21,9 @@ class ExportState(StrEnum):
 class ExportRow(Row):
     """An export, how far it is written, and where its URL is reported.
 
-    `after` is the ULID of the last record in a written part, `until` that of the last record of the export. `parts` is a
-    JSON list of ETags, `begun` counts restarts. `sealed` is the sealed secret of its URL, kept until it is reported. The
-    row has no TTL; a timer removes it.
+    `after` is the ULID of the last record in a written part, `until` that of the last record of the export. `parts` is
+    a JSON list of ETags, `begun` counts restarts. `sealed` is the sealed secret of its URL, kept until it is reported.
+    The row has no TTL; a timer removes it.
     """
 
     state = EnumText(ExportState, default=ExportState.WRITING)

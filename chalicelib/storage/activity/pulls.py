@@ -39,7 +39,7 @@ class PullStore:
     """The counted pulls in the table."""
 
     def upto(self, repository_id: str) -> str | None:
-        """Returns a repository's cursor, empty if nothing was counted; None if the repository is purged or being purged."""
+        """Returns a repository's cursor, empty if nothing was counted; None once the repository's purge began."""
         batch = Batch()
         repository = batch.add(RepositoryRow, keys.repository(repository_id))
         cursor = batch.add(PullCursorRow, keys.pulls_upto(repository_id))

@@ -36,7 +36,7 @@ CLIENT#<client>          META                    OAuth application, by client id
 TOKEN#<sha256>           META                    token, by its hash
 CODE#<sha256>            META                    OAuth code, by its hash
 THROTTLE#<what>          META                    failed sign-ins and other attempts, counted
-WORD#<two letters>       <word>#<what>           search
+WORD#<two letters>       <word>#<what>           what search finds by a word
 KEYS#<issuer>            META                    keys of an external token issuer
 COUNT#LOG#…              <day>                   events of a day, counted
 R#<repository>           META                    repository by its id, with its name

@@ -159,7 +159,7 @@ def throttle(what: str) -> Key:
 
 
 def word(first: str, word: str, target: str = "") -> Key:
-    """Something that search finds by a word; `first` is its first two letters. Without a target, the prefix of the word."""
+    """A target that search finds by a word, of which `first` is two letters; without a target, the prefix of all."""
     return f"WORD#{first}", f"{word}#{target}" if target else word
 
 
