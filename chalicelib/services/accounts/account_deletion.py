@@ -97,7 +97,7 @@ class AccountDeletion:
 
         Whether all of it is gone; called again, it goes on.
         """
-        for sweep in (self._store.end_tokens, self._store.leave_teams, self._store.take_roles, self._store.forget):
+        for sweep in (self._store.end_tokens, self._store.leave_teams, self._store.end_roles, self._store.remove_rest):
             while sweep(account_id):
                 if not has_time():
                     return False

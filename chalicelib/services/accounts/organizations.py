@@ -116,7 +116,7 @@ class Organizations:
         )
         transaction = Transaction()
         self._store.add_organization(transaction, namespace)
-        self._store.still_there(transaction, account_id)
+        self._store.require_account(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
         self._usage.note(actor, transaction, "org_create", identifier, {"email": email, "namespace": name})
@@ -139,7 +139,7 @@ class Organizations:
         can_view = place.is_admin or any(held.id == team.id for held in place.teams)
         if not can_view:
             return TeamView(team, can_view)
-        given = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+        given = self._permissions.roles_of(RoleHolder(team.id, team.name, HolderKind.TEAM))
         return TeamView(team, can_view, len(given), len(self._teams.members(team.id)))
 
     def change(self, actor: Actor, name: str, wishes: OrganizationChanges) -> OrganizationView:
@@ -256,7 +256,7 @@ class Organizations:
         Raises NothingThere, Unauthenticated, Denied.
         """
         place = self._access.administered(actor, name)
-        inside = self._teams.everybody(place.id)
+        inside = self._teams.all_members(place.id)
         given = {
             account: where
             for account, where in self._permissions.accounts_in(place.id).items()

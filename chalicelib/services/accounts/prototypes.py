@@ -74,7 +74,7 @@ class Prototypes:
 
     def _parties(self, place: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
         holders = self._holders(rows)
-        members = self._teams.everybody(place.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
+        members = self._teams.all_members(place.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
         return {
             holder.id: PrototypeParty(holder.name, holder.kind, holder.kind != HolderKind.USER or holder.id in members)
             for holder in holders
@@ -110,7 +110,7 @@ class Prototypes:
             )
             transaction = Transaction()
             self._store.add(transaction, row)
-            self._accounts.check_live(transaction, place.id)
+            self._accounts.require_live_namespace(transaction, place.id)
             return self._written(actor, transaction, place, row)
 
         return retry_on_conflict(attempt)

@@ -109,7 +109,7 @@ class Robots:
         transaction = Transaction()
         self._give_token(transaction, robot, account, place)
         self._store.add_robot(transaction, account, robot)
-        self._store.check_live(transaction, place.id)
+        self._store.require_live_namespace(transaction, place.id)
         view = self._view(place, robot, with_token=True)
         told = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
         self._usage.note(actor, transaction, "create_robot", place.id, told)
@@ -172,7 +172,7 @@ class Robots:
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
         """What a robot was given on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         _, row = self.administered(actor, name)
-        held = {where: role for _, where, role in self._permissions.held(_holder(row))}
+        held = {where: role for _, where, role in self._permissions.roles_of(_holder(row))}
         rows = self._repositories.get_all(list(held))
         found = [
             RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, held[key])
@@ -251,11 +251,11 @@ class Robots:
         self._sweep(retry_on_conflict(attempt))
 
     def _sweep(self, row: RobotRow) -> None:
-        for namespace_id, repository_id, _ in self._permissions.held(_holder(row)):
+        for namespace_id, repository_id, _ in self._permissions.roles_of(_holder(row)):
             where = namespace_id, repository_id
-            retry_on_conflict(partial(self._permissions.forget, where, _holder(row)))
-        for held in self._teams.of_any(row.account_id):
-            retry_on_conflict(partial(self._teams.forget, held.namespace_id, held.team_id, row.account_id))
+            retry_on_conflict(partial(self._permissions.end_role, where, _holder(row)))
+        for held in self._teams.memberships(row.account_id):
+            retry_on_conflict(partial(self._teams.end_membership, held.namespace_id, held.team_id, row.account_id))
 
     def _place(self, actor: Actor, namespace: str) -> NamespaceAccess:
         """A namespace that the actor is a member of, as their token lets them. Raises as the callers say."""

@@ -113,7 +113,7 @@ class Teams:
         )
         transaction = Transaction()
         self._store.add(transaction, team)
-        self._accounts.check_live(transaction, place.id)
+        self._accounts.require_live_namespace(transaction, place.id)
         self._usage.note(actor, transaction, "org_create_team", place.id, {"team": name, "namespace": place.name})
         transaction.commit()
         return team
@@ -214,12 +214,12 @@ class Teams:
                 raise AlreadyThere(f"User {member} is already a member of team {name}")
             transaction = Transaction()
             self._store.join(transaction, team, pointer.id, member, pointer.kind)
-            self._store.still(transaction, team)
-            self._accounts.still_there(transaction, pointer.id)
+            self._store.require_unchanged(transaction, team)
+            self._accounts.require_account(transaction, pointer.id)
             if team.role is TeamRole.ADMIN:
                 self._guard(transaction, actor, place, lambda _, members: members, "")
             else:
-                self._accounts.check_live(transaction, place.id)
+                self._accounts.require_live_namespace(transaction, place.id)
             told = {"member": member, "team": name, "namespace": place.name}
             self._usage.note(actor, transaction, "org_add_team_member", place.id, told)
             transaction.commit()
@@ -278,7 +278,7 @@ class Teams:
             )
         for team in teams:
             self._store.leave(transaction, team, account_id)
-            self._store.still(transaction, team)
+            self._store.require_unchanged(transaction, team)
             told = {"member": name, "team": team.name, "namespace": place.name}
             self._usage.note(actor, transaction, "org_remove_team_member", place.id, told)
 
@@ -302,7 +302,7 @@ class Teams:
         """Takes back as much as fits one transaction, teams first; whether there may be more."""
         teams = self._store.get_all(self._store.of_account(account_id, place.id)[:AT_ONCE])
         holder = RoleHolder(account_id, name, HolderKind.USER)
-        held = [where for _, where, _ in self._permissions.held(holder, place.id)][: AT_ONCE - len(teams)]
+        held = [where for _, where, _ in self._permissions.roles_of(holder, place.id)][: AT_ONCE - len(teams)]
         if not teams and not held:
             return False
         transaction = Transaction()
@@ -310,7 +310,7 @@ class Teams:
             self._leave(transaction, actor, place, teams, (account_id, name))
         rows = self._repositories.get_all(held)
         for identifier in held:
-            self._permissions.take(transaction, (place.id, identifier), holder)
+            self._permissions.discard_role(transaction, (place.id, identifier), holder)
             if row := rows.get(identifier):
                 repository = Repository(identifier, place.id, RepositoryName(place.name, row.name))
                 told = {"username": name, "namespace": place.name, "repo": row.name}
@@ -339,7 +339,7 @@ class Teams:
             team = min(owning, key=lambda one: (one.name != OWNERS, one.id))
             transaction = Transaction()
             self._store.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
-            self._store.still(transaction, team)
+            self._store.require_unchanged(transaction, team)
             self._guard(transaction, actor, place, lambda _, members: members, "")
             told = {"namespace": place.name, "superuser": actor.name, "was_user": False, "team": team.name}
             self._usage.note(actor, transaction, "take_ownership", place.id, told)
@@ -351,7 +351,8 @@ class Teams:
         """What a team was given on repositories, by their names. Raises NothingThere, Unauthenticated, Denied."""
         _, team = self._team(actor, organization, name)
         held = {
-            where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+            where: role
+            for _, where, role in self._permissions.roles_of(RoleHolder(team.id, team.name, HolderKind.TEAM))
         }
         found = [_given(row, held[key]) for key, row in self._repositories.get_all(list(held)).items() if row.is_live]
         return sorted(found, key=lambda one: one.repository)

@@ -53,7 +53,7 @@ class Labels:
 
     def _add(self, actor: Actor, shown: ManifestView, label: Label) -> None:
         repository_id, digest = shown.repository_access.repository.id, shown.manifest.digest
-        if len(self._store.of(repository_id, digest, shown.row)) >= MOST:
+        if len(self._store.of_manifest(repository_id, digest, shown.row)) >= MOST:
             raise FieldInvalid("", f"a manifest has at most {MOST} labels that were added to it")
         transaction = Transaction()
         self._store.add(transaction, repository_id, digest, shown.row, label)
@@ -85,7 +85,7 @@ class Labels:
             "media_type": label.media_type,
         }
         self._usage.record(actor, transaction, kind, repository, told)
-        self._repositories.still_normal(transaction, repository)
+        self._repositories.require_normal(transaction, repository)
         transaction.commit()
 
     def _writable(self, actor: Actor, name: RepositoryName, digest: Digest) -> ManifestView:
@@ -101,5 +101,5 @@ class Labels:
 
     def _all(self, shown: ManifestView) -> list[Label]:
         digest = shown.manifest.digest
-        own = self._store.of(shown.repository_access.repository.id, digest, shown.row)
+        own = self._store.of_manifest(shown.repository_access.repository.id, digest, shown.row)
         return of_image(digest, shown.image.labels, shown.manifest.annotations) + own

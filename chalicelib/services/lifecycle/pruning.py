@@ -226,7 +226,7 @@ class Pruning:
             moves.end(row)
             self._usage.record(transaction, _event(repository, policy, row, now))
         moves.settle(namespace.window_s)
-        self._repositories.still_normal(transaction, repository)
+        self._repositories.require_normal(transaction, repository)
         transaction.commit()
 
 

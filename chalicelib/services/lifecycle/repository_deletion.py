@@ -70,7 +70,7 @@ class RepositoryDeletion:
         restored = Repository(repository_id, place.id, full)
         transaction = Transaction()
         self._store.restore(transaction, back, gone, full)
-        self._accounts.check_live(transaction, place.id)
+        self._accounts.require_live_namespace(transaction, place.id)
         self._usage.record(actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)})
         try:
             transaction.commit()
@@ -104,15 +104,15 @@ class RepositoryDeletion:
         end = gone.deleted_at + max(self._window_s(back.namespace_id), self._settled_s)
         if end > self._clock():
             return Later(end)
-        retry_on_conflict(lambda: self._store.begin(back, gone))
+        retry_on_conflict(lambda: self._store.begin_purge(back, gone))
         return self._take(back, gone, has_time)
 
     def _take(self, back: RepositoryRow, gone: DeletedRepositoryRow, has_time: HasTime) -> Later | None:
         now = int(self._clock())
-        while self._store.take(back, now):
+        while self._store.remove_some(back, now):
             if not has_time():
                 return Later(now)
-        self._store.finish(back, gone)
+        self._store.finish_purge(back, gone)
         return None
 
 

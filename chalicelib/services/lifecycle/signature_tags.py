@@ -24,7 +24,7 @@ class SignatureTags:
 
         What they name goes with them, unless other tags name it. Raises LostRace when a push brings the subject back.
         """
-        lives = self._tags.sibling_lives(repository_id, subject)
+        lives = self._tags.signature_lives(repository_id, subject)
         pairs = dict.fromkeys((life.name, life.digest) for life in lives if life.digest != subject)
         found = self._repositories.get(repository_id) if pairs else None
         if found is None:
@@ -44,7 +44,7 @@ class SignatureTags:
             moves.force_remove(tag)
         moves.forget(digest, name)
         moves.settle(0)
-        self._manifests.still(transaction, row)
+        self._manifests.require_unchanged(transaction, row)
         told = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
         told |= {"namespace": repository.name.namespace, "repo": repository.name.repository}
         event = Event(ulid(now), now, EXPIRE_FOR_GOOD, repository.namespace_id, repository.id, "", "", told)

@@ -41,17 +41,17 @@ class AccountDeletionStore:
         """Removes memberships from the account and from the teams."""
         memberships = list(query(MembershipRow, keys.membership(account_id), limit=AT_ONCE))
         for row in memberships:
-            retry_on_conflict(partial(self._teams.forget, row.namespace_id, row.team_id, account_id))
+            retry_on_conflict(partial(self._teams.end_membership, row.namespace_id, row.team_id, account_id))
         return len(memberships) == AT_ONCE
 
-    def take_roles(self, account_id: str) -> bool:
+    def end_roles(self, account_id: str) -> bool:
         """Removes roles on repositories from the account, the repositories and their namespaces."""
         holder = RoleHolder(account_id, "", HolderKind.USER)
-        for namespace_id, repository_id, _ in self._permissions.held(holder):
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
+        for namespace_id, repository_id, _ in self._permissions.roles_of(holder):
+            retry_on_conflict(partial(self._permissions.end_role, (namespace_id, repository_id), holder))
         return False
 
-    def forget(self, account_id: str) -> bool:
+    def remove_rest(self, account_id: str) -> bool:
         """Removes the rows that only the account has: stars, notifications, token offers, times of use."""
         more = False
         for key in keys.account_leavings(account_id):

@@ -109,7 +109,7 @@ class AccountStore:
         """Returns the row of a name, even if its owner is deleted."""
         return get(AccountNameRow, keys.account_name(name))
 
-    def still_there(self, transaction: Transaction, account_id: str) -> None:
+    def require_account(self, transaction: Transaction, account_id: str) -> None:
         """Makes a transaction fail if an account no longer exists."""
         transaction.check(AccountRow, keys.account(account_id), AccountRow.pk.exists())
 
@@ -209,7 +209,7 @@ class AccountStore:
         namespace.state = NamespaceState.DELETED
         self.put_namespace(transaction, namespace)
 
-    def check_live(self, transaction: Transaction, namespace_id: str) -> None:
+    def require_live_namespace(self, transaction: Transaction, namespace_id: str) -> None:
         """Makes a transaction fail if a namespace is deleted."""
         transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == NamespaceState.LIVE)
 

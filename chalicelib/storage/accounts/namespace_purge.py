@@ -43,7 +43,7 @@ class NamespacePurgeStore:
         self._repositories, self._teams, self._permissions = repositories, teams, permissions
         self._applications, self._renames = applications, renames
 
-    def bury_repositories(self, namespace_id: str, now: int, purge_at: int) -> bool:
+    def delete_repositories(self, namespace_id: str, now: int, purge_at: int) -> bool:
         """Deletes repositories; their content is purged at `purge_at`, in seconds. Nobody can restore them."""
         key = keys.repository_name(namespace_id, "")
         rows = list(query(RepositoryNameRow, key, limit=AT_ONCE))
@@ -93,11 +93,11 @@ class NamespacePurgeStore:
         """Removes members and roles of a team."""
         members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
         for row in members:
-            retry_on_conflict(partial(self._teams.forget, namespace_id, team_id, row.account_id))
+            retry_on_conflict(partial(self._teams.end_membership, namespace_id, team_id, row.account_id))
         grants = list(query(RoleRow, keys.team_grants(team_id), limit=AT_ONCE))
         holder = RoleHolder(team_id, "", HolderKind.TEAM)
         for grant in grants:
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, grant.repository_id), holder))
+            retry_on_conflict(partial(self._permissions.end_role, (namespace_id, grant.repository_id), holder))
         return AT_ONCE in (len(members), len(grants))
 
     def end_applications(self, namespace_id: str) -> bool:
@@ -122,22 +122,22 @@ class NamespacePurgeStore:
         self._applications.unlist(transaction, token)
         transaction.commit()
 
-    def take_roles(self, namespace_id: str) -> bool:
+    def end_roles(self, namespace_id: str) -> bool:
         """Removes the roles that users have on a namespace's repositories."""
         rows = list(query(RoleHolderRow, keys.given(namespace_id), limit=AT_ONCE))
         for row in rows:
             _, account_id, repository_id = row.sk.split("#")
             holder = RoleHolder(account_id, "", HolderKind.USER)
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
+            retry_on_conflict(partial(self._permissions.end_role, (namespace_id, repository_id), holder))
         return len(rows) == AT_ONCE
 
     def free_former_names(self, namespace_id: str) -> bool:
         """Frees the names that a namespace had before."""
         for name in self._renames.former_names(namespace_id):
-            retry_on_conflict(partial(self._renames.free, namespace_id, name))
+            retry_on_conflict(partial(self._renames.free_former_name, namespace_id, name))
         return False
 
-    def drop_rest(self, namespace_id: str) -> bool:
+    def remove_rest(self, namespace_id: str) -> bool:
         """Removes all other rows of a namespace's partition, except its own, sizes and repositories."""
         more = False
         for pk, first, last in keys.namespace_rest(namespace_id):
@@ -161,7 +161,7 @@ class NamespacePurgeStore:
         """Whether a namespace still has deleted repositories."""
         return any(query(DeletedRepositoryRow, keys.gone_repositories(namespace_id), limit=1))
 
-    def forget(self, namespace_id: str) -> None:
+    def remove_namespace(self, namespace_id: str) -> None:
         """Removes the row of a namespace, with its counters."""
         transaction = Transaction()
         transaction.delete(NamespaceRow.under(keys.namespace(namespace_id)))

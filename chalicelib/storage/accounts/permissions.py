@@ -21,7 +21,7 @@ class RoleHolder:
     name: str
     kind: HolderKind
 
-    def found(self, namespace_id: str, repository_id: str) -> Key:
+    def role_key(self, namespace_id: str, repository_id: str) -> Key:
         """Returns the key of its role on a repository, as found by the holder."""
         draw = keys.team_grant if self.kind == HolderKind.TEAM else keys.grant
         return draw(self.id, namespace_id, repository_id)
@@ -56,7 +56,7 @@ class PermissionStore:
         fields = {"role": role, "holder_id": holder.id, "name": holder.name, "kind": holder.kind}
         row = PermissionRow.under(keys.permission(repository_id, holder.id), **fields)
         transaction.put(row, absent() if is_new else PermissionRow.pk.exists())
-        holder_key = holder.found(namespace_id, repository_id)
+        holder_key = holder.role_key(namespace_id, repository_id)
         transaction.put(RoleRow.under(holder_key, role=role, repository_id=repository_id))
         if holder.kind != HolderKind.TEAM:
             transaction.put(RoleHolderRow.under(keys.given(namespace_id, holder.id, repository_id)))
@@ -66,25 +66,25 @@ class PermissionStore:
         namespace_id, repository_id = where
         row = PermissionRow.under(keys.permission(repository_id, holder.id))
         transaction.delete(row, PermissionRow.pk.exists())
-        transaction.delete(RoleRow.under(holder.found(namespace_id, repository_id)))
+        transaction.delete(RoleRow.under(holder.role_key(namespace_id, repository_id)))
         transaction.delete(RoleHolderRow.under(keys.given(namespace_id, holder.id, repository_id)))
 
-    def take(self, transaction: Transaction, where: Where, holder: RoleHolder) -> None:
+    def discard_role(self, transaction: Transaction, where: Where, holder: RoleHolder) -> None:
         """Removes a role. Does nothing if it does not exist."""
         transaction.delete(PermissionRow.under(keys.permission(where[1], holder.id)))
-        transaction.delete(RoleRow.under(holder.found(*where)))
+        transaction.delete(RoleRow.under(holder.role_key(*where)))
         transaction.delete(RoleHolderRow.under(keys.given(where[0], holder.id, where[1])))
 
-    def forget(self, where: Where, holder: RoleHolder) -> None:
+    def end_role(self, where: Where, holder: RoleHolder) -> None:
         """Removes a role in a transaction of its own. Does nothing if it does not exist."""
         transaction = Transaction()
-        self.take(transaction, where, holder)
+        self.discard_role(transaction, where, holder)
         transaction.commit()
 
-    def held(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, Role]]:
+    def roles_of(self, holder: RoleHolder, namespace_id: str = "") -> list[tuple[str, str, Role]]:
         """Returns a holder's roles as (namespace id, repository id, role), in one namespace or in all."""
         everywhere = keys.team_grants if holder.kind == HolderKind.TEAM else keys.grants
-        rows = query(RoleRow, holder.found(namespace_id, "") if namespace_id else everywhere(holder.id))
+        rows = query(RoleRow, holder.role_key(namespace_id, "") if namespace_id else everywhere(holder.id))
         return [(row.sk.split("#")[1], row.repository_id, row.role) for row in rows]
 
     def accounts_in(self, namespace_id: str) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ class FormerNameRow(Row):
 class RenameStore:
     """The renames in the table."""
 
-    def take(self, transaction: Transaction, namespace: NamespaceRow, name: str, now: int) -> None:
+    def rename_namespace(self, transaction: Transaction, namespace: NamespaceRow, name: str, now: int) -> None:
         """Gives a namespace another name, if it is free or is a former name of the namespace.
 
         The caller writes the namespace in the same transaction.
@@ -98,7 +98,7 @@ class RenameStore:
         prefix = keys.former_name(namespace_id)
         return {row.sk.removeprefix(prefix[1]): row.at for row in query(FormerNameRow, prefix)}
 
-    def free(self, namespace_id: str, name: str) -> None:
+    def free_former_name(self, namespace_id: str, name: str) -> None:
         """Frees a former name. Does nothing if it is free."""
         transaction = Transaction()
         transaction.delete(FormerNameRow.under(keys.former_name(namespace_id, name)))

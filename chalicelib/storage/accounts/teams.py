@@ -82,7 +82,7 @@ class TeamStore:
         transaction.put(name, absent())
         transaction.put(team, absent())
 
-    def everybody(self, namespace_id: str) -> set[str]:
+    def all_members(self, namespace_id: str) -> set[str]:
         """Returns the ids of the accounts in any team of an organization, with one query per team."""
         teams = query(TeamNameRow, keys.team_name(namespace_id))
         return {row.account_id for team in teams for row in self.members(team.team_id)}
@@ -92,11 +92,11 @@ class TeamStore:
         transaction.delete(TeamNameRow.under(keys.team_name(team.namespace_id, team.name)))
         transaction.delete(TeamRow.under(team.key), TeamRow.role == team.role)
 
-    def of_any(self, account_id: str) -> list[MembershipRow]:
+    def memberships(self, account_id: str) -> list[MembershipRow]:
         """Returns all memberships of an account."""
         return list(query(MembershipRow, keys.membership(account_id)))
 
-    def forget(self, namespace_id: str, team_id: str, account_id: str) -> None:
+    def end_membership(self, namespace_id: str, team_id: str, account_id: str) -> None:
         """Removes a membership of a deleted team or account. Does nothing if it does not exist."""
         transaction = Transaction()
         transaction.delete(MembershipRow.under(keys.membership(account_id, namespace_id, team_id)))
@@ -112,11 +112,11 @@ class TeamStore:
         transaction.put(membership)
         transaction.put(member, absent())
 
-    def still(self, transaction: Transaction, team: TeamRow) -> None:
+    def require_unchanged(self, transaction: Transaction, team: TeamRow) -> None:
         """Makes a transaction fail if a team is deleted or its role changed since it was read."""
         transaction.check(TeamRow, team.key, TeamRow.role == team.role)
 
-    def exists(self, transaction: Transaction, team_id: str) -> None:
+    def require_team(self, transaction: Transaction, team_id: str) -> None:
         """Makes a transaction fail if a team is deleted."""
         transaction.check(TeamRow, keys.team(team_id), TeamRow.pk.exists())
 

@@ -50,7 +50,7 @@ def life(repository_id: str, name: str, ulid: str) -> Key:
     return f"R#{repository_id}", f"LIFE#{name}#{ulid}"
 
 
-def sibling_lives(repository_id: str, subject: Digest) -> Key:
+def signature_lives(repository_id: str, subject: Digest) -> Key:
     """The lives of the signature tags of a manifest, which have its digest in their names: partition and prefix."""
     return f"R#{repository_id}", f"LIFE#{subject.algorithm}-{subject.hex}."
 

@@ -23,7 +23,7 @@ class LabelRow(Row):
 class LabelStore:
     """The labels in the table."""
 
-    def of(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[Label]:
+    def of_manifest(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[Label]:
         """Returns the labels that were added to a manifest, by key."""
         rows = [row for row in self._rows(repository_id, digest, manifest) if row.pushed_at == manifest.pushed_at]
         labels = [Label(row.uuid, row.key_text, row.value_text, API, row.media_type) for row in rows]

@@ -75,7 +75,7 @@ class PolicyStore:
         """Returns a repository's policies of a kind, oldest first."""
         return _policies(keys.repository_policy(repository_id), kind)
 
-    def of(self, owner: PolicyOwner, kind: PolicyKind) -> list[Policy]:
+    def of_owner(self, owner: PolicyOwner, kind: PolicyKind) -> list[Policy]:
         """Returns an owner's policies of a kind, oldest first."""
         return _policies(owner.key(), kind)
 
@@ -106,7 +106,7 @@ class PolicyStore:
         """Removes a policy if it exists."""
         transaction.delete(PolicyRow.under(owner.key(uuid)), PolicyRow.pk.exists())
 
-    def seal(self, transaction: Transaction, owner: PolicyOwner, rules: list[TagNames] | None) -> None:
+    def update_owner(self, transaction: Transaction, owner: PolicyOwner, rules: list[TagNames] | None) -> None:
         """Raises the version of the owner's row if it is as it was read, and writes changed immutability rules.
 
         `rules` is None if they did not change. Other attributes of the row stay as they are.

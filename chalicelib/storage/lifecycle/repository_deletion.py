@@ -71,7 +71,7 @@ class RepositoryDeletionStore:
         transaction.delete(TimerRow.under(keys.timer(PURGE_REPOSITORY, repository_id)))
         put_words(transaction, SearchKind.REPOSITORY, name.repository, repository_id, namespace_id)
 
-    def begin(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
+    def begin_purge(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
         """Marks a repository as being purged: nobody can restore it or write to it. Raises WriteConflict."""
         transaction = Transaction()
         is_deleted = (DeletedRepositoryRow.state == RepositoryState.DELETED) | (
@@ -83,7 +83,7 @@ class RepositoryDeletionStore:
         )
         transaction.commit()
 
-    def take(self, by_id: RepositoryRow, now: int) -> bool:
+    def remove_some(self, by_id: RepositoryRow, now: int) -> bool:
         """Removes some of a repository's content. Returns whether there was any; a repeated call continues."""
         candidates, _ = query_run(keys.everything_in(by_id.pk), KINDS, AT_ONCE + 10)
         rows = [row for row in candidates if not _stays(row.sk)]
@@ -94,7 +94,7 @@ class RepositoryDeletionStore:
         self._objects.delete_all([row.s3_key for row in bodies if row.s3_key])
         for row in (row for row in rows if isinstance(row, PermissionRow)):
             holder = RoleHolder(keys.holder_id(row.sk), row.name or "", row.kind or HolderKind.USER)
-            self._permissions.forget(where, holder)
+            self._permissions.end_role(where, holder)
         remove_all([row.key for row in rows if not isinstance(row, BlobLinkRow)])
         return bool(rows) or self._remove_pulls(by_id)
 
@@ -111,7 +111,7 @@ class RepositoryDeletionStore:
             # The collector changed the link. The next call reads it again.
             return
 
-    def finish(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
+    def finish_purge(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
         """Removes the last rows of a repository."""
         remove_all([row.key for row in query(Row, keys.everything(by_id.pk)) if row.sk != keys.META])
         transaction = Transaction()

@@ -242,7 +242,7 @@ class ManifestStore:
         """Returns the edge from a tag to a manifest, if the tag points to it or did within the window."""
         return get(TaggedRow, keys.tagged(repository_id, digest, tag))
 
-    def still(self, transaction: Transaction, row: ManifestRow) -> None:
+    def require_unchanged(self, transaction: Transaction, row: ManifestRow) -> None:
         """Makes a transaction fail if a manifest changed since it was read."""
         transaction.check(ManifestRow, row.key, unchanged(row))
 

@@ -145,11 +145,11 @@ class RepositoryStore:
             batch.read()
         return {identifier: read.row for identifier, read in reads.items() if read.row and read.row.is_live}
 
-    def still(self, transaction: Transaction, repository: Repository) -> None:
+    def require_unchanged(self, transaction: Transaction, repository: Repository) -> None:
         """Makes a transaction fail if the repository was deleted or replaced by one of the same name."""
         self._check(transaction, repository, RepositoryNameRow.state == RepositoryState.LIVE)
 
-    def still_normal(self, transaction: Transaction, repository: Repository) -> None:
+    def require_normal(self, transaction: Transaction, repository: Repository) -> None:
         """Makes a transaction fail if the repository was deleted or replaced, or no longer accepts pushes."""
         is_open = (RepositoryNameRow.state == RepositoryState.LIVE) & (RepositoryNameRow.mode == Mode.NORMAL)
         self._check(transaction, repository, is_open)

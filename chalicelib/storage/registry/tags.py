@@ -77,7 +77,7 @@ class LifeRow(Row):
         return self.cut == 1
 
     @property
-    def is_told(self) -> bool:
+    def is_expiry_recorded(self) -> bool:
         """Whether its expiry is in the usage log."""
         return self.told == 1
 
@@ -105,7 +105,7 @@ class TagStore:
         past = keys.tag(repository_id, after)[1] if after else ""
         return query(TagRow, keys.tag(repository_id, ""), after=past, page=page)
 
-    def fix(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
+    def make_immutable(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
         """Makes a tag immutable if it is as it was read and does not expire."""
         is_same = unchanged(row) & TagRow.expires_at.does_not_exist()
         transaction.update(TagRow.under(row.key), TagRow.immutable.set(1), condition=is_same)
@@ -116,7 +116,7 @@ class TagStore:
         """Returns one life of a tag."""
         return get(LifeRow, keys.life(repository_id, name, life))
 
-    def tell(self, transaction: Transaction, row: LifeRow) -> None:
+    def mark_expiry_recorded(self, transaction: Transaction, row: LifeRow) -> None:
         """Marks the expiry of a life as recorded, if its end is as it was read."""
         transaction.update(row, LifeRow.told.set(1), condition=LifeRow.ended_at == row.ended_at)
 
@@ -199,9 +199,11 @@ class TagStore:
         """Returns the latest life of a tag, ended or not."""
         return next(query_backwards(LifeRow, keys.life(repository_id, name, ""), limit=1), None)
 
-    def sibling_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
+    def signature_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
         """Returns the lives of a manifest's signature tags."""
-        return [row for row in query(LifeRow, keys.sibling_lives(repository_id, subject)) if is_signature_tag(row.name)]
+        return [
+            row for row in query(LifeRow, keys.signature_lives(repository_id, subject)) if is_signature_tag(row.name)
+        ]
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Removes a tag if it is as it was read."""

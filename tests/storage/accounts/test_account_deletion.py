@@ -20,9 +20,9 @@ def test_remaining_rows_are_removed_a_page_at_a_time(backend: Backend) -> None:
     for number in range(AT_ONCE + 1):
         Row.under(keys.star(row.id, f"R{number:03}")).save()
 
-    assert store(backend).forget(row.id)
+    assert store(backend).remove_rest(row.id)
     assert len(rows_like(backend, f"A#{row.id}", "STAR#")) == 1
-    assert not store(backend).forget(row.id)
+    assert not store(backend).remove_rest(row.id)
     assert rows_like(backend, f"A#{row.id}", "STAR#") == []
 
 
@@ -31,7 +31,7 @@ def test_a_role_is_removed_from_all_three_places(backend: Backend) -> None:
     a_repository(backend)
     a_granted(backend, "bob", Role.READ)
 
-    store(backend).take_roles(row.id)
+    store(backend).end_roles(row.id)
 
     assert [one for one in rows_like(backend) if "PERM#" + row.id in one["sk"] or "GRANT#" in one["sk"]] == []
     assert [one for one in rows_like(backend) if f"GIVEN#{row.id}" in one["sk"]] == []

@@ -29,7 +29,7 @@ def test_other_rows_of_a_namespace_are_removed_page_by_page(backend: Backend) ->
 
     store = store_of(backend)
     steps = 1
-    while store.drop_rest(identifier):
+    while store.remove_rest(identifier):
         steps += 1
     assert steps == 3
     assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"N#{identifier}")} == {
@@ -38,7 +38,7 @@ def test_other_rows_of_a_namespace_are_removed_page_by_page(backend: Backend) ->
         "REPO",
         "SIZE",
     }
-    assert not store.drop_rest(identifier)
+    assert not store.remove_rest(identifier)
 
 
 def test_the_name_of_a_purged_namespace_is_freed(backend: Backend) -> None:
@@ -55,5 +55,5 @@ def test_a_namespace_is_removed_with_its_counters(backend: Backend) -> None:
     put_all(SizeRow.under(key, bytes=1) for key in keys.namespace_sizes(identifier))
 
     for _ in range(2):
-        store_of(backend).forget(identifier)
+        store_of(backend).remove_namespace(identifier)
     assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"N#{identifier}")} == {"TEAM"}

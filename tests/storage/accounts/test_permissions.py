@@ -36,8 +36,8 @@ def test_a_role_is_found_by_repository_by_holder_and_by_namespace(backend: Backe
         ("a1", "bob", "user", "read"),
         ("a2", "acme+ci", "robot", "read"),
     ]
-    assert STORE.held(BOB) == [("n1", "r1", "read"), ("n1", "r2", "write"), ("n2", "r3", "read")]
-    assert STORE.held(BOB, "n1") == [("n1", "r1", "read"), ("n1", "r2", "write")]
+    assert STORE.roles_of(BOB) == [("n1", "r1", "read"), ("n1", "r2", "write"), ("n2", "r3", "read")]
+    assert STORE.roles_of(BOB, "n1") == [("n1", "r1", "read"), ("n1", "r2", "write")]
     assert STORE.accounts_in("n1") == {"a1": ["r1", "r2"], "a2": ["r1"]}
     assert STORE.of_holders("r1", ["a1", "a2", "nobody"]) == [Role.READ, Role.READ]
     assert STORE.of_holders("r1", []) == []
@@ -46,7 +46,7 @@ def test_a_role_is_found_by_repository_by_holder_and_by_namespace(backend: Backe
 def test_a_team_s_role_is_found_by_the_team_and_does_not_list_accounts(backend: Backend) -> None:
     give(DEVS, role=Role.ADMIN)
 
-    assert STORE.held(DEVS) == [("n1", "r1", "admin")]
+    assert STORE.roles_of(DEVS) == [("n1", "r1", "admin")]
     assert rows_like(backend, "T#t1", "GRANT#")
     assert STORE.accounts_in("n1") == {}
 
@@ -79,7 +79,7 @@ def test_a_role_is_removed_from_every_place_and_only_once(backend: Backend, hold
 def test_the_role_of_a_deleted_holder_can_be_removed_repeatedly(backend: Backend, holder: RoleHolder) -> None:
     give(holder)
 
-    STORE.forget(APP, holder)
-    STORE.forget(APP, holder)
+    STORE.end_role(APP, holder)
+    STORE.end_role(APP, holder)
 
     assert rows_like(backend, "R#r1") == rows_like(backend, "N#n1") == rows_like(backend, "", "GRANT#") == []

@@ -15,7 +15,7 @@ STORE, ACCOUNTS = RenameStore(), AccountStore()
 def rename(identifier: str, name: str) -> None:
     namespace = get(NamespaceRow, keys.namespace(identifier))
     transaction = Transaction()
-    STORE.take(transaction, namespace, name, 5)
+    STORE.rename_namespace(transaction, namespace, name, 5)
     ACCOUNTS.put_namespace(transaction, namespace)
     transaction.commit()
 
@@ -50,11 +50,11 @@ def test_a_former_name_can_be_freed_repeatedly_and_a_current_name_never(backend:
     identifier = an_organization(backend)
     rename(identifier, "other")
 
-    STORE.free(identifier, "acme")
-    STORE.free(identifier, "acme")
+    STORE.free_former_name(identifier, "acme")
+    STORE.free_former_name(identifier, "acme")
 
     assert get(AccountNameRow, keys.account_name("acme")) is None
     assert STORE.former_names(identifier) == {}
     with pytest.raises(WriteConflict):
-        STORE.free(identifier, "other")
+        STORE.free_former_name(identifier, "other")
     assert ACCOUNTS.find("other").id == identifier

@@ -33,10 +33,10 @@ def test_labels_belong_to_one_push_of_a_manifest(backend: Backend) -> None:
     STORE.add(transaction, repository_id, digest, pushed_at(row, row.pushed_at + 1), label("3"))
     transaction.commit()
 
-    assert STORE.of(repository_id, digest, row) == [label("1"), label("2", "b")]
+    assert STORE.of_manifest(repository_id, digest, row) == [label("1"), label("2", "b")]
     STORE.remove_all(repository_id, digest, row)
-    assert STORE.of(repository_id, digest, row) == []
-    assert STORE.of(repository_id, digest, pushed_at(row, row.pushed_at + 1)) == [label("3")]
+    assert STORE.of_manifest(repository_id, digest, row) == []
+    assert STORE.of_manifest(repository_id, digest, pushed_at(row, row.pushed_at + 1)) == [label("3")]
     transaction = Transaction()
     STORE.remove(transaction, repository_id, digest, label("1"))
     with pytest.raises(WriteConflict):

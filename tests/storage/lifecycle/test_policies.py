@@ -32,8 +32,8 @@ def test_a_policy_is_read_as_it_was_written(owner: PolicyOwner) -> None:
     write(owner, PRUNE, RULE)
     store = PolicyStore()
 
-    assert store.of(owner, PolicyKind.PRUNE) == store.of_repository(owner.id, PolicyKind.PRUNE) == [PRUNE]
-    assert store.of(owner, PolicyKind.IMMUTABILITY) == [RULE]
+    assert store.of_owner(owner, PolicyKind.PRUNE) == store.of_repository(owner.id, PolicyKind.PRUNE) == [PRUNE]
+    assert store.of_owner(owner, PolicyKind.IMMUTABILITY) == [RULE]
     assert store.of_namespace(owner.namespace_id, PolicyKind.PRUNE) == []
 
 
@@ -44,7 +44,7 @@ def test_a_changed_policy_keeps_its_place_in_the_list(owner: PolicyOwner) -> Non
     changed = Policy("a", TagNames(), Prune(Method.NUMBER, 9))
     write(owner, changed, now=None)
 
-    assert PolicyStore().of(owner, PolicyKind.PRUNE) == [changed, other]
+    assert PolicyStore().of_owner(owner, PolicyKind.PRUNE) == [changed, other]
 
 
 def test_a_missing_policy_can_be_neither_changed_nor_removed(owner: PolicyOwner) -> None:
@@ -61,7 +61,7 @@ def test_the_owner_s_row_changes_only_in_the_version_that_was_read_and_keeps_oth
 ) -> None:
     for rules, is_written in (([RULE.names], True), ([], False)):
         transaction = Transaction()
-        PolicyStore().seal(transaction, owner, rules)
+        PolicyStore().update_owner(transaction, owner, rules)
         if is_written:
             transaction.commit()
         else:
@@ -80,4 +80,4 @@ def test_a_namespace_has_its_own_policies(backend: Backend, owner: PolicyOwner) 
 
     assert (mine.id, mine.namespace_id) == (owner.namespace_id, owner.namespace_id)
     assert PolicyStore().of_namespace(mine.id, PolicyKind.PRUNE) == [PRUNE]
-    assert PolicyStore().of(owner, PolicyKind.PRUNE) == []
+    assert PolicyStore().of_owner(owner, PolicyKind.PRUNE) == []

@@ -27,12 +27,12 @@ def test_rows_are_removed_a_page_at_a_time_until_only_the_last_are_left(backend:
     assert found is not None
     back, gone = found
     left = [len(rows_like(backend, f"R#{repository.id}"))]
-    while store.take(back, 0):
+    while store.remove_some(back, 0):
         left.append(len(rows_like(backend, f"R#{repository.id}")))
 
     assert all(0 < before - after <= AT_ONCE + 10 for before, after in itertools.pairwise(left))
     assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"R#{repository.id}")} == {"META", "SIZE"}
-    store.finish(back, gone)
+    store.finish_purge(back, gone)
     assert rows_like(backend, f"R#{repository.id}") == []
 
 
@@ -47,7 +47,7 @@ def test_rows_with_counterparts_are_read_with_the_others(backend: Backend) -> No
     assert found is not None
     backend.calls.take()
 
-    assert store.take(found[0], 0)
+    assert store.remove_some(found[0], 0)
 
     calls = backend.calls.take()
     # One query, then a transaction for each of config, layers and role, and one batch for the rest.

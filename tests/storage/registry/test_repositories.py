@@ -242,7 +242,7 @@ def test_a_transaction_fails_if_the_repository_does_not_accept_pushes(
 
     def write() -> None:
         transaction = Transaction()
-        STORE.still_normal(transaction, repository)
+        STORE.require_normal(transaction, repository)
         transaction.put(SizeRow.under(("other", "row"), bytes=1))
         transaction.commit()
 

@@ -116,7 +116,7 @@ def test_the_lives_of_a_manifest_s_signature_tags_are_found(backend: Backend) ->
     for name in [*names, f"sha256-{image.hex}.txt", f"sha256-{'0' * 64}.sig"]:
         a_bare_push(backend, a_manifest(), name)
 
-    lives = TagStore().sibling_lives(repository_of(backend).id, image)
+    lives = TagStore().signature_lives(repository_of(backend).id, image)
     assert sorted(row.name for row in lives) == sorted(names)
 
 
