@@ -1,1 +1,1 @@
-"""What we keep: DynamoDB, S3 and secrets, in the words of the domain."""
+"""Stores rows in DynamoDB, bytes in S3 and keys in Secrets Manager, and returns values of the domain."""

@@ -1,4 +1,4 @@
-"""Kinds of attributes beyond pynamodb's own: whole numbers, digests, enums, and what may be missing."""
+"""Attributes that pynamodb does not have: whole numbers, digests, enums, and attributes that may be missing."""
 
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -63,7 +63,7 @@ class OptionalText(Attribute[str | None]):
 
 
 class OptionalBytes(Attribute[bytes | None]):
-    """Bytes that may be missing, as they are and not in base 64 within base 64."""
+    """Bytes that may be missing, encoded once; pynamodb's own attribute encodes them in base64 twice."""
 
     attr_type = BINARY
 
@@ -99,7 +99,7 @@ class OptionalDigest(Attribute[Digest | None]):
 
 
 class EnumText(Attribute[E], Generic[E]):
-    """A member of an enum, stored as its value. Raises ValueError for what is no member, on writing and on reading."""
+    """A member of an enum, stored as its value. Writing or reading any other value raises ValueError."""
 
     attr_type = STRING
 

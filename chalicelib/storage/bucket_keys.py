@@ -1,68 +1,68 @@
-"""Every key of the bucket. No other file spells one.
+"""Builds and reads every key of the bucket. No other file spells one.
 
-in/<repository>/<attempt>                bytes that we wrote: a key for every attempt
-in/<repository>/<digest>/<upload>        bytes that the upload edge or a grant wrote
-staging/<repository>/<digest>/<upload>   the same, not proven yet
-bodies/<repository>/<ulid>               manifests that do not fit into an item
-exports/<sha256>                         files of the usage log, by the hash of what opens them
+in/<repository>/<attempt>                bytes that the registry wrote, one key for each attempt
+in/<repository>/<digest>/<upload>        bytes that came over the upload edge or a presigned URL
+staging/<repository>/<digest>/<upload>   the same, while their digest is not verified
+bodies/<repository>/<ulid>               manifests that are too long for an item
+exports/<sha256>                         exported usage logs, by the hash of the secret in their URL
 """
 
 import re
 
 from chalicelib.domain.digests import Digest
 
-# Where all bytes of blobs lie, and where those wait that nobody has proven.
+# The prefix of all bytes of blobs, and the prefix of those whose digest is not verified yet.
 INCOMING, STAGING = "in/", "staging/"
-# Where manifests lie that do not fit into an item.
+# The prefix of manifests that are too long for an item.
 BODIES = "bodies/"
-# Where nothing lies, as no repository has this id: listed to see whether the bucket answers.
+# An empty prefix, as no repository has this id. The health check lists it.
 NOWHERE = INCOMING + "none/"
 ATTEMPT, BODY = re.compile(r"in/[^/]+/[^/]+"), re.compile(r"bodies/([^/]+)/[^/]+")
 EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
 
 
 def incoming(repository_id: str, attempt: str) -> str:
-    """The S3 key of a blob's bytes that we write: one for every attempt, never used twice."""
+    """Returns the S3 key of a blob's bytes that the registry writes; each attempt has its own, never used twice."""
     return f"{INCOMING}{repository_id}/{attempt}"
 
 
 def edge_prefix(repository_id: str, digest: Digest) -> str:
-    """Where the upload edge writes the bytes of a digest."""
+    """Returns the prefix of the keys under which the upload edge writes the bytes of a digest."""
     return f"{INCOMING}{repository_id}/{digest}/"
 
 
 def staging_prefix(repository_id: str, digest: Digest) -> str:
-    """Where the upload edge writes what it says are the bytes of a digest, when S3 cannot prove it."""
+    """Returns the prefix of keys for bytes of a claimed digest that S3 cannot verify itself."""
     return f"{STAGING}{repository_id}/{digest}/"
 
 
 def out_of_staging(s3_key: str) -> str:
-    """Where the bytes of a staged key go once they are proven."""
+    """Returns the key to which the bytes of a staged key are copied once their digest is verified."""
     return INCOMING + s3_key.removeprefix(STAGING)
 
 
 def edge_digest(s3_key: str) -> Digest | None:
-    """The digest that the upload edge, or a grant, wrote a key for; None for any other key."""
+    """Returns the digest in a key of the upload edge or of a presigned URL; None for any other key."""
     match = EDGE_KEY.fullmatch(s3_key)
     return Digest.parse(match[1]) if match else None
 
 
 def manifest_body(repository_id: str, ulid: str) -> str:
-    """The S3 key of a manifest's bytes that do not fit into an item."""
+    """Returns the S3 key of a manifest that is too long for an item."""
     return f"{BODIES}{repository_id}/{ulid}"
 
 
 def body_owner(s3_key: str) -> str | None:
-    """The repository whose manifest's bytes a key is for; None for any other key."""
+    """Returns the repository's id in the key of a manifest's bytes; None for any other key."""
     match = BODY.fullmatch(s3_key)
     return match[1] if match else None
 
 
 def is_attempt(s3_key: str) -> bool:
-    """Whether a key is one that we wrote bytes of a blob under."""
+    """Whether the registry itself wrote bytes of a blob under a key."""
     return ATTEMPT.fullmatch(s3_key) is not None
 
 
 def export(sha256: str) -> str:
-    """The S3 key of a file of the usage log."""
+    """Returns the S3 key of an exported usage log."""
     return f"exports/{sha256}"

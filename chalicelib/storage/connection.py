@@ -1,8 +1,8 @@
-"""pynamodb's connection, with reads that cost less than botocore's.
+"""Connects pynamodb to DynamoDB, with reads that take less time than botocore's.
 
-A consistent read takes DynamoDB a fraction of the time that botocore spends around it: events, serialisers, parsers.
-Reads are therefore signed with botocore's own SigV4Auth and sent over a pool of urllib3. Whatever is not a plain 200 is
-asked again through botocore, so that retries, refreshes and error types stay its own. Writes never take this way.
+DynamoDB answers a consistent read in a fraction of the time that botocore spends on events, serialisers and parsers.
+Reads are therefore signed with botocore's own SigV4Auth and sent over a pool of urllib3. When the answer is not a plain
+200, the read is repeated through botocore, which keeps its retries, refreshes and error types. Writes use botocore.
 """
 
 import base64
@@ -27,7 +27,7 @@ CONNECT_S, READ_S = 1, 3
 
 
 class ReadingConnection(Connection):
-    """The one connection of a process. `fast_reads`: whether reads go past botocore."""
+    """The only connection of a process. `fast_reads` says whether reads bypass botocore."""
 
     def __init__(self, *, fast_reads: bool, **options: Any) -> None:
         super().__init__(connect_timeout_seconds=CONNECT_S, read_timeout_seconds=READ_S, **options)
@@ -39,10 +39,10 @@ class ReadingConnection(Connection):
             if answer is not None:
                 return answer
         try:
-            slow: dict[str, Any] = super()._make_api_call(operation_name, operation_kwargs)
+            response: dict[str, Any] = super()._make_api_call(operation_name, operation_kwargs)
         except (Unreachable, HTTPClientError) as error:
             raise Unavailable("the table does not answer") from error
-        return slow
+        return response
 
     @cached_property
     def _pool(self) -> HTTPConnectionPool | HTTPSConnectionPool:
@@ -54,11 +54,11 @@ class ReadingConnection(Connection):
 
     @cached_property
     def _credentials(self) -> Any:
-        """They refresh themselves; a session of botocore would be made anew in every thread."""
+        """Credentials that refresh themselves. They are cached, as every thread would create its own session."""
         return self.session.get_credentials()
 
     def _read(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to a read, None where botocore has to ask again."""
+        """Returns the answer to a read; None when botocore has to repeat it."""
         request = AWSRequest(
             "POST",
             self.client.meta.endpoint_url + "/",
@@ -73,12 +73,12 @@ class ReadingConnection(Connection):
         checksum = answer.headers.get("x-amz-crc32")
         if answer.status != 200 or (checksum and int(checksum) != zlib.crc32(answer.data)):
             return None
-        found: dict[str, Any] = json.loads(answer.data)
-        return _with_bytes(found)
+        parsed: dict[str, Any] = json.loads(answer.data)
+        return _with_bytes(parsed)
 
 
 def _with_bytes(answer: dict[str, Any]) -> dict[str, Any]:
-    """Binary attributes as bytes, as botocore gives them."""
+    """Decodes binary attributes to bytes, as botocore does."""
     items = [*answer.get("Items", []), *(item for rows in answer.get("Responses", {}).values() for item in rows)]
     for item in [answer["Item"], *items] if "Item" in answer else items:
         for value in item.values():

@@ -1,4 +1,4 @@
-"""Words by which repositories, users and organizations are found, as they are kept: written with what they name."""
+"""Stores the words by which search finds repositories, users and organizations, in the transactions that name them."""
 
 from collections.abc import Collection, Iterator
 from enum import StrEnum
@@ -12,7 +12,7 @@ from chalicelib.storage.table import Row, Transaction, query
 
 
 class SearchKind(StrEnum):
-    """What a word leads to."""
+    """The kind of thing that search finds by a word."""
 
     REPOSITORY = "repository"
     USER = "user"
@@ -20,7 +20,7 @@ class SearchKind(StrEnum):
 
 
 class SearchWordRow(Row):
-    """One word of a name: of what kind, with its id, and the name itself, a repository's without its namespace."""
+    """One word of a name, with what the name belongs to. A repository's `name` is without its namespace."""
 
     kind = EnumText(SearchKind)
     id = UnicodeAttribute()
@@ -29,31 +29,31 @@ class SearchWordRow(Row):
 
 
 def put_words(transaction: Transaction, kind: SearchKind, name: str, identifier: str, namespace_id: str) -> None:
-    """Lets something be found by the words of its name; a namespace's own id is `namespace_id` too."""
-    shown = {"kind": kind, "id": identifier, "namespace_id": namespace_id, "name": name}
+    """Makes something findable by the words of its name. For a namespace, `namespace_id` is its own id."""
+    fields = {"kind": kind, "id": identifier, "namespace_id": namespace_id, "name": name}
     for word in words_of(name):
-        transaction.put(SearchWordRow.under(_key(word, identifier), **shown))
+        transaction.put(SearchWordRow.under(_key(word, identifier), **fields))
 
 
 def delete_words(transaction: Transaction, name: str, identifier: str, *, keep: Collection[str] = ()) -> None:
-    """Lets it be found no longer, but by words that are to be kept."""
+    """Removes the words of a name, except those in `keep`."""
     for word in words_of(name):
         if word not in keep:
             transaction.delete(SearchWordRow.under(_key(word, identifier)))
 
 
 def move_words(transaction: Transaction, kind: SearchKind, names: tuple[str, str], identifier: str) -> None:
-    """Lets an account be found by the words of its second name, and no longer by those that only its first has."""
+    """Replaces the words of an account's former name by those of its new one; `names` are both, in this order."""
     former, name = names
     put_words(transaction, kind, name, identifier, identifier)
     delete_words(transaction, former, identifier, keep=words_of(name))
 
 
 class SearchWordStore:
-    """Words in the table."""
+    """The words in the table."""
 
     def beginning(self, word: str, limit: int) -> Iterator[SearchWordRow]:
-        """What is found by words that begin so, in their order; at most so many."""
+        """Yields the rows of words that begin with `word`, in order, at most `limit`."""
         return query(SearchWordRow, keys.word(word[:2], word), limit=limit)
 
 

@@ -1,10 +1,10 @@
-"""The keys that sign and seal: a JSON document in a file of the local stack, or in AWS Secrets Manager.
+"""Reads the keys that sign and seal: a JSON document in a local file or in AWS Secrets Manager.
 
 {"signing": [private JWK, ...], "upload": [hex, ...], "envelope": {id: hex, ...}, "relay": hex, "origin": [text, ...],
 "setup": text}
-`origin`, which CloudFront shows where it is the only way in, may be missing; so may `setup`, which whoever makes the
-first user over the API shows. The first of a list, and the last added of
-an envelope, is current; the others are still believed.
+`origin` is what CloudFront sends where it is the only way in; `setup` is what creating the first user over the API
+requires. Both may be missing. The first key of a list, and the last one added to `envelope`, is current; the others are
+still accepted.
 """
 
 import json
@@ -28,19 +28,19 @@ class Secrets:
     setup: str = ""
 
     @classmethod
-    def load(cls, place: str) -> "Secrets":
-        """Reads the keys from a file or the ARN of a secret. Raises SettingInvalid, which tells nothing of them."""
-        if not place:
+    def load(cls, source: str) -> "Secrets":
+        """Reads the keys from a file or the ARN of a secret. Raises SettingInvalid, whose message shows no key."""
+        if not source:
             raise SettingInvalid("CLOUDBERTH_SECRETS", "name a file or the ARN of a secret")
         try:
-            text = _secret(place) if place.startswith("arn:") else Path(place).read_text("utf-8")
-            found = cls._parse(json.loads(text))
+            text = _secret(source) if source.startswith("arn:") else Path(source).read_text("utf-8")
+            secrets = cls._parse(json.loads(text))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = f"{place} cannot be read as the keys of an installation ({type(error).__name__})"
+            why = f"{source} cannot be read as the keys of an installation ({type(error).__name__})"
             raise SettingInvalid("CLOUDBERTH_SECRETS", why) from None
-        if not (found.signing and found.upload and found.envelope and found.relay):
-            raise SettingInvalid("CLOUDBERTH_SECRETS", f"{place} lacks a key: signing, upload, envelope and relay")
-        return found
+        if not (secrets.signing and secrets.upload and secrets.envelope and secrets.relay):
+            raise SettingInvalid("CLOUDBERTH_SECRETS", f"{source} lacks a key: signing, upload, envelope and relay")
+        return secrets
 
     @classmethod
     def _parse(cls, document: Any) -> "Secrets":

@@ -1,4 +1,4 @@
-"""The table: one connection for every row, reads in batches, writes in transactions."""
+"""Reads and writes rows of the one table: one connection, reads in batches, writes in transactions."""
 
 import random
 import time
@@ -18,14 +18,14 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.storage.connection import ReadingConnection
 from chalicelib.storage.keys import Key
 
-# The attribute that DynamoDB's TTL service goes by, in seconds since the epoch.
+# The attribute that DynamoDB's TTL service reads, in seconds since the epoch.
 TIME_TO_LIVE = "expires_at"
 BATCH_READ, BATCH_WRITE = 100, 25
-# Bytes of a partition key and of a sort key (AWS: "Quotas in Amazon DynamoDB").
+# The most bytes of a partition key and of a sort key (AWS: "Quotas in Amazon DynamoDB").
 LONGEST_KEY = (2048, 1024)
 ATTEMPTS = 25
 LONGEST_PAUSE_S = 0.4
-# What DynamoDB says of a transaction that another one was in the way of, and of too many at once.
+# DynamoDB's errors for a transaction that conflicts with another one, and for too many requests.
 LOST = {
     "TransactionCanceledException",
     "TransactionConflictException",
@@ -40,10 +40,10 @@ T = TypeVar("T")
 
 
 class Row(Model):
-    """What every item has. A subclass is one kind of item and knows its keys from `keys`."""
+    """The base of all rows. A subclass is one kind of item; its keys come from `keys`."""
 
     class Meta:
-        """Where pynamodb looks; the table's name and connection come from `open_table`."""
+        """pynamodb's settings. `open_table` sets the table's name and connection."""
 
         table_name = "cloudberth"
         region = "us-east-1"
@@ -55,7 +55,7 @@ class Row(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        """The one connection: a client per model would cost 50 to 100 ms each."""
+        """Returns the shared connection, as a client for each model would cost 50 to 100 ms."""
         if Row.shared is None:
             raise RuntimeError("open_table comes first")
         return Row.shared
@@ -67,12 +67,12 @@ class Row(Model):
 
     @classmethod
     def under(cls, key: Key, **attributes: Any) -> Self:
-        """A row with that key."""
+        """Creates a row with a key."""
         return cls(*key, **attributes)
 
 
 def open_table(name: str, connections: int = 12, *, fast_reads: bool = True) -> TableConnection:
-    """Opens the table for every row of this process; the client itself is made on first use."""
+    """Opens the table for every row of this process. The client is created on first use."""
     table = TableConnection(name)
     table.connection = ReadingConnection(fast_reads=fast_reads, max_pool_connections=connections, region=_region())
     table.connection.add_meta_table(MetaTable(description(name)))
@@ -89,7 +89,7 @@ def _region() -> str | None:
 
 
 def description(name: str) -> dict[str, Any]:
-    """The table and its two sparse indexes, as DynamoDB's CreateTable takes them."""
+    """Returns the arguments of DynamoDB's CreateTable: the table and its two sparse indexes."""
 
     def keys(partition: str, sort: str) -> list[dict[str, str]]:
         return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
@@ -110,7 +110,7 @@ def description(name: str) -> dict[str, Any]:
 
 
 class Read(Generic[R]):
-    """A row that a batch is asked for; after the batch, `row` is it or None."""
+    """A row that a batch will read. After `Batch.read`, `row` is the row, or None if it does not exist."""
 
     def __init__(self, model: type[R], key: Key) -> None:
         self.model, self.key = model, key
@@ -118,50 +118,50 @@ class Read(Generic[R]):
 
 
 class Batch:
-    """Consistent reads that travel together: one call per 100 keys."""
+    """Consistent reads of many rows, one call for each 100 keys."""
 
     def __init__(self) -> None:
         self._reads: list[Read[Any]] = []
 
     def add(self, model: type[R], key: Key) -> Read[R]:
-        """Asks for one row."""
+        """Adds a row to the batch."""
         read = Read(model, key)
         self._reads.append(read)
         return read
 
     def read(self) -> None:
-        """Fetches all that was asked for."""
+        """Reads all rows that were added."""
         keys = [key for key in dict.fromkeys(read.key for read in self._reads) if is_key(key)]
-        found: dict[Key, dict[str, Any]] = {}
+        items: dict[Key, dict[str, Any]] = {}
         for start in range(0, len(keys), BATCH_READ):
-            found |= _fetch(keys[start : start + BATCH_READ])
+            items |= _fetch(keys[start : start + BATCH_READ])
         for read in self._reads:
-            raw = found.get(read.key)
+            raw = items.get(read.key)
             read.row = read.model.from_raw_data(raw) if raw else None
 
 
 def _fetch(keys: list[Key]) -> dict[Key, dict[str, Any]]:
     connection, name = Row._get_connection().connection, Row.Meta.table_name
-    found = {}
+    items = {}
     pending: list[Any] = [{"pk": pk, "sk": sk} for pk, sk in keys]
-    turn = 0
+    attempt = 0
     while pending:
         answer = connection.batch_get_item(name, pending, consistent_read=True)
         for raw in answer["Responses"].get(name, []):
-            found[raw["pk"]["S"], raw["sk"]["S"]] = raw
+            items[raw["pk"]["S"], raw["sk"]["S"]] = raw
         unprocessed = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
         pending = [{"pk": key["pk"]["S"], "sk": key["sk"]["S"]} for key in unprocessed]
-        turn = _pause(turn) if pending else 0
-    return found
+        attempt = _pause(attempt) if pending else 0
+    return items
 
 
 def is_key(key: Key) -> bool:
-    """Whether a row can lie there. What strangers name may be longer, and DynamoDB takes a long key for a fault."""
+    """Whether DynamoDB accepts a key. Names from requests may be longer, and a read of a longer key is an error."""
     return all(len(part.encode()) <= most for part, most in zip(key, LONGEST_KEY, strict=True))
 
 
 def get(model: type[R], key: Key) -> R | None:
-    """One row, read consistently."""
+    """Reads a row consistently; None if it does not exist."""
     if not is_key(key):
         return None
     answer = Row._get_connection().get_item(*key, consistent_read=True)
@@ -170,37 +170,36 @@ def get(model: type[R], key: Key) -> R | None:
 
 
 def query(
-    model: type[R],
-    key: Key,
-    *,
-    after: str = "",
-    limit: int | None = None,
-    page: int | None = None,
-    backwards: bool = False,
+    model: type[R], key: Key, *, after: str = "", limit: int | None = None, page: int | None = None
 ) -> Iterator[R]:
-    """Rows of a partition whose sort key begins with `key[1]`, in order, past the sort key `after`, consistently.
+    """Yields rows of a partition whose sort keys begin with `key[1]` and are after `after`, in order, consistently.
 
-    At most `limit`; read `page` at a time, which is as many as are asked for where it is not said.
+    Yields at most `limit` rows and reads `page` per call, which is `limit` by default.
     """
     pk, prefix = key
     if not is_key(key):
         return iter(())
-    # An empty prefix is no condition to DynamoDB: it takes in the whole partition.
-    begins = Row.sk.startswith(prefix) if prefix else None
-    # `between` is inclusive, and its end is past every key of the prefix: all keys are ASCII.
-    condition = Row.sk.between(after + "\x00", prefix + "\x7f") if after else begins
-    return model.query(
-        pk,
-        condition,
-        limit=limit,
-        page_size=page or limit,
-        consistent_read=True,
-        scan_index_forward=not backwards,
-    )
+    # `between` is inclusive, and its end is after every key of the prefix, as all keys are ASCII.
+    condition = Row.sk.between(after + "\x00", prefix + "\x7f") if after else _begins_with(prefix)
+    return model.query(pk, condition, limit=limit, page_size=page or limit, consistent_read=True)
+
+
+def query_backwards(model: type[R], key: Key, limit: int | None = None) -> Iterator[R]:
+    """Yields rows of a partition whose sort keys begin with `key[1]`, the last first, consistently, at most `limit`."""
+    pk, prefix = key
+    if not is_key(key):
+        return iter(())
+    options: dict[str, Any] = {"limit": limit, "page_size": limit, "consistent_read": True}
+    return model.query(pk, _begins_with(prefix), scan_index_forward=False, **options)
+
+
+def _begins_with(prefix: str) -> Condition | None:
+    # DynamoDB accepts no empty prefix. Without a condition, it returns the whole partition.
+    return Row.sk.startswith(prefix) if prefix else None
 
 
 def query_kinds(key: Key, kinds: Mapping[str, type[Row]]) -> list[Row]:
-    """Rows of several kinds that lie together: those of `query`, each of the kind that its sort key begins with."""
+    """Returns rows of several kinds from one partition. `kinds` maps the beginning of a sort key to its row class."""
     pk, prefix = key
     pages = read_pages(pk, Row.sk.startswith(prefix), consistent_read=True)
     return [_of_kind(raw, kinds) for items, _ in pages for raw in items]
@@ -209,18 +208,18 @@ def query_kinds(key: Key, kinds: Mapping[str, type[Row]]) -> list[Row]:
 def query_run(
     run: tuple[str, str, str], kinds: Mapping[str, type[Row]], limit: int | None = None
 ) -> tuple[list[Row], bool]:
-    """Rows of a partition from one sort key to another, both included, consistently; and whether that is all of them.
+    """Reads rows of several kinds between two sort keys of a partition, both inclusive, consistently.
 
-    Each is of the kind that its sort key begins with. At most `limit` are read, of which rows of other kinds are left
-    out.
+    `run` is the partition and both sort keys; `kinds` maps the beginning of a sort key to its row class. Reads at most
+    `limit` rows and leaves out those of other kinds. Returns the rows, and whether they are all.
     """
     pk, first, last = run
-    found: list[Row] = []
+    rows: list[Row] = []
     is_whole = True
     for items, is_last in read_pages(pk, Row.sk.between(first, last), limit=limit, consistent_read=True):
-        found += [_of_kind(raw, kinds) for raw in items if any(map(raw["sk"]["S"].startswith, kinds))]
+        rows += [_of_kind(raw, kinds) for raw in items if any(map(raw["sk"]["S"].startswith, kinds))]
         is_whole = is_last
-    return found, is_whole
+    return rows, is_whole
 
 
 def _of_kind(raw: dict[str, Any], kinds: Mapping[str, type[Row]]) -> Row:
@@ -228,14 +227,14 @@ def _of_kind(raw: dict[str, Any], kinds: Mapping[str, type[Row]]) -> Row:
 
 
 def view(model: type[R], value: str, after: str, limit: int) -> Iterator[R]:
-    """Rows of a partition of index `view` past `after`, in order; the index lags behind the table."""
+    """Yields rows of a partition of index `view` after `after`, in order. The index lags behind the table."""
     condition = UnicodeAttribute(attr_name="view_at") > after if after else None
     for items, _ in read_pages(value, condition, limit=limit, index_name="view"):
         yield from (model.from_raw_data(raw) for raw in items)
 
 
 def newest(model: type[R], value: str, before: str, page: int) -> Iterator[R]:
-    """Rows of a partition of index `view`, the last first, before one of them (all, without), `page` at a time."""
+    """Yields rows of index `view` before `before` (all if it is empty), the last first, reading `page` at a time."""
     condition = UnicodeAttribute(attr_name="view_at") < before if before else None
     for items, _ in read_pages(value, condition, page=page, index_name="view", scan_index_forward=False):
         yield from (model.from_raw_data(raw) for raw in items)
@@ -244,9 +243,9 @@ def newest(model: type[R], value: str, before: str, page: int) -> Iterator[R]:
 def read_pages(
     partition: str, condition: Condition | None, *, limit: int | None = None, page: int | None = None, **options: Any
 ) -> Iterator[tuple[list[dict[str, Any]], bool]]:
-    """Raw rows of a partition, a list for each call, and whether it is the last; the next call is made when asked for.
+    """Yields, for each call to DynamoDB, the raw rows of a partition and whether they are the last.
 
-    At most `limit` rows in all, `page` in a call; `options` are further ones of pynamodb's `Connection.query`.
+    Reads at most `limit` rows in all and `page` per call; `options` are those of pynamodb's `Connection.query`.
     """
     connection, name = Row._get_connection().connection, Row.Meta.table_name
     start: Any = None
@@ -261,62 +260,62 @@ def read_pages(
 
 
 def put_all(rows: Iterable[Row]) -> None:
-    """Writes rows without conditions, 25 a call: only for what may be written twice."""
-    listed = [{"PutRequest": {"Item": row.serialize()}} for row in rows]
-    for start in range(0, len(listed), BATCH_WRITE):
-        _write_batch(listed[start : start + BATCH_WRITE])
+    """Writes rows without conditions, 25 per call. Use it only for rows that may be written twice."""
+    requests = [{"PutRequest": {"Item": row.serialize()}} for row in rows]
+    for start in range(0, len(requests), BATCH_WRITE):
+        _write_batch(requests[start : start + BATCH_WRITE])
 
 
 def _write_batch(pending: list[Any]) -> None:
     connection, name = Row._get_connection().connection, Row.Meta.table_name
-    turn = 0
+    attempt = 0
     while pending:
         answer = connection.dispatch("BatchWriteItem", {"RequestItems": {name: pending}})
         pending = answer.get("UnprocessedItems", {}).get(name, [])
-        turn = _pause(turn) if pending else 0
+        attempt = _pause(attempt) if pending else 0
 
 
-def remove_all(found: Iterable[Key]) -> None:
-    """Removes rows without conditions, 25 a call: only what nobody can want again."""
-    listed = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in found]
-    for start in range(0, len(listed), BATCH_WRITE):
-        _write_batch(listed[start : start + BATCH_WRITE])
+def remove_all(row_keys: Iterable[Key]) -> None:
+    """Removes rows without conditions, 25 per call. Use it only for rows that nobody can write again."""
+    requests = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in row_keys]
+    for start in range(0, len(requests), BATCH_WRITE):
+        _write_batch(requests[start : start + BATCH_WRITE])
 
 
 class WriteConflict(Exception):
-    """Another writer was first: read again, decide again."""
+    """Another writer changed what was read. Read again and decide again."""
 
 
 class Transaction:
-    """Writes that happen together or not at all."""
+    """Writes that all succeed or all fail."""
 
     def __init__(self) -> None:
         self._writes = TransactWrite(connection=Row._get_connection().connection)
 
     def put(self, row: Row, condition: Condition | None = None) -> None:
-        """Writes a row whole."""
+        """Adds the write of a whole row."""
         self._writes.save(row, condition)
 
     def update(self, row: Row, *actions: Action, condition: Condition | None = None) -> None:
-        """Changes some attributes of a row, of which only the key is looked at."""
+        """Adds a change of some attributes. Only the key of `row` is used."""
         self._writes.update(row, list(actions), condition)
 
     def delete(self, row: Row, condition: Condition | None = None) -> None:
-        """Removes a row, of which only the key is looked at."""
+        """Adds the removal of a row. Only the key of `row` is used."""
         self._writes.delete(row, condition)
 
     def check(self, model: type[Row], key: Key, condition: Condition) -> None:
-        """Lets the transaction fail where a row is not as expected."""
+        """Adds a condition on a row that the transaction does not write."""
         self._writes.condition_check(model, *key, condition=condition)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be written."""
+        """Whether the transaction holds no write."""
         writes = self._writes
         return not (writes._put_items or writes._update_items or writes._delete_items)
 
     def commit(self) -> None:
-        """Writes. Raises LostRace when a condition failed or another writer was in the way."""
+        """Sends all writes. Raises WriteConflict when a condition failed or another writer interfered."""
         try:
             self._writes._commit()
         except TransactWriteError as error:
@@ -326,24 +325,24 @@ class Transaction:
 
 
 def absent() -> Condition:
-    """The condition that no row stands there."""
+    """Returns the condition that the row does not exist."""
     return Row.pk.does_not_exist()
 
 
 def at_version(version: Attribute[Any], read: int) -> Condition:
-    """The condition that a row is the version that was read; one from before versions were counted is the first."""
+    """Returns the condition that a row has the version that was read. A row without a version has version 0."""
     condition: Condition = version == read
-    # What was removed meanwhile has no version either, and shall not come back.
+    # A row that was removed meanwhile has no version either, and must not be written again.
     return condition if read else (condition | version.does_not_exist()) & Row.pk.exists()
 
 
 def put_new(row: Row) -> bool:
-    """Writes a row where none stands; False when one does."""
+    """Writes a row if none exists. Returns whether it was written."""
     return put_if(row, absent())
 
 
 def put_if(row: Row, condition: Condition) -> bool:
-    """Writes a row on a condition; False when it does not hold."""
+    """Writes a row if a condition holds. Returns whether it was written."""
     try:
         row.save(condition)
     except PutError as error:
@@ -354,19 +353,19 @@ def put_if(row: Row, condition: Condition) -> bool:
 
 
 def retry_on_conflict(attempt: Callable[[], T]) -> T:
-    """Repeats `attempt`, which reads, decides and commits, until nobody else was first.
+    """Calls `attempt`, which reads, decides and commits, until it raises no WriteConflict.
 
-    Raises Unavailable when that takes too many turns.
+    Raises Unavailable after 25 attempts.
     """
-    turn = 0
-    while turn < ATTEMPTS:
+    count = 0
+    while count < ATTEMPTS:
         try:
             return attempt()
         except WriteConflict:
-            turn = _pause(turn)
+            count = _pause(count)
     raise Unavailable
 
 
-def _pause(turn: int) -> int:
-    time.sleep(random.random() * min(0.005 * 2**turn, LONGEST_PAUSE_S))  # noqa: S311 - jitter
-    return turn + 1
+def _pause(attempt: int) -> int:
+    time.sleep(random.random() * min(0.005 * 2**attempt, LONGEST_PAUSE_S))  # noqa: S311 - jitter
+    return attempt + 1

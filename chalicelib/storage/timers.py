@@ -1,4 +1,4 @@
-"""Timers: work that is due at a time. They have no TTL: the job that finished one deletes it."""
+"""Stores timers: work that is due at a time. They have no TTL; the job that did the work deletes its timer."""
 
 from collections.abc import Iterator
 
@@ -17,9 +17,9 @@ LOST = "ConditionalCheckFailedException"
 
 
 class TimerRow(Row):
-    """One piece of due work, at most one per kind and target.
+    """Work of a kind that is due for a target. A kind and a target have at most one timer.
 
-    `armed` is new with every write: two timers of one second are still two, and who read the first ends only that.
+    `armed` is new with every write, so that a job that read an earlier timer does not end a later one.
     """
 
     kind = UnicodeAttribute()
@@ -29,20 +29,20 @@ class TimerRow(Row):
     armed = UnicodeAttribute()
     place = UnicodeAttribute(default="")
     tries = Integer(default=0)
-    # Where it stands for something that a Time Machine keeps: a shorter window finds it there.
+    # Set for what the Time Machine keeps, so that a shortened window finds the timer.
     view = OptionalText()
     view_at = OptionalText()
 
     @property
     def work(self) -> Due:
-        """What is to be done."""
+        """The work as a value of the domain."""
         return Due(self.kind, self.target, self.due_at, self.place, self.tries)
 
 
 class TurnRow(Row):
-    """The last turn in which something was due: when it began and ended, in seconds, and what came of it.
+    """The last run of the timer job that found work: when it began and ended, in seconds, and what it did.
 
-    While it runs, or when it was ended from outside, it has not ended since it began.
+    While it runs, and after it was killed, `ended_at` is before `began_at`.
     """
 
     began_at = Integer()
@@ -54,40 +54,40 @@ class TurnRow(Row):
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the run has not ended."""
         return self.ended_at < self.began_at
 
 
 def timer(kind: str, target: str, due_at: int) -> TimerRow:
-    """The timer of a target; written again it is simply due at the new time, and its work begins anew."""
+    """Creates the timer of a target. Written over an existing one, it moves that one and restarts its work."""
     due = keys.due(kind, target)
     return TimerRow.under(keys.timer(kind, target), kind=kind, target=target, due=due, due_at=due_at, armed=ulid())
 
 
 def garbage_timer(namespace_id: str, target: str, died_at: int, window_s: int) -> TimerRow:
-    """The timer of the collector for what died at a second and is kept for its namespace's window."""
+    """Creates the garbage timer of something that died at `died_at` and is kept for `window_s` seconds."""
     row = timer(GARBAGE, target, died_at + window_s)
     row.view, row.view_at = keys.view_dead(namespace_id), keys.dead_at(died_at, target)
     return row
 
 
 class TimerStore:
-    """Timers in the table."""
+    """The timers in the table."""
 
     def due(self, partition: str, now: int, limit: int) -> Iterator[TimerRow]:
-        """What is due in a partition of the index, the oldest first. The index lags: some may be gone, or moved."""
+        """Yields the due timers of a partition of an index, oldest first. It lags: some may be gone or moved."""
         for items, _ in read_pages(partition, TimerRow.due_at <= now, limit=limit, index_name="due"):
             yield from (TimerRow.from_raw_data(raw) for raw in items)
 
     def dead(self, namespace_id: str, after: str, limit: int) -> list[TimerRow]:
-        """Timers of what a namespace's Time Machine keeps, past a place, the oldest dead first; the index lags."""
+        """Returns the timers of what a namespace's Time Machine keeps, after `after`, oldest first. The index lags."""
         return list(view(TimerRow, keys.view_dead(namespace_id), after, limit))
 
     def count(self, kind: str, now: int, most: int) -> int:
-        """How many timers of a kind are due, told up to `most`; from the index, which lags."""
-        table, found = TimerRow._get_connection(), 0
+        """Returns how many timers of a kind are due, at most `most`. The index lags."""
+        table, due = TimerRow._get_connection(), 0
         for shard in range(keys.SHARDS):
-            found += table.connection.query(
+            due += table.connection.query(
                 table.table_name,
                 keys.due_shard(kind, shard),
                 TimerRow.due_at <= now,
@@ -95,25 +95,22 @@ class TimerStore:
                 limit=most,
                 select="COUNT",
             )["Count"]
-        return min(found, most)
+        return min(due, most)
 
     def turn(self) -> TurnRow | None:
-        """The last turn in which something was due."""
+        """Returns the last run that found work."""
         return get(TurnRow, keys.turn())
 
     def note(self, row: TurnRow) -> None:
-        """Writes down that a turn has begun, or ended."""
+        """Writes the row of a run that begins or ends."""
         row.save()
 
     def get(self, kind: str, target: str) -> TimerRow | None:
-        """The timer of a target."""
+        """Returns the timer of a kind and target."""
         return get(TimerRow, keys.timer(kind, target))
 
     def move(self, row: TimerRow, due_at: int, place: str, tries: int) -> bool:
-        """Makes a timer due at another time; False when it is no longer the one that was read.
-
-        The row that was given is then the one that stands there.
-        """
+        """Moves a timer and updates `row`. Returns False when the timer is no longer the one that was read."""
         actions: list[Action] = [
             TimerRow.due_at.set(due_at),
             TimerRow.place.set(place),
@@ -121,7 +118,7 @@ class TimerStore:
             TimerRow.armed.set(ulid()),
         ]
         try:
-            row.update(actions, condition=_is_still(row))
+            row.update(actions, condition=_unchanged(row))
         except UpdateError as error:
             if error.cause_response_code != LOST:
                 raise
@@ -129,9 +126,9 @@ class TimerStore:
         return True
 
     def end(self, row: TimerRow) -> bool:
-        """Removes a timer whose work is done; False when it is no longer the one that was read."""
+        """Removes a timer whose work is done. Returns False when it is no longer the one that was read."""
         try:
-            row.delete(condition=_is_still(row))
+            row.delete(condition=_unchanged(row))
         except DeleteError as error:
             if error.cause_response_code != LOST:
                 raise
@@ -139,6 +136,6 @@ class TimerStore:
         return True
 
 
-def _is_still(row: TimerRow) -> Condition:
+def _unchanged(row: TimerRow) -> Condition:
     condition: Condition = TimerRow.armed == row.armed
     return condition

@@ -293,13 +293,13 @@ def test_a_function_fails_without_a_permission_and_works_again_with_it(
     with without(deployment, API, action):
         refused = ask(deployment, repository)
 
-        def is_told() -> bool:
+        def is_expiry_recorded() -> bool:
             # The emulator reads a function's late output with its next invocation.
             ask(deployment, repository)
             lines = log_of(deployment, API).splitlines()
             return any("AccessDenied" in line and operation in line for line in lines)
 
-        wait_for(is_told, f"the refusal of {operation} in the log")
+        wait_for(is_expiry_recorded, f"the refusal of {operation} in the log")
 
     assert refused.status_code in (500, 503)
     assert "AccessDenied" not in refused.text
@@ -341,11 +341,11 @@ def test_a_job_fails_without_a_permission_and_works_again_with_it(deployment: De
     with without(deployment, "reconcile", "dynamodb:GetItem"):
         assert called(deployment, "reconcile")
 
-        def is_told() -> bool:
+        def is_expiry_recorded() -> bool:
             called(deployment, "reconcile")
             return "AccessDenied" in log_of(deployment, "reconcile")
 
-        wait_for(is_told, "the refusal in the log")
+        wait_for(is_expiry_recorded, "the refusal in the log")
 
     assert called(deployment, "reconcile") == ""
 

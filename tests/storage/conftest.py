@@ -1,4 +1,4 @@
-"""A server in front of the table, which plays tricks."""
+"""Fixtures that put a server between a connection and DynamoDB, which can change requests and answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Ways = tuple[Front, dict[str, ReadingConnection]]
 
 @pytest.fixture(scope="session")
 def ways(aws: tuple[Mapping[str, str], Path]) -> Iterator[Ways]:
-    """The front, and a connection through it for each way of reading: botocore takes long to make them."""
+    """Yields the front and a connection through it for each way of reading, once per session as botocore is slow."""
     environment, _ = aws
     with Front(environment["AWS_ENDPOINT_URL_DYNAMODB"]) as front:
         connections = {}
@@ -35,7 +35,7 @@ def ways(aws: tuple[Mapping[str, str], Path]) -> Iterator[Ways]:
 
 @pytest.fixture
 def front(backend: Backend, ways: Ways) -> Front:
-    """The front, with the backend behind it reading the fast way."""
+    """Returns the front, after the backend is connected to it with fast reads."""
     front, connections = ways
     front.asked, front.tricks = [], []
     for connection in connections.values():

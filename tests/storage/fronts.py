@@ -1,4 +1,4 @@
-"""A server in front of DynamoDB that writes down what was asked, and plays tricks on it."""
+"""A server in front of DynamoDB that records requests and can change requests and answers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Self
 
 import requests
 
-# Given the request and a way to ask DynamoDB, gives status, headers and body, or None to hang up.
+# A trick gets a request and a function that sends it, and returns an answer, or None to close the connection.
 Answer = tuple[int, dict[str, str], bytes]
 Ask = Callable[[Any], Answer]
 Trick = Callable[[Any, Ask], Answer | None]
 
 
 class Front:
-    """Passes requests on to `behind`. Each trick is played on one request, in their order.
+    """Passes requests on to `behind`. Each trick is applied to one request, in order.
 
-    `asked` holds the operations with the way they came: `fast GetItem`, `slow PutItem` (by botocore) …
+    `asked` lists the operations, `fast` or `slow` (by botocore): `fast GetItem`, `slow PutItem` …
     """
 
     def __init__(self, behind: str) -> None:
@@ -39,15 +39,19 @@ class Front:
         self._server.server_close()
 
     def answer(self, headers: dict[str, str], body: bytes) -> Answer | None:
-        """The answer to a request, after the next trick if there is one."""
+        """Returns the answer to a request, after applying the next trick if there is one."""
         way = "slow" if "botocore" in headers.get("User-Agent", "").lower() else "fast"
         self.asked.append(f"{way} {headers['X-Amz-Target'].rpartition('.')[2]}")
 
         def ask(request: Any) -> Answer:
-            kept = {name: value for name, value in headers.items() if name.lower() not in ("host", "content-length")}
-            found = requests.post(self._behind, data=json.dumps(request), headers=kept, timeout=10)
-            shown = {name: found.headers[name] for name in ("x-amz-crc32", "content-type") if name in found.headers}
-            return found.status_code, shown, found.content
+            forwarded = {
+                name: value for name, value in headers.items() if name.lower() not in ("host", "content-length")
+            }
+            response = requests.post(self._behind, data=json.dumps(request), headers=forwarded, timeout=10)
+            response_headers = {
+                name: response.headers[name] for name in ("x-amz-crc32", "content-type") if name in response.headers
+            }
+            return response.status_code, response_headers, response.content
 
         request = json.loads(body)
         return self.tricks.pop(0)(request, ask) if self.tricks else ask(request)
@@ -72,36 +76,36 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nothing: tests look at `asked`."""
+            """Logs nothing, as tests read `asked`."""
 
     return Handler
 
 
 def hang_up(_request: Any, _ask: Ask) -> None:
-    """No answer at all."""
+    """Closes the connection without an answer."""
 
 
 def refuse(status: int, code: str) -> Trick:
-    """An error as DynamoDB says it."""
+    """Returns a trick that answers with an error of DynamoDB."""
     body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}).encode()
     return lambda _request, _ask: (status, {"content-type": "application/x-amz-json-1.0"}, body)
 
 
 def change_a_letter(request: Any, ask: Ask) -> Answer:
-    """Bytes that changed on their way, beside the checksum they had."""
+    """Answers with a checksum that does not match the body."""
     status, headers, content = ask(request)
     return status, headers | {"x-amz-crc32": "1"}, content
 
 
 def do_half(request: Any, ask: Ask) -> Answer:
-    """Half of a batch is done, the rest given back, as DynamoDB does when it is pressed."""
-    ((table, asked),) = request["RequestItems"].items()
-    reads = isinstance(asked, dict)
-    entries = asked["Keys"] if reads else asked
+    """Processes half of a batch and returns the rest as unprocessed, as DynamoDB does under load."""
+    ((table, entries_by_table),) = request["RequestItems"].items()
+    reads = isinstance(entries_by_table, dict)
+    entries = entries_by_table["Keys"] if reads else entries_by_table
     half = (len(entries) + 1) // 2
-    rest = entries[half:]
-    done = {**asked, "Keys": entries[:half]} if reads else entries[:half]
-    status, headers, content = ask({**request, "RequestItems": {table: done}})
-    left = {table: {**asked, "Keys": rest} if reads else rest} if rest else {}
-    answer = json.loads(content) | {"UnprocessedKeys" if reads else "UnprocessedItems": left}
+    remaining = entries[half:]
+    processed = {**entries_by_table, "Keys": entries[:half]} if reads else entries[:half]
+    status, headers, content = ask({**request, "RequestItems": {table: processed}})
+    unprocessed = {table: {**entries_by_table, "Keys": remaining} if reads else remaining} if remaining else {}
+    answer = json.loads(content) | {"UnprocessedKeys" if reads else "UnprocessedItems": unprocessed}
     return status, {"content-type": headers["content-type"]}, json.dumps(answer).encode()

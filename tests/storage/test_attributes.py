@@ -1,6 +1,4 @@
-"""Kinds of attributes: what comes back is what was written, and what is missing is None."""
-
-from typing import Any
+"""Attributes: values are read as they were written, and missing ones are None."""
 
 import pytest
 from pynamodb.attributes import Attribute
@@ -32,14 +30,14 @@ DIGEST = Digest.of(b"content")
         (OptionalDigest(), DIGEST),
     ],
 )
-def test_what_is_written_comes_back(attribute: Attribute[Any], value: object) -> None:
+def test_a_value_is_read_as_it_was_written(attribute: Attribute, value: object) -> None:
     written = attribute.serialize(value)
 
     assert attribute.deserialize(written) == value
 
 
 @pytest.mark.parametrize("kind", [OptionalInteger, OptionalNumber, OptionalText, OptionalBytes, OptionalDigest])
-def test_what_may_be_missing_is_none(kind: type[Attribute[Any]]) -> None:
+def test_a_missing_value_is_none(kind: type[Attribute]) -> None:
     attribute = kind()
 
     assert attribute.null

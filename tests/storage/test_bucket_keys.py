@@ -1,4 +1,4 @@
-"""Keys of the bucket: each kind of bytes has its own place."""
+"""Keys of the bucket: each kind of bytes has its own prefix."""
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
@@ -7,7 +7,7 @@ from chalicelib.storage import bucket_keys
 FIRST = Digest.of(b"first")
 
 
-def test_the_bytes_of_a_repository_lie_where_no_other_kind_of_bytes_lies() -> None:
+def test_each_kind_of_bytes_has_its_own_keys() -> None:
     repository, attempt = ulid(), ulid()
     edge = bucket_keys.edge_prefix(repository, FIRST)
 
@@ -17,7 +17,7 @@ def test_the_bytes_of_a_repository_lie_where_no_other_kind_of_bytes_lies() -> No
     assert bucket_keys.incoming(repository, attempt) != bucket_keys.manifest_body(repository, attempt)
 
 
-def test_what_the_edge_wrote_tells_its_digest_and_no_other_key_does() -> None:
+def test_only_a_key_of_the_upload_edge_has_a_digest() -> None:
     key = bucket_keys.edge_prefix("R", FIRST) + "U"
 
     assert bucket_keys.edge_digest(key) == FIRST
@@ -31,7 +31,7 @@ def test_what_the_edge_wrote_tells_its_digest_and_no_other_key_does() -> None:
         assert bucket_keys.edge_digest(other) is None
 
 
-def test_a_staged_key_goes_to_where_its_digest_is_looked_for() -> None:
+def test_a_staged_key_is_copied_to_the_prefix_of_its_digest() -> None:
     assert (
         bucket_keys.out_of_staging(bucket_keys.staging_prefix("R", FIRST) + "U")
         == bucket_keys.edge_prefix("R", FIRST) + "U"

@@ -1,4 +1,4 @@
-"""The connection: reads past botocore, which say the same as botocore's and give way to it."""
+"""The connection: fast reads return the same as botocore's, which repeats those that fail."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def a_row(content: bytes = b"bytes") -> BodyRow:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00", bytes(range(256)), b"YWJj", os.urandom(100_000)], ids=len)
-def test_bytes_are_the_same_by_both_ways_of_reading(backend: Backend, front: Front, ways: Ways, content: bytes) -> None:
+def test_both_ways_of_reading_return_the_same_bytes(backend: Backend, front: Front, ways: Ways, content: bytes) -> None:
     a_row(content)
-    found = {}
+    rows = {}
     for way, connection in ways[1].items():
         backend.services.stores.table.connection = connection
-        found[way] = [get(BodyRow, KEY)]
+        rows[way] = [get(BodyRow, KEY)]
         batch = Batch()
         read = batch.add(BodyRow, KEY)
         batch.read()
-        found[way] += [read.row, *query(BodyRow, KEY)]
+        rows[way] += [read.row, *query(BodyRow, KEY)]
 
-    assert [row.content for row in found["fast"]] == [row.content for row in found["slow"]] == [content] * 3
+    assert [row.content for row in rows["fast"]] == [row.content for row in rows["slow"]] == [content] * 3
     assert front.asked == [
         "slow PutItem",
         *(f"{way} {operation}" for way in ("fast", "slow") for operation in ("GetItem", "BatchGetItem", "Query")),
@@ -44,13 +44,15 @@ def test_bytes_are_the_same_by_both_ways_of_reading(backend: Backend, front: Fro
 
 
 @pytest.mark.parametrize("operation", ["get_item", "batch_get_item", "query"])
-def test_whole_answers_are_the_same_by_both_ways_of_reading(
+def test_both_ways_of_reading_return_the_same_answers(
     backend: Backend, front: Front, ways: Ways, operation: str
 ) -> None:
     a_row(bytes(range(256)))
     name = backend.settings.table
-    asked = {"get_item": KEY, "batch_get_item": ([{"pk": KEY[0], "sk": KEY[1]}],), "query": (KEY[0],)}[operation]
-    fast, slow = (getattr(connection, operation)(name, *asked, consistent_read=True) for connection in ways[1].values())
+    arguments = {"get_item": KEY, "batch_get_item": ([{"pk": KEY[0], "sk": KEY[1]}],), "query": (KEY[0],)}[operation]
+    fast, slow = (
+        getattr(connection, operation)(name, *arguments, consistent_read=True) for connection in ways[1].values()
+    )
     slow.pop("ResponseMetadata", None)
 
     assert {name: value for name, value in fast.items() if value} == {
@@ -69,18 +71,18 @@ def test_whole_answers_are_the_same_by_both_ways_of_reading(
     ],
     ids=["no answer", "other bytes", "too fast", "credentials too old", "a fault"],
 )
-def test_what_is_not_a_plain_answer_is_asked_again_through_botocore(front: Front, trick: Trick) -> None:
+def test_a_failed_read_is_repeated_through_botocore(front: Front, trick: Trick) -> None:
     a_row()
     front.tricks = [trick]
 
-    found = get(BodyRow, KEY)
+    row = get(BodyRow, KEY)
 
-    assert found is not None
-    assert found.content == b"bytes"
+    assert row is not None
+    assert row.content == b"bytes"
     assert front.asked[1:] == ["fast GetItem", "slow GetItem"]
 
 
-def test_errors_stay_those_of_botocore(front: Front) -> None:
+def test_errors_are_those_of_botocore(front: Front) -> None:
     front.tricks = [refuse(400, "ValidationException")] * 2
 
     with pytest.raises(GetError) as refused:
@@ -98,20 +100,20 @@ def test_a_table_that_does_not_answer_is_unavailable(front: Front, monkeypatch: 
         a_row()
 
 
-def test_writes_go_through_botocore_alone(front: Front) -> None:
+def test_writes_use_only_botocore(front: Front) -> None:
     row = a_row()
     row.delete()
 
     assert front.asked == ["slow PutItem", "slow DeleteItem"]
 
 
-def test_what_is_not_there_is_none_by_both_ways(backend: Backend, front: Front, ways: Ways) -> None:
+def test_both_ways_of_reading_return_none_for_a_missing_row(backend: Backend, front: Front, ways: Ways) -> None:
     for connection in ways[1].values():
         backend.services.stores.table.connection = connection
         assert get(BodyRow, ("R#none", "BODY#none")) is None
 
 
-def test_a_table_that_was_not_opened_says_so(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_before_the_table_is_opened_is_an_error(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Row, "shared", None)
 
     with pytest.raises(RuntimeError, match="open_table"):

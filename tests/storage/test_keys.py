@@ -1,4 +1,4 @@
-"""Keys: every builder has its own, and no prefix takes in what is another's."""
+"""Keys: builders return different keys, and a prefix includes only keys of its own kind."""
 
 import inspect
 import itertools
@@ -12,7 +12,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.storage import keys
 
 FIRST, SECOND = Digest.of(b"first"), Digest.of(b"second", "sha512")
-# For each type of argument two values; the texts are what names, ids and ULIDs may be in common.
+# Two values for each type of argument. The texts are valid as names and as ids.
 VALUES: dict[object, tuple[Any, Any]] = {
     str: ("one", "two"),
     str | None: ("one", "two"),
@@ -24,12 +24,12 @@ VALUES: dict[object, tuple[Any, Any]] = {
 }
 
 
-# They read a key and build none.
+# Functions that read a key instead of building one.
 READING = ("namespace_id", "upload_id", "manifest_digest", "repository_id", "holder_id")
 
 
 def builders() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Functions that draw one key of the table, or one of S3 or of an index."""
+    """Yields the functions that return a key of the table or a value of an index."""
     for name, function in inspect.getmembers(keys, inspect.isfunction):
         if (
             name not in READING
@@ -39,24 +39,24 @@ def builders() -> Iterator[tuple[str, Callable[..., Any]]]:
             yield name, function
 
 
-def drawn(function: Callable[..., Any]) -> list[Any]:
-    """Its keys for every combination of arguments."""
+def built_keys(function: Callable[..., Any]) -> list[Any]:
+    """Returns a builder's keys for every combination of arguments."""
     hints = get_type_hints(function)
     hints.pop("return")
     return [function(*arguments) for arguments in itertools.product(*(VALUES[hint] for hint in hints.values()))]
 
 
 def test_different_arguments_and_different_builders_give_different_keys() -> None:
-    spread = {name: drawn(function) for name, function in builders() if name != "due"}
-    # A record of a repository lies under the repository alone, whatever its namespace.
-    spread["log"] = list(set(spread["log"]))
-    counted = Counter(key for found in spread.values() for key in found)
+    keys_by_builder = {name: built_keys(function) for name, function in builders() if name != "due"}
+    # The key of a repository's record does not contain the namespace.
+    keys_by_builder["log"] = list(set(keys_by_builder["log"]))
+    counted = Counter(key for keys_of_builder in keys_by_builder.values() for key in keys_of_builder)
 
-    assert len(spread) > 30
+    assert len(keys_by_builder) > 30
     assert {key: number for key, number in counted.items() if number > 1} == {}
 
 
-def test_a_record_without_a_repository_is_not_among_those_of_a_repository_of_that_id() -> None:
+def test_records_of_a_namespace_and_of_a_repository_with_the_same_id_are_apart() -> None:
     assert keys.log("same", None, "c", "u") != keys.log("other", "same", "c", "u")
 
 
@@ -73,25 +73,25 @@ PREFIXES: dict[str, keys.Key] = {
 
 
 @pytest.mark.parametrize("name", PREFIXES)
-def test_a_prefix_takes_in_the_keys_of_its_own_kind_and_no_other(name: str) -> None:
-    partition, beginning = PREFIXES[name]
-    taken = {
+def test_a_prefix_includes_only_keys_of_its_own_kind(name: str) -> None:
+    partition, prefix = PREFIXES[name]
+    included = {
         other
         for other, function in builders()
-        for key in drawn(function)
-        if isinstance(key, tuple) and other != "roles" and key[0] == partition and key[1].startswith(beginning)
+        for key in built_keys(function)
+        if isinstance(key, tuple) and other != "grants" and key[0] == partition and key[1].startswith(prefix)
     }
 
-    assert taken == {name}
+    assert included == {name}
 
 
 @pytest.mark.parametrize("function", [keys.tagged, keys.uses, keys.referrer])
-def test_the_edges_of_a_digest_are_not_those_of_another(function: Callable[..., keys.Key]) -> None:
-    partition, beginning = function("one", FIRST)
-    taken = [key for key in drawn(function) if key[0] == partition and key[1].startswith(beginning)]
+def test_a_digest_s_prefix_includes_only_its_own_edges(function: Callable[..., keys.Key]) -> None:
+    partition, prefix = function("one", FIRST)
+    included = [key for key in built_keys(function) if key[0] == partition and key[1].startswith(prefix)]
 
-    assert {key[1].split("#")[1] for key in taken} == {str(FIRST)}
-    assert len(taken) == 2
+    assert {key[1].split("#")[1] for key in included} == {str(FIRST)}
+    assert len(included) == 2
 
 
 def test_parts_sort_by_their_number() -> None:
@@ -100,13 +100,13 @@ def test_parts_sort_by_their_number() -> None:
     assert sorted(keys.part("u", number) for number in reversed(numbers)) == [keys.part("u", n) for n in numbers]
 
 
-def test_the_log_of_everybody_lies_where_each_namespace_s_records_are() -> None:
-    places = {place for number in range(200) for place in keys.due_logs("p", f"N{number}")}
+def test_the_log_partitions_are_those_of_all_namespaces() -> None:
+    partitions = {partition for number in range(200) for partition in keys.due_logs("p", f"N{number}")}
 
-    assert sorted(places) == keys.due_logs("p") == [f"LOG#p#{number}" for number in range(8)]
+    assert sorted(partitions) == keys.due_logs("p") == [f"LOG#p#{number}" for number in range(8)]
 
 
-def test_sizes_and_due_work_spread_over_eight_shards_that_never_change() -> None:
+def test_sizes_and_due_work_are_spread_over_eight_fixed_shards() -> None:
     digests = [Digest.of(bytes([number])) for number in range(200)]
     shards = {keys.sizes("n", "r", digest)[0][1] for digest in digests}
     due = {keys.due("garbage", str(digest)) for digest in digests}
@@ -117,7 +117,7 @@ def test_sizes_and_due_work_spread_over_eight_shards_that_never_change() -> None
     assert keys.due("garbage", "R#1#TAG#v1") == "garbage#0"
 
 
-def test_a_tag_that_is_alive_is_known_by_its_key() -> None:
+def test_the_key_of_a_live_tag_is_recognized() -> None:
     assert keys.is_tag(keys.tag("R", "v1"))
     assert not keys.is_tag(keys.life("R", "v1", "U"))
     assert not keys.is_tag(("N#1", "TAG#v1"))

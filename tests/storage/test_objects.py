@@ -1,4 +1,4 @@
-"""The bucket: bytes that S3 has checked, addresses for clients, and what is not there."""
+"""The bucket: verified bytes, multipart uploads, presigned URLs, and missing objects."""
 
 import os
 import time
@@ -34,7 +34,7 @@ def an_object(objects: ObjectStore, content: bytes = b"0123456789", key: str = "
 
 
 @pytest.mark.parametrize("content", [b"", b"bytes", os.urandom(3_000_000)], ids=len)
-def test_bytes_come_back_whole_and_by_the_megabyte(objects: ObjectStore, content: bytes) -> None:
+def test_bytes_are_read_at_once_and_in_chunks(objects: ObjectStore, content: bytes) -> None:
     key = an_object(objects, content)
 
     assert objects.get(key) == b"".join(objects.read(key)) == content
@@ -43,11 +43,11 @@ def test_bytes_come_back_whole_and_by_the_megabyte(objects: ObjectStore, content
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 9), (3, 5), (9, 9)])
-def test_a_range_has_both_its_ends(objects: ObjectStore, first: int, last: int) -> None:
+def test_a_range_includes_both_ends(objects: ObjectStore, first: int, last: int) -> None:
     assert objects.get_range(an_object(objects), first, last) == b"0123456789"[first : last + 1]
 
 
-def test_s3_refuses_bytes_that_are_not_those_of_their_digest(objects: ObjectStore) -> None:
+def test_s3_rejects_bytes_that_do_not_match_their_digest(objects: ObjectStore) -> None:
     key = a_key()
 
     with pytest.raises(DigestInvalid):
@@ -55,7 +55,7 @@ def test_s3_refuses_bytes_that_are_not_those_of_their_digest(objects: ObjectStor
     assert not objects.exists(key)
 
 
-def test_a_sha512_digest_is_not_for_s3_to_check(objects: ObjectStore) -> None:
+def test_s3_does_not_verify_a_sha512_digest(objects: ObjectStore) -> None:
     key = a_key()
     objects.put(key, b"bytes", Digest.of(b"bytes", "sha512"))
 
@@ -63,7 +63,7 @@ def test_a_sha512_digest_is_not_for_s3_to_check(objects: ObjectStore) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "size"])
-def test_what_is_not_there_is_gone(objects: ObjectStore, method: str) -> None:
+def test_reading_a_missing_object_raises_object_gone(objects: ObjectStore, method: str) -> None:
     with pytest.raises(ObjectGone):
         getattr(objects, method)(a_key())
     with pytest.raises(ObjectGone):
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_gone(objects: ObjectStore, method: str) -> None:
     assert not objects.exists(a_key())
 
 
-def test_a_deleted_object_is_gone_and_may_be_deleted_again(objects: ObjectStore) -> None:
+def test_a_deleted_object_can_be_deleted_again(objects: ObjectStore) -> None:
     key = an_object(objects)
     objects.delete(key)
     objects.delete(key)
@@ -81,7 +81,7 @@ def test_a_deleted_object_is_gone_and_may_be_deleted_again(objects: ObjectStore)
     assert not objects.exists(key)
 
 
-def test_the_last_of_a_prefix_is_found_with_its_size(objects: ObjectStore) -> None:
+def test_the_last_object_of_a_prefix_is_found_with_its_size(objects: ObjectStore) -> None:
     prefix = f"in/{ulid()}/sha256:aa/"
     for name, content in (("01B", b"newest"), ("01A", b"old"), ("00Z", b"oldest of all")):
         an_object(objects, content, prefix + name)
@@ -91,7 +91,7 @@ def test_the_last_of_a_prefix_is_found_with_its_size(objects: ObjectStore) -> No
     assert objects.last(prefix.replace("aa/", "ac/")) is None
 
 
-def test_parts_become_one_object_once_however_often_they_are_finished(backend: Backend, objects: ObjectStore) -> None:
+def test_parts_can_be_joined_repeatedly(backend: Backend, objects: ObjectStore) -> None:
     key, first = a_key(), os.urandom(SMALLEST_PART)
     identifier = objects.begin_parts(key)
     parts = [(1, objects.put_part(key, identifier, 1, first)), (2, objects.put_part(key, identifier, 2, b"tail"))]
@@ -104,7 +104,7 @@ def test_parts_become_one_object_once_however_often_they_are_finished(backend: B
     assert open_multiparts(backend, key) == []
 
 
-def test_parts_that_were_never_put_cannot_be_finished(objects: ObjectStore) -> None:
+def test_missing_parts_cannot_be_joined(objects: ObjectStore) -> None:
     key = a_key()
     identifier = objects.begin_parts(key)
     objects.put_part(key, identifier, 1, b"bytes")
@@ -113,7 +113,7 @@ def test_parts_that_were_never_put_cannot_be_finished(objects: ObjectStore) -> N
         objects.finish_parts(key, identifier, [(1, '"00000000000000000000000000000000"')])
 
 
-def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(backend: Backend, objects: ObjectStore) -> None:
+def test_an_aborted_multipart_upload_is_gone(backend: Backend, objects: ObjectStore) -> None:
     key = a_key()
     identifier = objects.begin_parts(key)
     etag = objects.put_part(key, identifier, 1, b"bytes")
@@ -127,7 +127,7 @@ def test_a_multipart_upload_that_was_given_up_is_gone_and_stays_so(backend: Back
     assert object_keys(backend, key) == open_multiparts(backend, key) == []
 
 
-def test_addresses_are_good_for_what_they_are_signed_for_and_no_more(objects: ObjectStore) -> None:
+def test_a_presigned_url_is_valid_only_for_its_method_and_key(objects: ObjectStore) -> None:
     key, other = an_object(objects), a_key()
     reading, writing = objects.address("get_object", key, 60), objects.address("put_object", other, 60)
 
@@ -139,7 +139,7 @@ def test_addresses_are_good_for_what_they_are_signed_for_and_no_more(objects: Ob
     assert requests.get(reading.replace(key, other), timeout=10).status_code == 403
 
 
-def test_an_address_of_a_part_is_for_this_part(objects: ObjectStore) -> None:
+def test_a_presigned_url_of_a_part_uploads_that_part(objects: ObjectStore) -> None:
     key = a_key()
     identifier = objects.begin_parts(key)
     address = objects.address("upload_part", key, 60, UploadId=identifier, PartNumber=1)
@@ -150,11 +150,11 @@ def test_an_address_of_a_part_is_for_this_part(objects: ObjectStore) -> None:
     assert "partNumber=1&" in address + "&"
 
 
-def test_an_address_says_how_long_it_is_good(objects: ObjectStore) -> None:
+def test_a_presigned_url_contains_its_lifetime(objects: ObjectStore) -> None:
     assert "X-Amz-Expires=77" in objects.address("get_object", a_key(), 77)
 
 
-def test_drawing_an_address_asks_nobody(backend: Backend, objects: ObjectStore) -> None:
+def test_presigning_a_url_makes_no_call(backend: Backend, objects: ObjectStore) -> None:
     backend.calls.take()
     objects.address("get_object", a_key(), 60)
 
@@ -162,16 +162,16 @@ def test_drawing_an_address_asks_nobody(backend: Backend, objects: ObjectStore) 
 
 
 def test_a_bucket_that_does_not_answer_is_unavailable(backend: Backend, objects: ObjectStore) -> None:
-    nobody = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     store = ObjectStore(BUCKET, backend.services.stores.table)
     session = backend.services.stores.table.connection.session
-    store.client = session.create_client("s3", endpoint_url="http://127.0.0.1:1", config=nobody)
+    store.client = session.create_client("s3", endpoint_url="http://127.0.0.1:1", config=config)
 
     with pytest.raises(Unavailable):
         store.get(a_key())
 
 
-def test_a_list_goes_on_past_a_thousand_keys_in_their_order(
+def test_a_list_continues_over_pages_in_the_order_of_keys(
     objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(object_storage, "PAGE", 2)
@@ -187,7 +187,7 @@ def test_a_list_goes_on_past_a_thousand_keys_in_their_order(
     assert pages[0][0].written_at == pytest.approx(time.time(), abs=30)
 
 
-def test_many_objects_are_removed_at_once_whether_they_are_there_or_not(objects: ObjectStore) -> None:
+def test_many_objects_are_removed_whether_they_exist_or_not(objects: ObjectStore) -> None:
     written = [an_object(objects) for _ in range(3)]
 
     objects.delete_all([*written, a_key()])
@@ -196,7 +196,7 @@ def test_many_objects_are_removed_at_once_whether_they_are_there_or_not(objects:
     assert not any(objects.exists(key) for key in written)
 
 
-def test_an_object_is_copied_to_where_none_is_and_nowhere_else(objects: ObjectStore) -> None:
+def test_a_copy_never_replaces_an_object(objects: ObjectStore) -> None:
     source, target = an_object(objects, b"first"), a_key()
     objects.copy(source, target)
     objects.copy(an_object(objects, b"second"), target)
@@ -204,7 +204,7 @@ def test_an_object_is_copied_to_where_none_is_and_nowhere_else(objects: ObjectSt
     assert objects.get(target) == b"first"
 
 
-def test_on_aws_an_address_leads_to_the_region_of_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_aws_a_presigned_url_has_the_region_of_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
@@ -217,10 +217,10 @@ def test_on_aws_an_address_leads_to_the_region_of_the_bucket(monkeypatch: pytest
     assert address.startswith("https://a-bucket.s3.eu-central-1.amazonaws.com/in/key?")
 
 
-def test_a_copy_of_nothing_is_gone(objects: ObjectStore) -> None:
+def test_a_copy_of_a_missing_object_raises_object_gone(objects: ObjectStore) -> None:
     with pytest.raises(ObjectGone):
         objects.copy(a_key(), a_key())
 
 
-def test_s3_tells_the_hash_that_it_took_an_object_by(objects: ObjectStore) -> None:
+def test_s3_returns_the_checksum_of_an_object(objects: ObjectStore) -> None:
     assert objects.sha256(an_object(objects, b"bytes")) == Digest.of(b"bytes").base64

@@ -1,4 +1,4 @@
-"""Words: written and taken away with what they name."""
+"""Storage of search words, which are written and removed with what they name."""
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
@@ -16,7 +16,7 @@ def found(word: str, limit: int = 100) -> list[str]:
     return [row.id for row in STORE.beginning(word, limit)]
 
 
-def test_what_is_written_is_found_by_the_beginning_of_each_word_until_it_is_taken_away(backend: Backend) -> None:
+def test_a_name_is_found_by_the_beginning_of_each_word_until_it_is_removed(backend: Backend) -> None:
     for name, identifier in (("web-front", "1"), ("web", "2"), ("w", "3")):
         transaction = Transaction()
         put_words(transaction, SearchKind.REPOSITORY, name, identifier, "n")
@@ -35,11 +35,11 @@ def test_what_is_written_is_found_by_the_beginning_of_each_word_until_it_is_take
     assert (found("front"), found("web")) == ([], ["2"])
 
 
-def test_a_repository_s_words_come_and_go_with_it(backend: Backend) -> None:
-    made = a_repository(backend, "admin/deep/name")
-    assert found("deep") == found("name") == [made.id]
+def test_a_repository_s_words_are_written_and_removed_with_it(backend: Backend) -> None:
+    repository = a_repository(backend, "admin/deep/name")
+    assert found("deep") == found("name") == [repository.id]
 
-    backend.services.registry.repositories.delete(backend.signed_in("admin"), made.name)
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), repository.name)
     assert found("deep") == found("name") == []
     again = backend.services.registry.repositories.create(
         backend.signed_in("admin"), NewRepository(RepositoryName("admin", "deep/name"), Visibility.PUBLIC)
@@ -47,7 +47,7 @@ def test_a_repository_s_words_come_and_go_with_it(backend: Backend) -> None:
     assert found("deep") == [again.id]
 
 
-def test_users_and_organizations_are_found_and_ended_ones_are_not(backend: Backend) -> None:
+def test_users_and_organizations_are_found_until_they_are_deleted(backend: Backend) -> None:
     backend.user("bob")
     backend.services.accounts.organizations.create(backend.signed_in("admin"), "bob-s-place")
     kinds = {row.name: row.kind for row in STORE.beginning("bob", 10)}
@@ -59,7 +59,7 @@ def test_users_and_organizations_are_found_and_ended_ones_are_not(backend: Backe
     assert found("place") == []
 
 
-def test_another_name_is_found_by_its_words_and_no_longer_by_those_of_the_one_before(backend: Backend) -> None:
+def test_a_renamed_organization_is_found_only_by_the_words_of_its_new_name(backend: Backend) -> None:
     backend.services.accounts.organizations.create(backend.signed_in("admin"), "acme-tools")
     backend.services.accounts.renames.rename(backend.signed_in("admin"), "acme-tools", "apex-tools")
 

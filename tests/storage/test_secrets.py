@@ -1,4 +1,4 @@
-"""The keys that sign and seal, as they are read."""
+"""Reading the keys that sign and seal."""
 
 import json
 from pathlib import Path
@@ -19,19 +19,19 @@ GOOD: dict[str, Any] = {
 
 
 def written(directory: Path, text: str) -> str:
-    place = directory / "keys.json"
-    place.write_text(text, "utf-8")
-    return str(place)
+    path = directory / "keys.json"
+    path.write_text(text, "utf-8")
+    return str(path)
 
 
-def test_keys_come_in_the_order_they_were_written(tmp_path: Path) -> None:
-    found = Secrets.load(written(tmp_path, json.dumps(GOOD)))
+def test_keys_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
+    secrets = Secrets.load(written(tmp_path, json.dumps(GOOD)))
 
-    assert [key["kid"] for key in found.signing] == ["new", "old"]
-    assert found.upload == (b"\x00\xff", b"\x01")
-    assert dict(found.envelope) == {"1": b"\xaa", "2": b"\xbb"}
-    assert list(found.envelope)[-1] == "2"
-    assert found.relay == b"\xcc"
+    assert [key["kid"] for key in secrets.signing] == ["new", "old"]
+    assert secrets.upload == (b"\x00\xff", b"\x01")
+    assert dict(secrets.envelope) == {"1": b"\xaa", "2": b"\xbb"}
+    assert list(secrets.envelope)[-1] == "2"
+    assert secrets.relay == b"\xcc"
 
 
 def test_the_set_up_secret_may_be_missing(tmp_path: Path) -> None:
@@ -41,21 +41,21 @@ def test_the_set_up_secret_may_be_missing(tmp_path: Path) -> None:
 
 def test_what_the_seed_writes_can_be_read(tmp_path: Path) -> None:
     seed.make_keys(tmp_path / "keys.json")
-    found = Secrets.load(str(tmp_path / "keys.json"))
+    secrets = Secrets.load(str(tmp_path / "keys.json"))
 
-    assert {len(key) for key in (*found.upload, *found.envelope.values(), found.relay)} == {32}
+    assert {len(key) for key in (*secrets.upload, *secrets.envelope.values(), secrets.relay)} == {32}
 
 
-def test_no_place_at_all_is_refused_with_the_remedy() -> None:
+def test_a_missing_setting_is_rejected_by_its_name() -> None:
     with pytest.raises(SettingInvalid, match="CLOUDBERTH_SECRETS"):
         Secrets.load("")
 
 
-def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
-    place = str(tmp_path / "nowhere.json")
+def test_a_missing_file_is_rejected_by_its_name(tmp_path: Path) -> None:
+    path = str(tmp_path / "nowhere.json")
 
     with pytest.raises(SettingInvalid, match=r"nowhere\.json"):
-        Secrets.load(place)
+        Secrets.load(path)
 
 
 BAD = {
@@ -70,6 +70,6 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
-def test_a_malformed_file_is_refused_by_the_settings_name(tmp_path: Path, text: str) -> None:
+def test_a_malformed_file_is_rejected_by_the_name_of_the_setting(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingInvalid, match="CLOUDBERTH_SECRETS"):
         Secrets.load(written(tmp_path, text))

@@ -1,10 +1,10 @@
-"""Every store of a process, over one table and one bucket."""
+"""The stores of a process, over one table and one bucket."""
 
 from chalicelib.storage.stores import Stores
 from tests.support.backends import Backend
 
 
-def test_every_store_is_made_once_and_the_clock_and_the_lease_are_the_settings(backend: Backend) -> None:
+def test_every_store_is_created_once_and_clock_and_lease_are_those_of_the_settings(backend: Backend) -> None:
     stores = backend.services.stores
     names = [name for name in (*vars(Stores), *vars(stores)) if not name.startswith("_")]
 

@@ -1,4 +1,4 @@
-"""The table: batches of any size, pages past a key, and what happens to those who come second."""
+"""The table: batches of any size, queries after a key, and conflicts of writers."""
 
 import time
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def read_all(rows: list[LinkRow]) -> list[str | None]:
     return [read.row.repository_id if read.row else None for read in reads]
 
 
-def test_250_rows_are_written_by_25_and_read_by_100(backend: Backend) -> None:
+def test_rows_are_written_25_per_call_and_read_100_per_call(backend: Backend) -> None:
     rows = links(250)
     backend.calls.take()
     put_all(rows)
@@ -54,7 +54,7 @@ def test_250_rows_are_written_by_25_and_read_by_100(backend: Backend) -> None:
     assert backend.calls.take() == ["BatchGetItem"] * 3
 
 
-def test_a_key_asked_for_twice_is_read_once_as_each_of_its_kinds(backend: Backend) -> None:
+def test_a_key_that_is_added_twice_is_read_once(backend: Backend) -> None:
     (row,) = links(1)
     row.save()
     batch = Batch()
@@ -69,7 +69,7 @@ def test_a_key_asked_for_twice_is_read_once_as_each_of_its_kinds(backend: Backen
     assert backend.calls.take() == ["BatchGetItem"]
 
 
-def test_an_empty_batch_asks_nothing(backend: Backend) -> None:
+def test_an_empty_batch_makes_no_call(backend: Backend) -> None:
     backend.calls.take()
     Batch().read()
     put_all([])
@@ -78,7 +78,7 @@ def test_an_empty_batch_asks_nothing(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("key", [("x" * 2049, "y"), ("x", "y" * 1025), ("x", "é" * 513)])
-def test_no_row_lies_where_none_can(backend: Backend, key: tuple[str, str]) -> None:
+def test_a_key_that_is_too_long_has_no_row(backend: Backend, key: tuple[str, str]) -> None:
     backend.calls.take()
     batch = Batch()
     read = batch.add(SizeRow, key)
@@ -88,7 +88,7 @@ def test_no_row_lies_where_none_can(backend: Backend, key: tuple[str, str]) -> N
     assert backend.calls.take() == []
 
 
-def test_what_dynamodb_gives_back_of_a_batch_is_asked_for_again(backend: Backend, front: Front) -> None:
+def test_unprocessed_items_of_a_batch_are_sent_again(backend: Backend, front: Front) -> None:
     rows = links(120)
     front.tricks = [do_half] * 4
     put_all(rows)
@@ -100,7 +100,7 @@ def test_what_dynamodb_gives_back_of_a_batch_is_asked_for_again(backend: Backend
     assert len(front.asked) == 6
 
 
-def test_a_query_goes_past_a_sort_key_and_stays_within_its_prefix(backend: Backend) -> None:
+def test_a_query_starts_after_a_sort_key_and_stays_within_its_prefix(backend: Backend) -> None:
     put_all(links(10))
     put_all([LinkRow.under(("BLOB#x", other), repository_id=other) for other in ("LINJ#9", "LINK", "LINK\x7e", "META")])
 
@@ -111,7 +111,7 @@ def test_a_query_goes_past_a_sort_key_and_stays_within_its_prefix(backend: Backe
     assert found() == every
     assert found("LINK#0003") == every[4:]
     assert found("LINK#0003", 2) == every[4:6]
-    assert found("LINK#00035") == every[4:], "a key that is not there"
+    assert found("LINK#00035") == every[4:], "a key that does not exist"
     assert found("LINK#0009") == found("LINK#z") == []
     assert found("LINK#") == every
 
@@ -124,7 +124,7 @@ def test_a_query_of_more_than_a_megabyte_is_read_to_its_end(backend: Backend) ->
     assert backend.calls.take().count("Query") >= 2
 
 
-def test_a_run_gives_each_kind_its_rows_and_says_whether_that_is_all(backend: Backend) -> None:
+def test_a_range_returns_rows_of_each_kind_and_whether_they_are_all(backend: Backend) -> None:
     put_all(links(3))
     put_all(BodyRow.under(("BLOB#x", sk), ulid=sk) for sk in ("LINK", "META", "NOTE"))
     run, kinds = ("BLOB#x", "LINK#", "META"), {"LINK#": LinkRow, "META": BodyRow}
@@ -134,12 +134,12 @@ def test_a_run_gives_each_kind_its_rows_and_says_whether_that_is_all(backend: Ba
     assert [type(row) for row in rows[2:]] == [LinkRow, BodyRow]
     assert [row.sk for row in query_run(run, {"META": BodyRow})[0]] == ["META"]
     for limit, expected in ((2, False), (4, False), (5, True)):
-        found, is_all = query_run(run, kinds, limit)
-        assert (len(found), is_all) == (min(limit, 4), expected)
+        rows, is_all = query_run(run, kinds, limit)
+        assert (len(rows), is_all) == (min(limit, 4), expected)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
-def test_a_view_is_read_in_order_past_a_value(backend: Backend, limit: int) -> None:
+def test_a_view_is_read_in_order_after_a_value(backend: Backend, limit: int) -> None:
     def name(word: str) -> RepositoryNameRow:
         shared = {"name": word, "repository_id": word, "visibility": "public"}
         return RepositoryNameRow.under(("N#1", f"REPO#{word}"), view="CATALOG#public", view_at=word, **shared)
@@ -150,7 +150,7 @@ def test_a_view_is_read_in_order_past_a_value(backend: Backend, limit: int) -> N
     assert [row.name for row in view(RepositoryNameRow, "CATALOG#public", "", limit)] == list("abcde")[:limit]
 
 
-def test_a_failed_condition_is_a_lost_race_and_writes_nothing(backend: Backend) -> None:
+def test_a_failed_condition_is_a_write_conflict_and_nothing_is_written(backend: Backend) -> None:
     first, second = links(2)
     first.save()
     transaction = Transaction()
@@ -162,7 +162,7 @@ def test_a_failed_condition_is_a_lost_race_and_writes_nothing(backend: Backend) 
     assert get(LinkRow, second.key) is None
 
 
-def test_a_failed_check_is_a_lost_race(backend: Backend) -> None:
+def test_a_failed_check_is_a_write_conflict(backend: Backend) -> None:
     (row,) = links(1)
     transaction = Transaction()
     transaction.put(row)
@@ -172,7 +172,7 @@ def test_a_failed_check_is_a_lost_race(backend: Backend) -> None:
         transaction.commit()
 
 
-def test_a_transaction_that_can_never_be_is_no_lost_race(backend: Backend) -> None:
+def test_an_impossible_transaction_is_not_a_write_conflict(backend: Backend) -> None:
     transaction = Transaction()
     transaction.put(BodyRow.under(("R#1", "BODY#1"), ulid="u", content=bytes(500_000)))
 
@@ -180,7 +180,7 @@ def test_a_transaction_that_can_never_be_is_no_lost_race(backend: Backend) -> No
         transaction.commit()
 
 
-def test_a_transaction_changes_and_removes_by_key_alone(backend: Backend) -> None:
+def test_a_transaction_changes_and_removes_rows_by_their_keys(backend: Backend) -> None:
     first, second = links(2)
     put_all([first, second])
     transaction = Transaction()
@@ -200,8 +200,8 @@ def test_a_new_row_is_put_once(backend: Backend) -> None:
     assert read_all([first]) == ["0"]
 
 
-def losing(turns: int) -> Callable[[], str]:
-    left = [turns]
+def conflicting(times: int) -> Callable[[], str]:
+    left = [times]
 
     def attempt() -> str:
         if left[0]:
@@ -212,26 +212,26 @@ def losing(turns: int) -> Callable[[], str]:
     return attempt
 
 
-def test_who_loses_tries_again_with_short_pauses_until_won(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_conflict_is_retried_with_short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
 
-    assert retry_on_conflict(losing(0)) == "won"
+    assert retry_on_conflict(conflicting(0)) == "won"
     assert pauses == []
-    assert retry_on_conflict(losing(ATTEMPTS - 1)) == "won"
+    assert retry_on_conflict(conflicting(ATTEMPTS - 1)) == "won"
     assert len(pauses) == ATTEMPTS - 1
     assert all(0 <= pause <= LONGEST_PAUSE_S for pause in pauses)
     assert len(set(pauses)) > 10, "pauses are jittered"
 
 
-def test_who_always_loses_hears_that_the_registry_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_write_conflicts_raise_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
 
     with pytest.raises(Unavailable):
-        retry_on_conflict(losing(ATTEMPTS))
+        retry_on_conflict(conflicting(ATTEMPTS))
 
 
-def test_other_errors_are_not_tried_again() -> None:
+def test_other_errors_are_not_retried() -> None:
     calls = []
 
     def attempt() -> None:
@@ -243,7 +243,7 @@ def test_other_errors_are_not_tried_again() -> None:
     assert calls == [1]
 
 
-def test_of_ten_at_once_each_wins_in_the_end(backend: Backend) -> None:
+def test_of_ten_concurrent_writers_each_succeeds_in_the_end(backend: Backend) -> None:
     key = ("R#1", "MAN#1")
     ManifestRow.under(key, media_type="t", size=1, ulid="u", pushed_at=0).save()
 
@@ -261,12 +261,12 @@ def test_of_ten_at_once_each_wins_in_the_end(backend: Backend) -> None:
 
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(once, range(10)))
-    found = get(ManifestRow, key)
-    assert found is not None
-    assert found.version == 10
+    row_after = get(ManifestRow, key)
+    assert row_after is not None
+    assert row_after.version == 10
 
 
-def test_attributes_come_back_as_they_went(backend: Backend) -> None:
+def test_attributes_are_read_as_they_were_written(backend: Backend) -> None:
     digest = Digest.of(b"x", "sha512")
     full = ManifestRow.under(
         ("R#1", "MAN#1"), media_type="t", size=2**60, subject=digest, ulid="u", pushed_at=1, live_until=253402300799
@@ -282,7 +282,7 @@ def test_attributes_come_back_as_they_went(backend: Backend) -> None:
     assert (blob.size, blob.deleted_at, blob.expires_after) == (0, 1_700_000_000.125, None)
 
 
-def test_the_table_is_made_as_described_with_a_stream_of_both_images(backend: Backend) -> None:
+def test_the_table_has_two_indexes_and_a_stream_of_both_images(backend: Backend) -> None:
     described = table.description("t")
 
     assert described["BillingMode"] == "PAY_PER_REQUEST"

@@ -1,4 +1,4 @@
-"""Timers: found by the time they are due, over all shards."""
+"""Storage of timers, found in all shards by the time they are due."""
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
@@ -12,7 +12,7 @@ TARGETS = [keys.blob_target("1", Digest.of(bytes([number]))) for number in range
 
 
 def due(backend: Backend, kind: str, until: int) -> set[str]:
-    """Targets of a kind that are due, as a sweep finds them: by one query a shard."""
+    """Returns the targets of the due timers of a kind, with one query for each shard."""
     store = TimerStore()
     partitions = [keys.due_shard(kind, shard) for shard in range(keys.SHARDS)]
     return {row.target for partition in partitions for row in store.due(partition, until, 100)}
@@ -25,7 +25,7 @@ def a_timer(due_at: int = 10) -> TimerRow:
     return row
 
 
-def test_a_sweep_of_every_shard_finds_just_what_is_due(backend: Backend) -> None:
+def test_all_shards_together_have_exactly_the_due_timers(backend: Backend) -> None:
     put_all(timer(GARBAGE, target, number) for number, target in enumerate(TARGETS))
 
     assert due(backend, GARBAGE, 19) == set(TARGETS[:20])
@@ -33,7 +33,7 @@ def test_a_sweep_of_every_shard_finds_just_what_is_due(backend: Backend) -> None
     assert due(backend, EXPIRY, 100) == set()
 
 
-def test_a_timer_written_again_is_due_at_the_new_time_only(backend: Backend) -> None:
+def test_a_timer_that_is_written_again_is_due_only_at_the_new_time(backend: Backend) -> None:
     for moment in (10, 30):
         timer(GARBAGE, TARGETS[0], moment).save()
 
@@ -55,17 +55,17 @@ def test_a_timer_never_has_a_time_to_live(backend: Backend) -> None:
     assert "expires_at" not in rows_like(backend, "TIMER#")[0]
 
 
-def test_the_oldest_come_first_and_no_more_than_asked_for(backend: Backend) -> None:
+def test_the_oldest_timers_come_first_up_to_a_limit(backend: Backend) -> None:
     shard = keys.due(GARBAGE, "0")
     same = [str(number) for number in range(200) if keys.due(GARBAGE, str(number)) == shard]
     put_all(timer(GARBAGE, target, 1000 - number) for number, target in enumerate(same))
 
-    found = [row.target for row in TimerStore().due(shard, 2000, 3)]
+    targets = [row.target for row in TimerStore().due(shard, 2000, 3)]
 
-    assert found == same[:-4:-1]
+    assert targets == same[:-4:-1]
 
 
-def test_a_timer_that_was_moved_is_due_then_and_knows_where_to_go_on(backend: Backend) -> None:
+def test_a_moved_timer_is_due_at_its_new_time_and_keeps_its_progress(backend: Backend) -> None:
     row = a_timer()
 
     assert TimerStore().move(row, 20, "half", 2)
@@ -76,7 +76,7 @@ def test_a_timer_that_was_moved_is_due_then_and_knows_where_to_go_on(backend: Ba
     assert rows_like(backend, "TIMER#") == []
 
 
-def test_a_timer_that_is_no_longer_the_one_that_was_read_is_neither_moved_nor_removed(backend: Backend) -> None:
+def test_a_timer_that_was_written_again_is_neither_moved_nor_removed_by_an_earlier_reader(backend: Backend) -> None:
     row, store = a_timer(), TimerStore()
     newer = a_timer()
 
@@ -88,7 +88,7 @@ def test_a_timer_that_is_no_longer_the_one_that_was_read_is_neither_moved_nor_re
     assert rows_like(backend, "TIMER#") == []
 
 
-def test_what_is_due_is_counted_over_all_shards_up_to_a_number(backend: Backend) -> None:
+def test_due_timers_are_counted_over_all_shards_up_to_a_limit(backend: Backend) -> None:
     put_all(timer(GARBAGE, target, number) for number, target in enumerate(TARGETS))
     store = TimerStore()
 
@@ -96,7 +96,7 @@ def test_what_is_due_is_counted_over_all_shards_up_to_a_number(backend: Backend)
     assert store.count(EXPIRY, 19, 100) == 0
 
 
-def test_a_turn_runs_from_its_note_to_the_next(backend: Backend) -> None:
+def test_a_run_of_the_timer_job_lasts_from_its_beginning_to_its_end(backend: Backend) -> None:
     store = TimerStore()
     assert store.turn() is None
     for ended_at, is_running in ((0, True), (10, False)):
@@ -106,7 +106,7 @@ def test_a_turn_runs_from_its_note_to_the_next(backend: Backend) -> None:
         assert row.is_running is is_running
 
 
-def test_timers_of_the_dead_are_listed_by_when_they_died_page_by_page(backend: Backend) -> None:
+def test_timers_of_kept_content_are_listed_by_time_of_death_page_by_page(backend: Backend) -> None:
     put_all(garbage_timer("1", target, 100 - number, 60) for number, target in enumerate(TARGETS[:5]))
     timer(GARBAGE, TARGETS[9], 10).save()
     store = TimerStore()

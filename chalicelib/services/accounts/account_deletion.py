@@ -98,7 +98,7 @@ class AccountDeletion:
 
         Returns whether all of it is removed; if not, another call continues.
         """
-        for sweep in (self._store.end_tokens, self._store.leave_teams, self._store.take_roles, self._store.forget):
+        for sweep in (self._store.end_tokens, self._store.leave_teams, self._store.end_roles, self._store.remove_rest):
             while sweep(account_id):
                 if not has_time():
                     return False

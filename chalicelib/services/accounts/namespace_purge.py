@@ -42,14 +42,14 @@ class NamespacePurge:
         if namespace is None or namespace.state == NamespaceState.LIVE:
             return
         store, now = self._store, int(self._clock())
-        yield lambda: store.bury_repositories(namespace_id, now, now + self._settled_s)
+        yield lambda: store.delete_repositories(namespace_id, now, now + self._settled_s)
         yield lambda: self._end_robots(namespace_id, has_time)
         for step in (
             store.end_teams,
             store.end_applications,
-            store.take_roles,
+            store.end_roles,
             store.free_former_names,
-            store.drop_rest,
+            store.remove_rest,
         ):
             yield partial(step, namespace_id)
         if namespace.kind == AccountKind.USER:
@@ -75,5 +75,5 @@ class NamespacePurge:
             retry_on_conflict(partial(self._store.free_name, namespace))
         if self._store.keeps_repositories(namespace_id):
             return Later(int(self._clock()) + AGAIN_S)
-        retry_on_conflict(partial(self._store.forget, namespace_id))
+        retry_on_conflict(partial(self._store.remove_namespace, namespace_id))
         return None

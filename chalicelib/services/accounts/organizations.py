@@ -119,7 +119,7 @@ class Organizations:
         )
         transaction = Transaction()
         self._store.add_organization(transaction, namespace)
-        self._store.still_there(transaction, account_id)
+        self._store.require_account(transaction, account_id)
         self._teams.add(transaction, team)
         self._teams.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
         self._usage_log.record_for_namespace(
@@ -144,7 +144,7 @@ class Organizations:
         can_view = access.is_admin or any(own.id == team.id for own in access.teams)
         if not can_view:
             return TeamView(team, can_view)
-        roles = self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+        roles = self._permissions.roles_of(RoleHolder(team.id, team.name, HolderKind.TEAM))
         return TeamView(team, can_view, len(roles), len(self._teams.members(team.id)))
 
     def change(self, actor: Actor, name: str, changes: OrganizationChanges) -> OrganizationView:
@@ -266,7 +266,7 @@ class Organizations:
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
         access = self._access.administered(actor, name)
-        inside = self._teams.everybody(access.id)
+        inside = self._teams.all_members(access.id)
         by_account = {
             account: where
             for account, where in self._permissions.accounts_in(access.id).items()

@@ -61,7 +61,7 @@ class Permissions:
         if kind == HolderKind.TEAM:
             return [Permission(team.name, HolderKind.TEAM, roles[team.id]) for team in self._teams.get_all(list(roles))]
         is_within = repository_access.namespace_access.is_organization
-        members = self._teams.everybody(repository_access.namespace_access.id) if is_within and roles else set()
+        members = self._teams.all_members(repository_access.namespace_access.id) if is_within and roles else set()
         return [
             Permission(
                 row.name,
@@ -105,9 +105,9 @@ class Permissions:
         where = (repository.namespace_id, repository.id)
         self._store.put(transaction, where, holder, role, is_new=stored is None)
         if holder.kind == HolderKind.TEAM:
-            self._teams.exists(transaction, holder.id)
+            self._teams.require_team(transaction, holder.id)
         else:
-            self._accounts.still_there(transaction, holder.id)
+            self._accounts.require_account(transaction, holder.id)
         kind = "change_repo_permission" if stored else "add_repo_permission"
         self._usage_log.record_for_repository(
             actor, transaction, kind, repository, {**_log_metadata(repository, holder), "role": role}

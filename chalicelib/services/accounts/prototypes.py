@@ -80,7 +80,9 @@ class Prototypes:
 
     def _parties(self, access: NamespaceAccess, rows: Sequence[PrototypeRow]) -> Mapping[str, PrototypeParty]:
         holders = self._holders(rows)
-        members = self._teams.everybody(access.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
+        members = (
+            self._teams.all_members(access.id) if any(holder.kind == HolderKind.USER for holder in holders) else ()
+        )
         return {
             holder.id: PrototypeParty(holder.name, holder.kind, holder.kind != HolderKind.USER or holder.id in members)
             for holder in holders
@@ -118,7 +120,7 @@ class Prototypes:
             )
             transaction = Transaction()
             self._store.add(transaction, row)
-            self._accounts.check_live(transaction, access.id)
+            self._accounts.require_live_namespace(transaction, access.id)
             return self._commit(actor, transaction, access, row)
 
         return retry_on_conflict(attempt)

@@ -48,7 +48,7 @@ class Renames:
             if new_name == namespace.name:
                 return
             transaction = Transaction()
-            self._store.take(transaction, namespace, new_name, now)
+            self._store.rename_namespace(transaction, namespace, new_name, now)
             self._accounts.put_namespace(transaction, namespace)
             transaction.put(timer(RENAME, access.id, now))
             metadata = {"old_name": name, "new_name": new_name, "namespace": new_name}
@@ -108,5 +108,5 @@ class Renames:
         if former and settled_at > self._clock():
             return Later(settled_at)
         for name in former:
-            retry_on_conflict(partial(self._store.free, namespace_id, name))
+            retry_on_conflict(partial(self._store.free_former_name, namespace_id, name))
         return None

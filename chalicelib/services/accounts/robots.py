@@ -110,7 +110,7 @@ class Robots:
         transaction = Transaction()
         self._give_token(transaction, robot, account, access)
         self._store.add_robot(transaction, account, robot)
-        self._store.check_live(transaction, access.id)
+        self._store.require_live_namespace(transaction, access.id)
         view = self._view(access, robot, with_token=True)
         metadata = {"robot": name.robot, "description": description, "unstructured_metadata": view.metadata}
         self._usage_log.record_for_namespace(actor, transaction, "create_robot", access.id, metadata)
@@ -176,7 +176,7 @@ class Robots:
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
         """Returns a robot's roles on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         _, row = self.administered(actor, name)
-        roles = {where: role for _, where, role in self._permissions.held(_holder(row))}
+        roles = {where: role for _, where, role in self._permissions.roles_of(_holder(row))}
         rows = self._repositories.get_all(list(roles))
         robot_roles = [
             RobotRepositoryRole(f"{one.namespace}/{one.name}", one.is_public, roles[key])
@@ -255,11 +255,13 @@ class Robots:
         self._sweep(retry_on_conflict(attempt))
 
     def _sweep(self, row: RobotRow) -> None:
-        for namespace_id, repository_id, _ in self._permissions.held(_holder(row)):
+        for namespace_id, repository_id, _ in self._permissions.roles_of(_holder(row)):
             where = namespace_id, repository_id
-            retry_on_conflict(partial(self._permissions.forget, where, _holder(row)))
-        for membership in self._teams.of_any(row.account_id):
-            retry_on_conflict(partial(self._teams.forget, membership.namespace_id, membership.team_id, row.account_id))
+            retry_on_conflict(partial(self._permissions.end_role, where, _holder(row)))
+        for membership in self._teams.memberships(row.account_id):
+            retry_on_conflict(
+                partial(self._teams.end_membership, membership.namespace_id, membership.team_id, row.account_id)
+            )
 
     def _namespace_access(self, actor: Actor, namespace: str) -> NamespaceAccess:
         """Returns a namespace that the actor is a member of. Raises AccountUnknown, Unauthenticated, Denied."""

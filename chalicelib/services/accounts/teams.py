@@ -113,7 +113,7 @@ class Teams:
         )
         transaction = Transaction()
         self._store.add(transaction, team)
-        self._accounts.check_live(transaction, access.id)
+        self._accounts.require_live_namespace(transaction, access.id)
         self._usage_log.record_for_namespace(
             actor, transaction, "org_create_team", access.id, {"team": name, "namespace": access.name}
         )
@@ -219,12 +219,12 @@ class Teams:
                 raise AlreadyThere(f"User {member} is already a member of team {name}")
             transaction = Transaction()
             self._store.join(transaction, team, pointer.id, member, pointer.kind)
-            self._store.still(transaction, team)
-            self._accounts.still_there(transaction, pointer.id)
+            self._store.require_unchanged(transaction, team)
+            self._accounts.require_account(transaction, pointer.id)
             if team.role is TeamRole.ADMIN:
                 self._guard(transaction, actor, access, lambda _, members: members, "")
             else:
-                self._accounts.check_live(transaction, access.id)
+                self._accounts.require_live_namespace(transaction, access.id)
             metadata = {"member": member, "team": name, "namespace": access.name}
             self._usage_log.record_for_namespace(actor, transaction, "org_add_team_member", access.id, metadata)
             transaction.commit()
@@ -287,7 +287,7 @@ class Teams:
             )
         for team in teams:
             self._store.leave(transaction, team, account_id)
-            self._store.still(transaction, team)
+            self._store.require_unchanged(transaction, team)
             metadata = {"member": name, "team": team.name, "namespace": access.name}
             self._usage_log.record_for_namespace(actor, transaction, "org_remove_team_member", access.id, metadata)
 
@@ -311,7 +311,9 @@ class Teams:
         """Removes as much as fits one transaction, teams first; returns whether there may be more."""
         teams = self._store.get_all(self._store.of_account(account_id, access.id)[:AT_ONCE])
         holder = RoleHolder(account_id, name, HolderKind.USER)
-        repository_ids = [where for _, where, _ in self._permissions.held(holder, access.id)][: AT_ONCE - len(teams)]
+        repository_ids = [where for _, where, _ in self._permissions.roles_of(holder, access.id)][
+            : AT_ONCE - len(teams)
+        ]
         if not teams and not repository_ids:
             return False
         transaction = Transaction()
@@ -319,7 +321,7 @@ class Teams:
             self._leave(transaction, actor, access, teams, (account_id, name))
         rows = self._repositories.get_all(repository_ids)
         for identifier in repository_ids:
-            self._permissions.take(transaction, (access.id, identifier), holder)
+            self._permissions.discard_role(transaction, (access.id, identifier), holder)
             if row := rows.get(identifier):
                 repository = Repository(identifier, access.id, RepositoryName(access.name, row.name))
                 metadata = {"username": name, "namespace": access.name, "repo": row.name}
@@ -350,7 +352,7 @@ class Teams:
             team = min(owning, key=lambda one: (one.name != OWNERS, one.id))
             transaction = Transaction()
             self._store.join(transaction, team, account_id, actor.name, AccountKind(actor.kind))
-            self._store.still(transaction, team)
+            self._store.require_unchanged(transaction, team)
             self._guard(transaction, actor, access, lambda _, members: members, "")
             metadata = {"namespace": access.name, "superuser": actor.name, "was_user": False, "team": team.name}
             self._usage_log.record_for_namespace(actor, transaction, "take_ownership", access.id, metadata)
@@ -365,7 +367,8 @@ class Teams:
         """
         _, team = self._team(actor, organization, name)
         roles = {
-            where: role for _, where, role in self._permissions.held(RoleHolder(team.id, team.name, HolderKind.TEAM))
+            where: role
+            for _, where, role in self._permissions.roles_of(RoleHolder(team.id, team.name, HolderKind.TEAM))
         }
         team_roles = [
             _team_role(row, roles[key]) for key, row in self._repositories.get_all(list(roles)).items() if row.is_live

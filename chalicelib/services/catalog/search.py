@@ -106,7 +106,7 @@ class Search:
     def _own_teams(self, actor: Actor, text: str) -> list[Entity]:
         if actor.account_id is None:
             return []
-        memberships = self._teams.of_any(actor.account_id)
+        memberships = self._teams.memberships(actor.account_id)
         teams = self._teams.get_all([row.team_id for row in memberships])
         named = [team for team in teams if matches(team.name, query_words(text))][:PAGE]
         namespaces = self._accounts.namespaces([team.namespace_id for team in named])
@@ -157,7 +157,7 @@ class Search:
         if place is None or place.role is None:
             return self._accounts_named(text, (SearchKind.USER,))
         found = self._in_place(place, text, with_teams=with_teams)
-        members = self._teams.everybody(place.id) if place.is_organization else None
+        members = self._teams.all_members(place.id) if place.is_organization else None
         found += [self._as_member(user, members) for user in self._accounts_named(text, (SearchKind.USER,))]
         if with_organizations and place.is_organization and place.is_admin and matches(place.name, query_words(text)):
             found.append(Entity(place.name, AccountKind.ORGANIZATION, is_member=True))

@@ -120,8 +120,8 @@ class Immutability:
                 return
             transaction = Transaction()
             for row in rows:
-                self._tags.fix(transaction, row, repository.id)
-            self._repositories.still(transaction, repository)
+                self._tags.make_immutable(transaction, row, repository.id)
+            self._repositories.require_unchanged(transaction, repository)
             self._usage_log.record(transaction, _event(repository, rows, now))
             transaction.commit()
 

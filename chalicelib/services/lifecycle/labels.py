@@ -56,7 +56,7 @@ class Labels:
 
     def _add(self, actor: Actor, view: ManifestView, label: Label) -> None:
         repository_id, digest = view.repository_access.repository.id, view.manifest.digest
-        if len(self._store.of(repository_id, digest, view.row)) >= MOST:
+        if len(self._store.of_manifest(repository_id, digest, view.row)) >= MOST:
             raise FieldInvalid("", f"at most {MOST} labels can be added to a manifest")
         transaction = Transaction()
         self._store.add(transaction, repository_id, digest, view.row, label)
@@ -88,7 +88,7 @@ class Labels:
             "media_type": label.media_type,
         }
         self._usage_log.record_for_repository(actor, transaction, kind, repository, metadata)
-        self._repositories.still_normal(transaction, repository)
+        self._repositories.require_normal(transaction, repository)
         transaction.commit()
 
     def _writable(self, actor: Actor, name: RepositoryName, digest: Digest) -> ManifestView:
@@ -104,5 +104,5 @@ class Labels:
 
     def _all(self, view: ManifestView) -> list[Label]:
         digest = view.manifest.digest
-        own = self._store.of(view.repository_access.repository.id, digest, view.row)
+        own = self._store.of_manifest(view.repository_access.repository.id, digest, view.row)
         return of_image(digest, view.image.labels, view.manifest.annotations) + own

@@ -63,7 +63,7 @@ class Policies:
 
     def list(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind) -> Sequence[Policy]:
         """Returns all policies of a kind, the oldest first."""
-        return self._store.of(self.owner(actor, holder), kind)
+        return self._store.of_owner(self.owner(actor, holder), kind)
 
     def get(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, uuid: str) -> Policy:
         """Returns one policy."""
@@ -131,10 +131,10 @@ class Policies:
 
         def attempt() -> Policy:
             owner, transaction = self.owner(actor, holder), Transaction()
-            policies = self._store.of(owner, kind)
+            policies = self._store.of_owner(owner, kind)
             action, policy = change(owner, transaction, policies)
             rules = [one.names for one in policies] if kind is PolicyKind.IMMUTABILITY else None
-            self._store.seal(transaction, owner, rules)
+            self._store.update_owner(transaction, owner, rules)
             if action != "delete":
                 transaction.put(timer(TIMERS[kind], owner.target, int(self._clock())))
             self._record(actor, transaction, owner, f"{action}_{_word(owner, kind)}_policy", policy)

@@ -228,7 +228,7 @@ class Pruning:
             changes.end(row)
             self._usage_log.record(transaction, _event(repository, policy, row, now))
         changes.settle(namespace.window_s)
-        self._repositories.still_normal(transaction, repository)
+        self._repositories.require_normal(transaction, repository)
         transaction.commit()
 
 

@@ -92,7 +92,7 @@ class Reclaimable:
         walk.queue.extend(child.digest for child in manifest.children)
         referrers = self._manifests.referrers(repository_id, digest, None, MOST_MANIFESTS)
         walk.queue.extend(Digest.parse(referrer.digest) for referrer in referrers)
-        for life in self._tags.sibling_lives(repository_id, digest):
+        for life in self._tags.signature_lives(repository_id, digest):
             walk.name(life.digest, life.name)
 
     def _is_kept(self, repository_id: str, walk: _Walk, digest: Digest, row: ManifestRow) -> bool:

@@ -74,7 +74,7 @@ class RepositoryDeletion:
         restored = Repository(repository_id, namespace_access.id, full)
         transaction = Transaction()
         self._store.restore(transaction, repository, deletion, full)
-        self._accounts.check_live(transaction, namespace_access.id)
+        self._accounts.require_live_namespace(transaction, namespace_access.id)
         self._usage_log.record_for_repository(
             actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)}
         )
@@ -110,15 +110,15 @@ class RepositoryDeletion:
         end = deletion.deleted_at + max(self._window_s(repository.namespace_id), self._settled_s)
         if end > self._clock():
             return Later(end)
-        retry_on_conflict(lambda: self._store.begin(repository, deletion))
+        retry_on_conflict(lambda: self._store.begin_purge(repository, deletion))
         return self._purge(repository, deletion, has_time)
 
     def _purge(self, repository: RepositoryRow, deletion: DeletedRepositoryRow, has_time: HasTime) -> Later | None:
         now = int(self._clock())
-        while self._store.take(repository, now):
+        while self._store.remove_some(repository, now):
             if not has_time():
                 return Later(now)
-        self._store.finish(repository, deletion)
+        self._store.finish_purge(repository, deletion)
         return None
 
 

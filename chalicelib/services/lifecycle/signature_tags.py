@@ -24,7 +24,7 @@ class SignatureTags:
 
         Their manifests are removed too unless other tags name them. Raises WriteConflict if a push restores `subject`.
         """
-        lives = self._tags.sibling_lives(repository_id, subject)
+        lives = self._tags.signature_lives(repository_id, subject)
         tags = dict.fromkeys((life.name, life.digest) for life in lives if life.digest != subject)
         repository_row = self._repositories.get(repository_id) if tags else None
         if repository_row is None:
@@ -45,7 +45,7 @@ class SignatureTags:
             changes.force_remove(tag)
         changes.forget(digest, name)
         changes.settle(0)
-        self._manifests.still(transaction, row)
+        self._manifests.require_unchanged(transaction, row)
         metadata = {"tag": name, "manifest_digest": str(digest), "subject": str(subject)}
         metadata |= {"namespace": repository.name.namespace, "repo": repository.name.repository}
         event = Event(ulid(now), now, EXPIRE_FOR_GOOD, repository.namespace_id, repository.id, "", "", metadata)

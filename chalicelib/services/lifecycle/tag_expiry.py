@@ -51,7 +51,7 @@ class TagExpiry:
 
     def _expire(self, target: TagTarget) -> Later | None:
         life = self._tags.life(target.repository_id, target.name, target.life)
-        if life is None or life.ended_at is None or life.is_cut or life.is_told:
+        if life is None or life.ended_at is None or life.is_cut or life.is_expiry_recorded:
             return None
         if life.ended_at > self._clock():
             return Later(life.ended_at)
@@ -66,7 +66,7 @@ class TagExpiry:
         transaction = Transaction()
         if tag is not None and tag.life == target.life:
             self._tags.remove(transaction, tag)
-        self._tags.tell(transaction, life)
+        self._tags.mark_expiry_recorded(transaction, life)
         manifest = keys.manifest_target(target.repository_id, life.digest)
         window_s = namespace.window_s if namespace else 0
         transaction.put(garbage_timer(repository.namespace_id, manifest, ended_at, window_s))

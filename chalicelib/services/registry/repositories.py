@@ -109,7 +109,7 @@ class Repositories:
         created = Repository(ulid(now), namespace_id, wish.name)
         transaction = Transaction()
         self._store.add(transaction, created, wish.visibility, wish.description, int(now))
-        self._accounts.check_live(transaction, namespace_id)
+        self._accounts.require_live_namespace(transaction, namespace_id)
         if actor.account_id and actor.account_id != namespace_id:
             maker = RoleHolder(actor.account_id, actor.name, HolderKind(actor.kind))
             self._permissions.put(transaction, (namespace_id, created.id), maker, Role.ADMIN, is_new=True)

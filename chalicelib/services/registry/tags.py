@@ -248,7 +248,7 @@ class Tags:
             tags = TagChanges(transaction, repository, self._stores, now, rules)
             change_tags(_Change(actor, repository, transaction, tags, now, namespace.window_s))
             if not transaction.is_empty:
-                self._stores.repositories.still(transaction, repository)
+                self._stores.repositories.require_unchanged(transaction, repository)
                 transaction.commit()
 
         retry_on_conflict(attempt)

@@ -1,6 +1,6 @@
-"""What the account of somebody who is gone leaves: found by the account, and removed with its other ends.
+"""Removes the rows that a deleted account leaves, each from every place where it is found.
 
-Each step removes some and says whether there may be more; done again, it changes nothing.
+Each step removes some rows and returns whether there may be more. A repeated step changes nothing.
 """
 
 from functools import partial
@@ -17,19 +17,19 @@ AT_ONCE = 50
 
 
 class AccountDeletionStore:
-    """The leavings of accounts."""
+    """The rows that deleted accounts leave."""
 
     def __init__(self, applications: ApplicationStore, teams: TeamStore, permissions: PermissionStore) -> None:
         self._applications, self._teams, self._permissions = applications, teams, permissions
 
     def end_tokens(self, account_id: str) -> bool:
-        """Removes tokens and sessions, found by the hash and in every list."""
-        found = list(query(TokenRow, keys.account_tokens(account_id), limit=AT_ONCE))
-        for token in found:
-            retry_on_conflict(partial(self._end, token))
-        return len(found) == AT_ONCE
+        """Removes tokens and sessions, by their hashes and from every list."""
+        tokens = list(query(TokenRow, keys.account_tokens(account_id), limit=AT_ONCE))
+        for token in tokens:
+            retry_on_conflict(partial(self._remove_token, token))
+        return len(tokens) == AT_ONCE
 
-    def _end(self, token: TokenRow) -> None:
+    def _remove_token(self, token: TokenRow) -> None:
         transaction = Transaction()
         transaction.delete(TokenRow.under(keys.token(token.sha256 or "")))
         transaction.delete(TokenRow.under(token.key))
@@ -38,30 +38,30 @@ class AccountDeletionStore:
         transaction.commit()
 
     def leave_teams(self, account_id: str) -> bool:
-        """Removes memberships, found by the account and by the team."""
-        found = list(query(MembershipRow, keys.membership(account_id), limit=AT_ONCE))
-        for row in found:
-            retry_on_conflict(partial(self._teams.forget, row.namespace_id, row.team_id, account_id))
-        return len(found) == AT_ONCE
+        """Removes memberships from the account and from the teams."""
+        memberships = list(query(MembershipRow, keys.membership(account_id), limit=AT_ONCE))
+        for row in memberships:
+            retry_on_conflict(partial(self._teams.end_membership, row.namespace_id, row.team_id, account_id))
+        return len(memberships) == AT_ONCE
 
-    def take_roles(self, account_id: str) -> bool:
-        """Removes roles on repositories, found by the account, the repository and its namespace."""
+    def end_roles(self, account_id: str) -> bool:
+        """Removes roles on repositories from the account, the repositories and their namespaces."""
         holder = RoleHolder(account_id, "", HolderKind.USER)
-        for namespace_id, repository_id, _ in self._permissions.held(holder):
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
+        for namespace_id, repository_id, _ in self._permissions.roles_of(holder):
+            retry_on_conflict(partial(self._permissions.end_role, (namespace_id, repository_id), holder))
         return False
 
-    def forget(self, account_id: str) -> bool:
-        """Removes what nobody else finds: stars, notices, offers, times of use."""
+    def remove_rest(self, account_id: str) -> bool:
+        """Removes the rows that only the account has: stars, notifications, token offers, times of use."""
         more = False
-        for place in keys.account_leavings(account_id):
-            found = list(query(Row, place, limit=AT_ONCE))
-            for row in found:
-                retry_on_conflict(partial(self._drop, row))
-            more = more or len(found) == AT_ONCE
+        for key in keys.account_leavings(account_id):
+            rows = list(query(Row, key, limit=AT_ONCE))
+            for row in rows:
+                retry_on_conflict(partial(self._remove_row, row))
+            more = more or len(rows) == AT_ONCE
         return more
 
-    def _drop(self, row: Row) -> None:
+    def _remove_row(self, row: Row) -> None:
         transaction = Transaction()
         transaction.delete(Row.under(row.key))
         transaction.commit()

@@ -1,4 +1,4 @@
-"""Accounts, their names and namespaces, and robots as they are kept."""
+"""Stores accounts, their names and namespaces, and robots."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_v
 
 
 class AccountNameRow(Row):
-    """A name, pointing to an account or namespace; a tombstone stays while the purge walks."""
+    """A name, pointing to an account or namespace. With `deleted_at` it reserves the name while the purge runs."""
 
     id = UnicodeAttribute()
     kind = EnumText(AccountKind)
@@ -28,13 +28,13 @@ class NamespaceRow(Row):
     name = UnicodeAttribute()
     kind = EnumText(AccountKind)
     state = EnumText(NamespaceState, default=NamespaceState.LIVE)
-    # The Time Machine's window in seconds: how long a dead tag can be restored.
+    # The Time Machine's window in seconds: how long a deleted tag can be restored.
     window_s = Integer(default=14 * 86400)
-    # JSON; None for none.
+    # JSON; None without a quota.
     quota = OptionalText()
-    # Which tags may not change, by the namespace's policies (domain/policies.py); None for none.
+    # Which tags are immutable by the namespace's policies (domain/policies.py); None without policies.
     immutability = OptionalText()
-    # An organization's; a user's stands with the account.
+    # Only for organizations; a user's e-mail address is in the account's row.
     email = OptionalText()
     invoice_email = BooleanAttribute(default=False)
     invoice_email_address = OptionalText()
@@ -51,7 +51,7 @@ class AccountRow(Row):
     name = UnicodeAttribute()
     kind = EnumText(AccountKind)
     enabled = BooleanAttribute(default=True)
-    # Raised by whatever ends all that was derived from the account: a new password, "revoke all".
+    # A new password or "revoke all" raises it, which ends every session and token with a lower one.
     epoch = Integer(default=0)
     superuser = BooleanAttribute(default=False)
     password_hash = OptionalText()
@@ -64,61 +64,61 @@ class AccountRow(Row):
     version = Integer(default=0)
 
     def to_account(self) -> Account:
-        """The account in the domain's words."""
+        """Returns the account as a value of the domain."""
         return Account(self.id, self.name, self.kind, self.enabled, self.epoch, self.superuser)
 
 
 class RobotRow(Row):
-    """A robot of a namespace, with its token sealed."""
+    """A robot of a namespace, with its sealed token."""
 
     account_id = UnicodeAttribute()
     sealed_token = OptionalBytes()
     key_id = UnicodeAttribute()
     name = OptionalText()
     description = UnicodeAttribute(default="")
-    # JSON, as it was given.
+    # JSON as the client sent it.
     metadata = OptionalText()
     federation = OptionalText()
     created_at = OptionalInteger()
-    # The token that `sealed_token` holds: its uuid and the hash it is found by.
+    # The uuid and the SHA-256 of the token in `sealed_token`.
     token_uuid = OptionalText()
     version = Integer(default=0)
 
 
 class EmailRow(Row):
-    """An e-mail address, pointing to the account that has it."""
+    """An e-mail address, pointing to its account."""
 
     account_id = UnicodeAttribute()
 
 
 class FirstUserRow(Row):
-    """That the first superuser has been made."""
+    """Exists once the first superuser was created."""
 
     account_id = UnicodeAttribute()
 
 
 class AccountStore:
-    """Accounts in the table."""
+    """The accounts in the table."""
 
     def find(self, name: str) -> AccountNameRow | None:
-        """The row a live name points with."""
+        """Returns the row of a name; None if the name is free or its owner is deleted."""
         row = get(AccountNameRow, keys.account_name(name)) if len(name) <= MAXIMUM_LENGTH and name.isascii() else None
         return row if row and row.deleted_at is None else None
 
     def holder_of(self, name: str) -> AccountNameRow | None:
-        """Whose a name is, or was: a tombstone holds it too."""
+        """Returns the row of a name, even if its owner is deleted."""
         return get(AccountNameRow, keys.account_name(name))
 
-    def still_there(self, transaction: Transaction, account_id: str) -> None:
-        """Lets a transaction fail where an account is gone."""
+    def require_account(self, transaction: Transaction, account_id: str) -> None:
+        """Makes a transaction fail if an account no longer exists."""
         transaction.check(AccountRow, keys.account(account_id), AccountRow.pk.exists())
 
     def get(self, account_id: str) -> AccountRow | None:
-        """An account by its id."""
+        """Returns an account by its id."""
         return get(AccountRow, keys.account(account_id))
 
     def get_all(self, account_ids: Sequence[str]) -> dict[str, AccountRow]:
-        """Accounts by their ids, those that are there."""
+        """Returns the accounts that exist, by id."""
         batch = Batch()
         reads = {identifier: batch.add(AccountRow, keys.account(identifier)) for identifier in account_ids}
         if reads:
@@ -126,14 +126,14 @@ class AccountStore:
         return {identifier: read.row for identifier, read in reads.items() if read.row}
 
     def with_memberships(self, account_id: str) -> tuple[AccountRow | None, list[MembershipRow]]:
-        """An account and the teams it is in, by one query."""
+        """Returns an account and its team memberships with one query."""
         kinds: dict[str, type[Row]] = {keys.META: AccountRow, "": MembershipRow}
-        found = query_kinds(keys.account_with_memberships(account_id), kinds)
-        account = next((row for row in found if isinstance(row, AccountRow)), None)
-        return account, [row for row in found if isinstance(row, MembershipRow)]
+        rows = query_kinds(keys.account_with_memberships(account_id), kinds)
+        account = next((row for row in rows if isinstance(row, AccountRow)), None)
+        return account, [row for row in rows if isinstance(row, MembershipRow)]
 
     def namespaces(self, namespace_ids: Sequence[str]) -> dict[str, NamespaceRow]:
-        """Namespaces by their ids, those that are there."""
+        """Returns the namespaces that exist, by id."""
         batch = Batch()
         reads = {identifier: batch.add(NamespaceRow, keys.namespace(identifier)) for identifier in namespace_ids}
         if reads:
@@ -141,16 +141,19 @@ class AccountStore:
         return {identifier: read.row for identifier, read in reads.items() if read.row}
 
     def by_email(self, address: str) -> str | None:
-        """The id of the account that has an e-mail address."""
+        """Returns the id of the account that has an e-mail address."""
         row = get(EmailRow, keys.email(address))
         return row.account_id if row else None
 
     def namespace(self, namespace_id: str) -> NamespaceRow | None:
-        """A namespace by its id."""
+        """Returns a namespace by its id."""
         return get(NamespaceRow, keys.namespace(namespace_id))
 
     def add_user(self, transaction: Transaction, account: AccountRow, first: bool) -> None:
-        """Writes a user with name, namespace and e-mail, on condition that name, e-mail and first user are free."""
+        """Writes a user with name, namespace and e-mail address, if the name and the address are free.
+
+        With `first`, also requires that no first user exists.
+        """
         kind = AccountKind.USER
         namespace = NamespaceRow.under(
             keys.namespace(account.id),
@@ -170,28 +173,28 @@ class AccountStore:
             transaction.put(EmailRow.under(keys.email(account.email), account_id=account.id), absent())
 
     def move_email(self, transaction: Transaction, account_id: str, old: str | None, new: str) -> None:
-        """Gives an account another e-mail address, on condition that nobody has it."""
+        """Gives an account another e-mail address, if nobody else has it."""
         if old and old.lower() != new.lower():
             transaction.delete(EmailRow.under(keys.email(old)))
         if not old or old.lower() != new.lower():
             transaction.put(EmailRow.under(keys.email(new), account_id=account_id), absent())
 
     def put_account(self, transaction: Transaction, row: AccountRow, version: int) -> None:
-        """Writes an account over the version that was read."""
+        """Writes an account if it still has the version that was read."""
         row.version = version + 1
         transaction.put(row, at_version(AccountRow.version, version))
 
     def put_namespace(self, transaction: Transaction, row: NamespaceRow) -> None:
-        """Writes a namespace over the version that was read."""
+        """Writes a namespace if it still has the version that was read."""
         version, row.version = row.version, row.version + 1
         transaction.put(row, at_version(NamespaceRow.version, version))
 
     def has_first_user(self) -> bool:
-        """Whether the first superuser has been made."""
+        """Whether the first superuser was created."""
         return get(FirstUserRow, keys.first_user()) is not None
 
     def add_organization(self, transaction: Transaction, namespace: NamespaceRow) -> None:
-        """Writes an organization with its name, on condition that the name is free."""
+        """Writes an organization with its name, if the name is free."""
         kind, identifier = AccountKind.ORGANIZATION, keys.namespace_id(namespace.pk)
         namespace.kind, namespace.view, namespace.view_at = kind, keys.view_accounts(kind), namespace.name
         transaction.put(AccountNameRow.under(keys.account_name(namespace.name), id=identifier, kind=kind), absent())
@@ -199,48 +202,48 @@ class AccountStore:
         put_words(transaction, SearchKind.ORGANIZATION, namespace.name, identifier, identifier)
 
     def mark_deleted(self, transaction: Transaction, namespace: NamespaceRow, now: float) -> None:
-        """Ends a namespace, over the version that was read; its name stays taken until nothing of it is left."""
+        """Marks a namespace as deleted if it has the version that was read. Its name is reserved until the purge."""
         name = AccountNameRow.under(keys.account_name(namespace.name))
         transaction.update(name, AccountNameRow.deleted_at.set(int(now)), condition=AccountNameRow.pk.exists())
         delete_words(transaction, namespace.name, keys.namespace_id(namespace.pk))
         namespace.state = NamespaceState.DELETED
         self.put_namespace(transaction, namespace)
 
-    def check_live(self, transaction: Transaction, namespace_id: str) -> None:
-        """Lets a transaction fail where a namespace is gone."""
+    def require_live_namespace(self, transaction: Transaction, namespace_id: str) -> None:
+        """Makes a transaction fail if a namespace is deleted."""
         transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == NamespaceState.LIVE)
 
     def remove_account(self, transaction: Transaction, row: AccountRow) -> None:
-        """Removes a user's account with its e-mail address, over the version that was read."""
+        """Removes a user's account and e-mail address if the account still has the version that was read."""
         transaction.delete(AccountRow.under(row.key), at_version(AccountRow.version, row.version))
         if row.email:
             transaction.delete(EmailRow.under(keys.email(row.email)))
 
     def of_kind(self, kind: AccountKind, after: str, limit: int) -> list[NamespaceRow]:
-        """Namespaces of a kind by name, past `after`; the index lags, and has those that were deleted, too."""
+        """Returns namespaces of a kind after the name `after`, by name. The index lags and includes deleted ones."""
         return list(view(NamespaceRow, keys.view_accounts(kind), after, limit))
 
     def robot(self, namespace_id: str, name: str) -> RobotRow | None:
-        """A robot of a namespace by its short name."""
+        """Returns a robot of a namespace by its short name."""
         return get(RobotRow, keys.robot(namespace_id, name)) if name else None
 
     def robots(self, namespace_id: str) -> list[RobotRow]:
-        """All robots of a namespace, by name."""
+        """Returns all robots of a namespace, by name."""
         return list(query(RobotRow, keys.robot(namespace_id, "")))
 
     def put_robot(self, transaction: Transaction, robot: RobotRow) -> None:
-        """Writes a robot over the version that was read."""
+        """Writes a robot if it still has the version that was read."""
         version, robot.version = robot.version, robot.version + 1
         transaction.put(robot, at_version(RobotRow.version, version))
 
     def remove_robot(self, transaction: Transaction, name: str, robot: RobotRow) -> None:
-        """Removes a robot with its full name and account, on condition that it is there."""
+        """Removes a robot with its full name and account if it still has the version that was read."""
         transaction.delete(robot, at_version(RobotRow.version, robot.version))
         transaction.delete(AccountNameRow.under(keys.account_name(name)))
         transaction.delete(AccountRow.under(keys.account(robot.account_id)))
 
     def add_robot(self, transaction: Transaction, account: AccountRow, robot: RobotRow) -> None:
-        """Writes a robot, on condition that its name is free."""
+        """Writes a robot if its name is free."""
         name = AccountNameRow.under(keys.account_name(account.name), id=account.id, kind=account.kind)
         transaction.put(name, absent())
         transaction.put(account)
@@ -248,5 +251,5 @@ class AccountStore:
 
 
 def holds(read: Read[AccountRow], epoch: int) -> bool:
-    """Whether an account is still enabled and what was derived from it not yet revoked."""
+    """Whether an account is enabled and tokens or sessions of an epoch are not revoked."""
     return read.row is not None and read.row.enabled and read.row.epoch == epoch

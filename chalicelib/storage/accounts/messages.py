@@ -1,4 +1,4 @@
-"""Messages to everybody, as they are kept."""
+"""Stores messages to all users."""
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -9,7 +9,7 @@ from chalicelib.storage.table import Row, Transaction, absent, query
 
 
 class MessageRow(Row):
-    """One message."""
+    """A message to all users."""
 
     uuid = UnicodeAttribute()
     content = UnicodeAttribute()
@@ -18,15 +18,15 @@ class MessageRow(Row):
     created_at = Integer()
 
     def to_message(self) -> Message:
-        """The message in the domain's words."""
+        """Returns the message as a value of the domain."""
         return Message(self.uuid, self.content, self.severity, self.media_type)
 
 
 class MessageStore:
-    """Messages in the table."""
+    """The messages in the table."""
 
     def all(self) -> list[MessageRow]:
-        """All of them, oldest first."""
+        """Returns all messages, oldest first."""
         return sorted(query(MessageRow, keys.message()), key=lambda row: (row.created_at, row.uuid))
 
     def add(self, transaction: Transaction, message: Message, now: int) -> None:
@@ -42,5 +42,5 @@ class MessageStore:
         transaction.put(row, absent())
 
     def remove(self, transaction: Transaction, uuid: str) -> None:
-        """Removes a message, on condition that it is there."""
+        """Removes a message if it exists."""
         transaction.delete(MessageRow.under(keys.message(uuid)), MessageRow.pk.exists())

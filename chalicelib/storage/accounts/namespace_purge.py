@@ -1,6 +1,6 @@
-"""What a deleted namespace or team leaves: found by it, and taken away with its other ends.
+"""Removes the rows that a deleted namespace or team leaves, each from every place where it is found.
 
-Each step takes some away and says whether there may be more; done again, it changes nothing.
+Each step removes some rows and returns whether there may be more. A repeated step changes nothing.
 """
 
 from functools import partial
@@ -30,7 +30,7 @@ AT_ONCE = 25
 
 
 class NamespacePurgeStore:
-    """The leavings of namespaces and teams. What their accounts leave is swept by the account."""
+    """The rows that deleted namespaces and teams leave. `AccountDeletionStore` removes those of their accounts."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class NamespacePurgeStore:
         self._repositories, self._teams, self._permissions = repositories, teams, permissions
         self._applications, self._renames = applications, renames
 
-    def bury_repositories(self, namespace_id: str, now: int, purge_at: int) -> bool:
-        """Deletes repositories, whose content may be taken away at a time: nobody can restore them."""
+    def delete_repositories(self, namespace_id: str, now: int, purge_at: int) -> bool:
+        """Deletes repositories; their content is purged at `purge_at`, in seconds. Nobody can restore them."""
         key = keys.repository_name(namespace_id, "")
-        found = list(query(RepositoryNameRow, key, limit=AT_ONCE))
-        for row in found:
+        rows = list(query(RepositoryNameRow, key, limit=AT_ONCE))
+        for row in rows:
             retry_on_conflict(partial(self._mark_deleted, namespace_id, row.sk, (now, purge_at)))
-        return len(found) == AT_ONCE
+        return len(rows) == AT_ONCE
 
     def _mark_deleted(self, namespace_id: str, name: str, times: tuple[int, int]) -> None:
         row = get(RepositoryNameRow, (keys.namespace(namespace_id)[0], name))
@@ -60,11 +60,11 @@ class NamespacePurgeStore:
             transaction.commit()
 
     def robots(self, namespace_id: str) -> list[RobotRow]:
-        """Some robots of a namespace."""
+        """Returns some robots of a namespace."""
         return list(query(RobotRow, keys.robot(namespace_id, ""), limit=AT_ONCE))
 
     def end_robot(self, row: RobotRow) -> None:
-        """Takes a robot away with its account and its name."""
+        """Removes a robot with its account and its name."""
         account = get(AccountRow, keys.account(row.account_id))
         transaction = Transaction()
         transaction.delete(RobotRow.under(row.key))
@@ -78,42 +78,42 @@ class NamespacePurgeStore:
         transaction.delete(pointer, AccountNameRow.pk.does_not_exist() | (AccountNameRow.id == identifier))
 
     def end_teams(self, namespace_id: str) -> bool:
-        """Takes a team away, when nobody is in it and nothing was given to it any more."""
-        found = list(query(TeamNameRow, keys.team_name(namespace_id), limit=1))
-        for row in found:
+        """Empties the first team of a namespace, and removes it once it has neither members nor roles."""
+        names = list(query(TeamNameRow, keys.team_name(namespace_id), limit=1))
+        for row in names:
             if self.empty_team(namespace_id, row.team_id):
                 return True
             transaction = Transaction()
             transaction.delete(TeamNameRow.under(row.key))
             transaction.delete(TeamRow.under(keys.team(row.team_id)))
             transaction.commit()
-        return bool(found)
+        return bool(names)
 
     def empty_team(self, namespace_id: str, team_id: str) -> bool:
-        """Takes away who is in a team, and what was given to it."""
+        """Removes members and roles of a team."""
         members = list(query(MemberRow, keys.team_member(team_id), limit=AT_ONCE))
         for row in members:
-            retry_on_conflict(partial(self._teams.forget, namespace_id, team_id, row.account_id))
+            retry_on_conflict(partial(self._teams.end_membership, namespace_id, team_id, row.account_id))
         roles = list(query(RoleRow, keys.team_roles(team_id), limit=AT_ONCE))
         holder = RoleHolder(team_id, "", HolderKind.TEAM)
         for role in roles:
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, role.repository_id), holder))
+            retry_on_conflict(partial(self._permissions.end_role, (namespace_id, role.repository_id), holder))
         return AT_ONCE in (len(members), len(roles))
 
     def end_applications(self, namespace_id: str) -> bool:
-        """Takes applications away, and their tokens, of which none is believed any more."""
+        """Removes applications and their tokens, which are no longer accepted."""
         tokens = list(query(TokenRow, keys.application_tokens(namespace_id), limit=AT_ONCE))
         for token in tokens:
             retry_on_conflict(partial(self._end_token, token))
         if len(tokens) == AT_ONCE:
             return True
-        found = list(query(ApplicationRow, keys.application(namespace_id), limit=AT_ONCE))
-        for row in found:
+        applications = list(query(ApplicationRow, keys.application(namespace_id), limit=AT_ONCE))
+        for row in applications:
             transaction = Transaction()
             transaction.delete(ApplicationRow.under(row.key))
             transaction.delete(Row.under(keys.client(row.client_id)))
             transaction.commit()
-        return len(found) == AT_ONCE
+        return len(applications) == AT_ONCE
 
     def _end_token(self, token: TokenRow) -> None:
         transaction = Transaction()
@@ -122,35 +122,35 @@ class NamespacePurgeStore:
         self._applications.unlist(transaction, token)
         transaction.commit()
 
-    def take_roles(self, namespace_id: str) -> bool:
-        """Takes back what users have on a namespace's repositories."""
-        found = list(query(RoleHolderRow, keys.given(namespace_id), limit=AT_ONCE))
-        for row in found:
+    def end_roles(self, namespace_id: str) -> bool:
+        """Removes the roles that users have on a namespace's repositories."""
+        rows = list(query(RoleHolderRow, keys.given(namespace_id), limit=AT_ONCE))
+        for row in rows:
             _, account_id, repository_id = row.sk.split("#")
             holder = RoleHolder(account_id, "", HolderKind.USER)
-            retry_on_conflict(partial(self._permissions.forget, (namespace_id, repository_id), holder))
-        return len(found) == AT_ONCE
+            retry_on_conflict(partial(self._permissions.end_role, (namespace_id, repository_id), holder))
+        return len(rows) == AT_ONCE
 
     def free_former_names(self, namespace_id: str) -> bool:
-        """Lets others have names that a namespace had before."""
+        """Frees the names that a namespace had before."""
         for name in self._renames.former_names(namespace_id):
-            retry_on_conflict(partial(self._renames.free, namespace_id, name))
+            retry_on_conflict(partial(self._renames.free_former_name, namespace_id, name))
         return False
 
-    def drop_rest(self, namespace_id: str) -> bool:
-        """Takes away whatever else lies with a namespace and has no other end; not itself, sizes and repositories."""
+    def remove_rest(self, namespace_id: str) -> bool:
+        """Removes all other rows of a namespace's partition, except its own, sizes and repositories."""
         more = False
         for pk, first, last in keys.namespace_rest(namespace_id):
-            found = list(Row.query(pk, Row.sk.between(first, last), limit=AT_ONCE, consistent_read=True))
-            for row in found:
+            rows = list(Row.query(pk, Row.sk.between(first, last), limit=AT_ONCE, consistent_read=True))
+            for row in rows:
                 transaction = Transaction()
                 transaction.delete(Row.under(row.key))
                 transaction.commit()
-            more = more or len(found) == AT_ONCE
+            more = more or len(rows) == AT_ONCE
         return more
 
     def free_name(self, namespace: NamespaceRow) -> None:
-        """Lets others have the name of a namespace of which nothing is left but what was deleted in it."""
+        """Frees the name of a namespace that has nothing left but deleted repositories."""
         transaction, identifier = Transaction(), keys.namespace_id(namespace.pk)
         self._free(transaction, namespace.name, identifier)
         is_same = NamespaceRow.state == namespace.state
@@ -158,11 +158,11 @@ class NamespacePurgeStore:
         transaction.commit()
 
     def keeps_repositories(self, namespace_id: str) -> bool:
-        """Whether deleted repositories still lie with a namespace."""
+        """Whether a namespace still has deleted repositories."""
         return any(query(DeletedRepositoryRow, keys.gone_repositories(namespace_id), limit=1))
 
-    def forget(self, namespace_id: str) -> None:
-        """Takes a namespace itself away, with its counters."""
+    def remove_namespace(self, namespace_id: str) -> None:
+        """Removes the row of a namespace, with its counters."""
         transaction = Transaction()
         transaction.delete(NamespaceRow.under(keys.namespace(namespace_id)))
         for key in keys.namespace_sizes(namespace_id):

@@ -1,4 +1,4 @@
-"""Default permissions of organizations as they are kept."""
+"""Stores the default permissions of organizations."""
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -9,9 +9,10 @@ from chalicelib.storage.table import Row, Transaction, absent, at_version, get, 
 
 
 class PrototypeRow(Row):
-    """A role that a delegate gets on new repositories, of one maker or of everybody.
+    """A role that a delegate gets on new repositories.
 
-    `delegate_id` is an account's or a team's, by `delegate_kind`.
+    `delegate_id` is the id of an account or a team, by `delegate_kind`. With `maker_id`, it applies only to the
+    repositories of that creator.
     """
 
     uuid = UnicodeAttribute()
@@ -25,25 +26,25 @@ class PrototypeRow(Row):
 
 
 class PrototypeStore:
-    """Default permissions in the table."""
+    """The default permissions in the table."""
 
     def of_namespace(self, namespace_id: str) -> list[PrototypeRow]:
-        """All of an organization's, by uuid."""
+        """Returns all default permissions of an organization, by uuid."""
         return list(query(PrototypeRow, keys.prototype(namespace_id)))
 
     def get(self, namespace_id: str, uuid: str) -> PrototypeRow | None:
-        """One of an organization's."""
+        """Returns a default permission of an organization."""
         return get(PrototypeRow, keys.prototype(namespace_id, uuid)) if uuid else None
 
     def add(self, transaction: Transaction, row: PrototypeRow) -> None:
-        """Writes a new one."""
+        """Writes a new default permission."""
         transaction.put(row, absent())
 
     def change(self, transaction: Transaction, row: PrototypeRow) -> None:
-        """Writes one over the version that was read."""
+        """Writes a default permission if it still has the version that was read."""
         version, row.version = row.version, row.version + 1
         transaction.put(row, at_version(PrototypeRow.version, version) & PrototypeRow.pk.exists())
 
     def remove(self, transaction: Transaction, row: PrototypeRow) -> None:
-        """Removes one, on condition that it is there."""
+        """Removes a default permission if it exists."""
         transaction.delete(PrototypeRow.under(row.key), PrototypeRow.pk.exists())

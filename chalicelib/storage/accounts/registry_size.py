@@ -1,4 +1,4 @@
-"""The registry's size as it was last counted: bytes that all namespaces link, a page of namespaces at a time."""
+"""Stores the registry's size: the bytes that all namespaces link, counted a page of namespaces at a time."""
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.storage import keys
@@ -9,9 +9,9 @@ from chalicelib.storage.table import Batch, Row, get
 
 
 class RegistrySizeRow(Row):
-    """What was counted, and how far a count under way has come. `counted_at` is in seconds since the epoch.
+    """The last count, and the progress of a running one. `counted_at` is in seconds since the epoch.
 
-    `kind` and `after` are where that goes on, None where none is under way; `so_far` is what it has.
+    `kind` and `after` say where the running count continues, None if there is none; `so_far` is its sum.
     """
 
     bytes = Integer(default=0)
@@ -22,21 +22,21 @@ class RegistrySizeRow(Row):
 
 
 class RegistrySizeStore:
-    """The size in the table."""
+    """The registry's size in the table."""
 
     def __init__(self, accounts: AccountStore) -> None:
         self._accounts = accounts
 
     def get(self) -> RegistrySizeRow:
-        """What is known; a row of nothing where nobody has counted."""
+        """Returns the last count; an empty row if there was none."""
         return get(RegistrySizeRow, keys.registry_size()) or RegistrySizeRow.under(keys.registry_size())
 
     def put(self, row: RegistrySizeRow) -> None:
-        """Writes down what is known. Whoever counts at the same time knows as much."""
+        """Writes the row without a condition, as concurrent counts give the same result."""
         row.save()
 
     def page(self, kind: AccountKind, after: str, limit: int) -> tuple[int, str | None]:
-        """Bytes that some namespaces of a kind link, past a name, and the last one's name: None for none."""
+        """Counts the bytes of a page of namespaces after a name. Returns them and the last name, if there is one."""
         namespaces: list[NamespaceRow] = self._accounts.of_kind(kind, after, limit)
         batch = Batch()
         sizes = [

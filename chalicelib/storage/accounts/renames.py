@@ -1,4 +1,4 @@
-"""An organization's other name: taken at once, and written behind to all that is known by a name."""
+"""Renames an organization: the new name holds at once, and the rows that show the name follow one by one."""
 
 from collections.abc import Iterator
 
@@ -14,18 +14,18 @@ from chalicelib.storage.table import Row, Transaction, at_version, get, query
 
 
 class FormerNameRow(Row):
-    """A name that an organization had until `at`, and keeps from others until all known by it has the new one."""
+    """A name that an organization had until `at`, and that stays reserved until every row shows the new one."""
 
     at = Integer()
 
 
 class RenameStore:
-    """Renames in the table."""
+    """The renames in the table."""
 
-    def take(self, transaction: Transaction, namespace: NamespaceRow, name: str, now: int) -> None:
-        """Gives a namespace another name, on condition that nobody has it or that it was its own a moment ago.
+    def rename_namespace(self, transaction: Transaction, namespace: NamespaceRow, name: str, now: int) -> None:
+        """Gives a namespace another name, if it is free or is a former name of the namespace.
 
-        The namespace is to be written in the same transaction.
+        The caller writes the namespace in the same transaction.
         """
         identifier, former = keys.namespace_id(namespace.pk), namespace.name
         pointer = AccountNameRow.under(keys.account_name(name), id=identifier, kind=namespace.kind)
@@ -39,29 +39,29 @@ class RenameStore:
         move_words(transaction, SearchKind(namespace.kind), (former, name), identifier)
 
     def repositories(self, namespace_id: str, after: str) -> Iterator[RepositoryNameRow]:
-        """A namespace's repositories past a sort key."""
+        """Yields a namespace's repositories after a sort key."""
         return query(RepositoryNameRow, keys.repository_name(namespace_id, ""), after=after)
 
     def rename_repository(self, row: RepositoryNameRow, namespace: str) -> None:
-        """Lets a repository be listed under another name of its namespace. Raises LostRace when it is gone."""
+        """Lists a repository under the new name of its namespace. Raises WriteConflict when it is deleted."""
         full_name = f"{namespace}/{row.name}"
         if row.view_at == full_name:
             return
         transaction = Transaction()
         is_same = RepositoryNameRow.repository_id == row.repository_id
         transaction.update(row, RepositoryNameRow.view_at.set(full_name), condition=is_same)
-        back = RepositoryRow.under(keys.repository(row.repository_id))
-        transaction.update(back, RepositoryRow.namespace.set(namespace), condition=RepositoryRow.pk.exists())
+        by_id = RepositoryRow.under(keys.repository(row.repository_id))
+        transaction.update(by_id, RepositoryRow.namespace.set(namespace), condition=RepositoryRow.pk.exists())
         transaction.commit()
 
     def robots(self, namespace_id: str, after: str) -> Iterator[RobotRow]:
-        """A namespace's robots past a sort key."""
+        """Yields a namespace's robots after a sort key."""
         return query(RobotRow, keys.robot(namespace_id, ""), after=after)
 
     def rename_robot(self, row: RobotRow, namespace: str) -> None:
-        """Gives a robot the whole name that goes with another one of its namespace.
+        """Gives a robot the full name that follows from the new name of its namespace.
 
-        Raises LostRace when it changed meanwhile.
+        Raises WriteConflict when it changed meanwhile.
         """
         account = get(AccountRow, keys.account(row.account_id))
         if account is None:
@@ -74,32 +74,32 @@ class RenameStore:
             transaction.delete(AccountNameRow.under(keys.account_name(former)))
             transaction.put(AccountNameRow.under(keys.account_name(name), id=account.id, kind=account.kind))
             transaction.commit()
-        for held in query(MembershipRow, keys.membership(account.id)):
-            self._tell_team(MemberRow.under(keys.team_member(held.team_id, account.id)), name)
+        for membership in query(MembershipRow, keys.membership(account.id)):
+            self._rename_member(MemberRow.under(keys.team_member(membership.team_id, account.id)), name)
 
-    def _tell_team(self, row: MemberRow, name: str) -> None:
+    def _rename_member(self, row: MemberRow, name: str) -> None:
         transaction = Transaction()
         transaction.update(row, MemberRow.name.set(name), condition=MemberRow.pk.exists())
         transaction.commit()
 
     def applications(self, namespace_id: str, after: str) -> Iterator[ApplicationRow]:
-        """A namespace's applications past a sort key."""
+        """Yields a namespace's applications after a sort key."""
         return query(ApplicationRow, keys.application(namespace_id), after=after)
 
     def rename_application(self, row: ApplicationRow, namespace: str) -> None:
-        """Lets an application be told with another name of its organization. Raises LostRace when it is gone."""
+        """Shows an application with the new name of its organization. Raises WriteConflict when it is deleted."""
         transaction = Transaction()
         client = ClientRow.under(keys.client(row.client_id))
         transaction.update(client, ClientRow.organization.set(namespace), condition=ClientRow.pk.exists())
         transaction.commit()
 
     def former_names(self, namespace_id: str) -> dict[str, int]:
-        """Names that a namespace keeps from others, and until when it had each."""
+        """Returns the former names that a namespace still reserves, with the second until which it had each."""
         prefix = keys.former_name(namespace_id)
         return {row.sk.removeprefix(prefix[1]): row.at for row in query(FormerNameRow, prefix)}
 
-    def free(self, namespace_id: str, name: str) -> None:
-        """Lets others have a former name; done again, it changes nothing."""
+    def free_former_name(self, namespace_id: str, name: str) -> None:
+        """Frees a former name. Does nothing if it is free."""
         transaction = Transaction()
         transaction.delete(FormerNameRow.under(keys.former_name(namespace_id, name)))
         row = AccountNameRow.under(keys.account_name(name))

@@ -1,4 +1,4 @@
-"""Teams of organizations and who is in them, as they are kept."""
+"""Stores the teams of organizations and their members."""
 
 from collections.abc import Sequence
 
@@ -18,26 +18,26 @@ class TeamNameRow(Row):
 
 
 class TeamRow(Row):
-    """A team. Its role stands here alone, so that a change of it touches one item."""
+    """A team. Its role is stored only here, so that a change writes one item."""
 
     id = UnicodeAttribute()
     namespace_id = UnicodeAttribute()
     name = UnicodeAttribute()
-    # What its members may do in all of the organization.
+    # What its members may do in the organization.
     role = EnumText(TeamRole)
     description = UnicodeAttribute(default="")
     created_at = Integer(default=0)
 
 
 class MembershipRow(Row):
-    """That an account is in a team, found by the account."""
+    """A membership, found by the account."""
 
     namespace_id = UnicodeAttribute()
     team_id = UnicodeAttribute()
 
 
 class MemberRow(Row):
-    """The same, found by the team; `name` and `kind` are the account's."""
+    """A membership, found by the team. `name` and `kind` are the account's."""
 
     account_id = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -45,19 +45,19 @@ class MemberRow(Row):
 
 
 class TeamStore:
-    """Teams in the table."""
+    """The teams in the table."""
 
     def find(self, namespace_id: str, name: str) -> TeamRow | None:
-        """A team of an organization by its name."""
+        """Returns a team of an organization by its name."""
         pointer = get(TeamNameRow, keys.team_name(namespace_id, name)) if name else None
         return get(TeamRow, keys.team(pointer.team_id)) if pointer else None
 
     def of_organization(self, namespace_id: str) -> list[TeamRow]:
-        """All teams of an organization, by name."""
+        """Returns all teams of an organization, by name."""
         return self.get_all([row.team_id for row in query(TeamNameRow, keys.team_name(namespace_id))])
 
     def get_all(self, team_ids: Sequence[str]) -> list[TeamRow]:
-        """Teams by their ids, those that are there, in the same order."""
+        """Returns the teams that exist, in the order of `team_ids`."""
         batch = Batch()
         reads = [batch.add(TeamRow, keys.team(identifier)) for identifier in team_ids]
         if reads:
@@ -65,49 +65,46 @@ class TeamStore:
         return [read.row for read in reads if read.row]
 
     def of_account(self, account_id: str, namespace_id: str) -> list[str]:
-        """Ids of an organization's teams that an account is in."""
+        """Returns the ids of an organization's teams that an account is in."""
         return [row.team_id for row in query(MembershipRow, keys.membership(account_id, namespace_id))]
 
     def members(self, team_id: str) -> list[MemberRow]:
-        """Who is in a team."""
+        """Returns the members of a team."""
         return list(query(MemberRow, keys.team_member(team_id)))
 
     def member(self, team_id: str, account_id: str) -> MemberRow | None:
-        """One who is in a team."""
+        """Returns a member of a team."""
         return get(MemberRow, keys.team_member(team_id, account_id))
 
     def add(self, transaction: Transaction, team: TeamRow) -> None:
-        """Writes a new team, on condition that its name is free."""
+        """Writes a new team if its name is free."""
         name = TeamNameRow.under(keys.team_name(team.namespace_id, team.name), team_id=team.id)
         transaction.put(name, absent())
         transaction.put(team, absent())
 
-    def everybody(self, namespace_id: str) -> set[str]:
-        """Ids of the accounts that are in any team of an organization, by one query a team."""
+    def all_members(self, namespace_id: str) -> set[str]:
+        """Returns the ids of the accounts in any team of an organization, with one query per team."""
         teams = query(TeamNameRow, keys.team_name(namespace_id))
         return {row.account_id for team in teams for row in self.members(team.team_id)}
 
     def remove(self, transaction: Transaction, team: TeamRow) -> None:
-        """Removes a team, on condition that its role is as it was read.
-
-        Who is in it no longer counts, and is removed behind.
-        """
+        """Removes a team if its role is as it was read. The purge removes its memberships, which no longer count."""
         transaction.delete(TeamNameRow.under(keys.team_name(team.namespace_id, team.name)))
         transaction.delete(TeamRow.under(team.key), TeamRow.role == team.role)
 
-    def of_any(self, account_id: str) -> list[MembershipRow]:
-        """All memberships of an account."""
+    def memberships(self, account_id: str) -> list[MembershipRow]:
+        """Returns all memberships of an account."""
         return list(query(MembershipRow, keys.membership(account_id)))
 
-    def forget(self, namespace_id: str, team_id: str, account_id: str) -> None:
-        """Removes what is left of a membership when team or account is gone; done again, it changes nothing."""
+    def end_membership(self, namespace_id: str, team_id: str, account_id: str) -> None:
+        """Removes a membership of a deleted team or account. Does nothing if it does not exist."""
         transaction = Transaction()
         transaction.delete(MembershipRow.under(keys.membership(account_id, namespace_id, team_id)))
         transaction.delete(MemberRow.under(keys.team_member(team_id, account_id)))
         transaction.commit()
 
     def join(self, transaction: Transaction, team: TeamRow, account_id: str, name: str, kind: AccountKind) -> None:
-        """Adds an account to a team, on condition that it is not in it."""
+        """Adds an account to a team if it is not a member."""
         membership = MembershipRow.under(
             keys.membership(account_id, team.namespace_id, team.id), namespace_id=team.namespace_id, team_id=team.id
         )
@@ -115,20 +112,20 @@ class TeamStore:
         transaction.put(membership)
         transaction.put(member, absent())
 
-    def still(self, transaction: Transaction, team: TeamRow) -> None:
-        """Lets a transaction fail where a team is gone, or has another role than was read."""
+    def require_unchanged(self, transaction: Transaction, team: TeamRow) -> None:
+        """Makes a transaction fail if a team is deleted or its role changed since it was read."""
         transaction.check(TeamRow, team.key, TeamRow.role == team.role)
 
-    def exists(self, transaction: Transaction, team_id: str) -> None:
-        """Lets a transaction fail where a team is gone."""
+    def require_team(self, transaction: Transaction, team_id: str) -> None:
+        """Makes a transaction fail if a team is deleted."""
         transaction.check(TeamRow, keys.team(team_id), TeamRow.pk.exists())
 
     def change(self, transaction: Transaction, team: TeamRow, role: TeamRole, description: str) -> None:
-        """Writes role and description of a team, on condition that its role is as it was read."""
+        """Writes role and description of a team if its role is as it was read."""
         actions = [TeamRow.role.set(role), TeamRow.description.set(description)]
         transaction.update(team, *actions, condition=TeamRow.role == team.role)
 
     def leave(self, transaction: Transaction, team: TeamRow, account_id: str) -> None:
-        """Takes an account out of a team, on condition that it is in it."""
+        """Removes an account from a team if it is a member."""
         transaction.delete(MembershipRow.under(keys.membership(account_id, team.namespace_id, team.id)))
         transaction.delete(MemberRow.under(keys.team_member(team.id, account_id)), MemberRow.pk.exists())

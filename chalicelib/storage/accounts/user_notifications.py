@@ -1,4 +1,4 @@
-"""What users are told in the application, as it is kept."""
+"""Stores the notifications that users see in the application."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from chalicelib.storage.table import Row, Transaction, absent, get, query
 
 
 class UserNotificationRow(Row):
-    """One notice. `metadata` is JSON."""
+    """A notification. `metadata` is JSON."""
 
     uuid = UnicodeAttribute()
     kind = UnicodeAttribute()
@@ -22,33 +22,33 @@ class UserNotificationRow(Row):
     dismissed = BooleanAttribute(default=False)
 
     def to_notice(self) -> UserNotification:
-        """The notice in the domain's words."""
+        """Returns the notification as a value of the domain."""
         return UserNotification(self.uuid, self.kind, self.created_at, json.loads(self.metadata), self.dismissed)
 
 
 class UserNotificationStore:
-    """Notices in the table."""
+    """The notifications in the table."""
 
     def of_user(self, account_id: str) -> list[UserNotificationRow]:
-        """What a user was told, newest first."""
+        """Returns a user's notifications, newest first."""
         rows = query(UserNotificationRow, keys.notice(account_id))
         return sorted(rows, key=lambda row: (row.created_at, row.uuid), reverse=True)
 
     def get(self, account_id: str, uuid: str) -> UserNotificationRow | None:
-        """One of them."""
+        """Returns a notification of a user."""
         return get(UserNotificationRow, keys.notice(account_id, uuid)) if uuid else None
 
     def add(
         self, transaction: Transaction, account_id: str, kind: str, metadata: Mapping[str, object], now: float
     ) -> None:
-        """Tells a user something."""
-        uuid, told = str(uuid4()), json.dumps(metadata)
+        """Writes a new notification for a user."""
+        uuid = str(uuid4())
         row = UserNotificationRow.under(
-            keys.notice(account_id, uuid), uuid=uuid, kind=kind, metadata=told, created_at=int(now)
+            keys.notice(account_id, uuid), uuid=uuid, kind=kind, metadata=json.dumps(metadata), created_at=int(now)
         )
         transaction.put(row, absent())
 
     def dismiss(self, transaction: Transaction, row: UserNotificationRow, dismissed: bool) -> None:
-        """Puts a notice away, or shows it again, on condition that it is there."""
+        """Dismisses a notification or shows it again, if it exists."""
         change = UserNotificationRow.dismissed.set(dismissed)
         transaction.update(UserNotificationRow.under(row.key), change, condition=UserNotificationRow.pk.exists())

@@ -1,1 +1,1 @@
-"""Rows and stores of the room `activity`."""
+"""Contains the rows and stores of the room `activity`."""

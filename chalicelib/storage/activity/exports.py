@@ -1,4 +1,4 @@
-"""Files of the usage log while they are written and kept."""
+"""Stores exports of the usage log, from the request until they are removed."""
 
 import json
 from enum import StrEnum
@@ -11,7 +11,7 @@ from chalicelib.storage.table import Row, Transaction, absent, get
 
 
 class ExportState(StrEnum):
-    """Being written, being told to whom it was made for, and kept until its end."""
+    """The state of an export: being written, being reported to its requester, or kept until its end."""
 
     WRITING = "writing"
     TELLING = "telling"
@@ -19,11 +19,11 @@ class ExportState(StrEnum):
 
 
 class ExportRow(Row):
-    """A file, how far it is written, and whom it is told to.
+    """An export, how far it is written, and where its URL is reported.
 
-    `after` is the ULID of the last record that a part holds, `until` the last that the file shall hold; `parts` are the
-    ETags of its parts, in JSON, `begun` how often they were begun anew. `sealed` is what opens the file, kept for whom
-    it is told to. No TTL: its timer ends it.
+    `after` is the ULID of the last record in a written part, `until` that of the last record of the export. `parts` is
+    a JSON list of ETags, `begun` counts restarts. `sealed` is the sealed secret of its URL, kept until it is reported.
+    The row has no TTL; a timer removes it.
     """
 
     state = EnumText(ExportState, default=ExportState.WRITING)
@@ -42,7 +42,7 @@ class ExportRow(Row):
     parts = UnicodeAttribute(default="[]")
     performer = UnicodeAttribute()
     address = UnicodeAttribute()
-    # What the usage log tells of the token that asked, in JSON.
+    # What the usage log records about the requester's token, as JSON.
     application = UnicodeAttribute(default="{}")
     callback_url = OptionalText()
     key_id = OptionalText()
@@ -53,47 +53,47 @@ class ExportRow(Row):
 
     @property
     def target(self) -> str:
-        """What its timer is for, and its key in the bucket is made of."""
+        """The target of its timer, and the end of its key in the bucket."""
         return keys.export_target(self.pk)
 
     @property
     def etags(self) -> list[str]:
         """The ETags of its parts, in order."""
-        found: list[str] = json.loads(self.parts)
-        return found
+        etags: list[str] = json.loads(self.parts)
+        return etags
 
     def add_part(self, etag: str, after: str, *, is_whole: bool) -> None:
-        """Notes a part that was written, with the last record that it holds."""
+        """Adds a written part; `after` is its last record."""
         self.parts, self.after, self.is_whole = json.dumps([*self.etags, etag]), after, int(is_whole)
 
     def begin_anew(self) -> None:
-        """Forgets every part."""
+        """Discards every part, to write them again."""
         self.multipart_id, self.parts, self.after, self.is_whole = "", "[]", "", 0
         self.begun += 1
 
 
 class ExportStore:
-    """Files in the table."""
+    """The exports in the table."""
 
     def find(self, target: str) -> ExportRow | None:
-        """A file by the hash of what opens it."""
+        """Returns an export by the hash of the secret in its URL."""
         return get(ExportRow, keys.export(target))
 
     def add(self, transaction: Transaction, row: ExportRow) -> None:
-        """Adds a new one to a transaction."""
+        """Writes a new export."""
         transaction.put(row, absent())
 
     def put(self, transaction: Transaction, row: ExportRow) -> None:
-        """Adds a change of one to a transaction, on condition that nobody changed it since it was read."""
+        """Writes an export if it still has the version that was read."""
         read, row.version = row.version, row.version + 1
         transaction.put(row, ExportRow.version == read)
 
     def save(self, row: ExportRow) -> None:
-        """Writes a change of one by itself. Raises LostRace when somebody changed it since it was read."""
+        """Writes an export in a transaction of its own. Raises WriteConflict when it changed since it was read."""
         transaction = Transaction()
         self.put(transaction, row)
         transaction.commit()
 
     def remove(self, row: ExportRow) -> None:
-        """Forgets one."""
+        """Removes an export."""
         row.delete()

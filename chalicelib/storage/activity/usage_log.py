@@ -1,8 +1,8 @@
-"""The usage log as it is kept.
+"""Stores the usage log.
 
-Records of changes and of pulls lie in partitions of their own, so that a storm of pulls slows no push; by repository
-(or by namespace, where none is concerned) in the table, by namespace in index `view`, and of everybody in index `due`.
-All are in the order of their ULIDs: a page costs the same at ten records and at ten million.
+Changes and pulls have separate partitions, so that many pulls do not slow pushes. The table has records by repository
+(by namespace if they concern none), index `view` by namespace, and index `due` those of the whole registry. All are in
+the order of their ULIDs, so that a page costs the same among ten records as among ten million.
 """
 
 import json
@@ -25,7 +25,7 @@ CHANGES, PULLS = "c", "p"
 
 
 class LogRow(Row):
-    """One record of the usage log. `metadata` is JSON."""
+    """A record of the usage log. `metadata` is JSON."""
 
     at = Integer()
     kind = UnicodeAttribute()
@@ -44,7 +44,7 @@ class LogRow(Row):
 
 
 class CountRow(Row):
-    """How many records of each kind (JSON) a day of a partition has from its beginning to the ULID `upto`."""
+    """How many records of each kind (JSON) a partition has on a day, up to the ULID `upto`."""
 
     counts = UnicodeAttribute()
     upto = UnicodeAttribute()
@@ -53,58 +53,58 @@ class CountRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class LogPartition:
-    """A partition of records in the order of their ULIDs; of the table where `index` is None."""
+    """A partition of records in the order of their ULIDs, of an index or of the table (`index` is None)."""
 
     partition: str
     index: str | None = None
 
 
 def runs_of_repository(repository_id: str) -> list[LogPartition]:
-    """Where the records of a repository lie."""
+    """Returns the partitions of a repository's records."""
     return [LogPartition(keys.log("", repository_id, shard)[0]) for shard in (CHANGES, PULLS)]
 
 
 def runs_of_namespace(namespace_id: str) -> list[LogPartition]:
-    """Where the records of a namespace, with those of its repositories, lie."""
+    """Returns the partitions of the records of a namespace and its repositories."""
     return [LogPartition(keys.log(namespace_id, None, shard)[0], "view") for shard in (CHANGES, PULLS)]
 
 
 def pulls_of_namespace(namespace_id: str) -> LogPartition:
-    """Where the pulls of a namespace's repositories lie."""
+    """Returns the partition of the pulls from a namespace's repositories."""
     return runs_of_namespace(namespace_id)[1]
 
 
 def runs_of_everybody() -> list[LogPartition]:
-    """Where all records lie."""
+    """Returns the partitions of all records."""
     return [LogPartition(partition, "due") for shard in (CHANGES, PULLS) for partition in keys.due_logs(shard)]
 
 
 class UsageLogStore:
-    """The usage log in the table. `retention_s` is how long a record stays."""
+    """The usage log in the table. `retention_s` is how long a record is kept, in seconds."""
 
     def __init__(self, retention_s: int) -> None:
         self._retention_s = retention_s
 
     def record(self, transaction: Transaction, event: Event) -> None:
-        """Writes what happened in the transaction that lets it happen."""
+        """Adds the record of an event to the transaction that makes it happen."""
         transaction.put(self._log_row(event, CHANGES))
 
     def write(self, event: Event) -> None:
-        """Writes what happened and changed nothing."""
+        """Writes the record of an event that changed nothing else."""
         self._log_row(event, CHANGES).save()
 
     def write_pulls(self, pulls: list[Event], hours: Iterable[tuple[str, int]] = ()) -> None:
-        """Writes records of pulls, 25 a call, and before them the timers by which they are counted.
+        """Writes records of pulls, 25 per call, after the timers that count them.
 
-        These are of repositories and hours, named by their first second. What is written twice is written once.
+        `hours` are repositories' ids, each with the first second of an hour. A repeated call writes the same rows.
         """
         timers = [timer(COUNTING, keys.hour_target(*one), due_at(*one)) for one in hours]
         put_all([*timers, *(self._log_row(pull, PULLS) for pull in pulls)])
 
     def pulls(self, repository_id: str, first: str, last: str, limit: int) -> tuple[list[Pull], bool]:
-        """Pulls of a repository from one ULID up to another, both included, oldest first, by one call.
+        """Reads a repository's pulls between two ULIDs, both inclusive, oldest first, with one call.
 
-        At most `limit`, and what one call reads; with whether that is all of them.
+        Returns at most `limit` pulls, and whether they are all.
         """
         connection, (partition, _) = Row._get_connection().connection, keys.log("", repository_id, PULLS)
         between = LogRow.sk.between(first, last)
@@ -129,28 +129,28 @@ class UsageLogStore:
         )
 
     def newest(self, run: LogPartition, last: str, first: str, page: int) -> Iterator[LogRow]:
-        """Records from one ULID down to another, both included, newest first, read `page` at a time."""
+        """Yields records between two ULIDs, both inclusive, newest first, reading `page` at a time."""
         for raw in _read(run, first, last, page=page, forward=False):
             yield LogRow.from_raw_data(raw)
 
     def oldest(self, run: LogPartition, first: str, last: str, page: int) -> Iterator[LogRow]:
-        """The same from one ULID up to another, oldest first."""
+        """Yields records between two ULIDs, both inclusive, oldest first, reading `page` at a time."""
         for raw in _read(run, first, last, page=page, forward=True):
             yield LogRow.from_raw_data(raw)
 
     def kinds(self, run: LogPartition, first: str, last: str) -> Iterator[tuple[str, str, str]]:
-        """ULID, kind and performer of records from one ULID up to another, both included."""
+        """Yields ULID, kind and performer of the records between two ULIDs, both inclusive, oldest first."""
         for raw in _read(run, first, last, page=None, forward=True):
             yield raw["sk"]["S"], raw["kind"]["S"], raw["performer"]["S"]
 
     def counted(self, run: LogPartition, first: str, last: str) -> dict[str, tuple[str, Mapping[str, int]]]:
-        """What has been counted of the days from one to another: by day, up to which ULID, and how many of a kind."""
+        """Returns the counts of days, both inclusive: by day, the last counted ULID and the number by kind."""
         partition, _ = keys.count(run.partition, first)
-        found = CountRow.query(partition, CountRow.sk.between(first, last), consistent_read=True)
-        return {row.sk: (row.upto, json.loads(row.counts)) for row in found}
+        rows = CountRow.query(partition, CountRow.sk.between(first, last), consistent_read=True)
+        return {row.sk: (row.upto, json.loads(row.counts)) for row in rows}
 
     def keep_counted(self, run: LogPartition, days: Mapping[str, tuple[str, Mapping[str, int]]]) -> None:
-        """Writes down what was counted. Each row is true by itself: whoever writes last may know less, and no wrong."""
+        """Writes counts. A later write may hold an older count, which is still correct up to its `upto`."""
         put_all(
             CountRow.under(
                 keys.count(run.partition, day),
@@ -178,6 +178,6 @@ def _read(run: LogPartition, first: str, last: str, *, page: int | None, forward
 
 
 def _pull(raw: Mapping[str, Any]) -> Pull:
-    told = json.loads(raw["metadata"]["S"])
-    named = [told.get("reference"), told.get("manifest_digest")]
-    return Pull(raw["sk"]["S"], int(raw["at"]["N"]), tuple(one for one in named if one))
+    metadata = json.loads(raw["metadata"]["S"])
+    references = [metadata.get("reference"), metadata.get("manifest_digest")]
+    return Pull(raw["sk"]["S"], int(raw["at"]["N"]), tuple(reference for reference in references if reference))

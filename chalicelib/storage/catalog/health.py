@@ -1,4 +1,4 @@
-"""Whether what the house stands on answers: one cheap read of each."""
+"""Checks whether table and bucket answer, with one cheap read of each."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -9,27 +9,27 @@ from chalicelib.storage.accounts.accounts import FirstUserRow
 from chalicelib.storage.objects import ObjectGone, ObjectStore
 from chalicelib.storage.table import get
 
-SILENCE = (RegistryError, PynamoDBException, BotoCoreError, ClientError, ObjectGone)
+NO_ANSWER = (RegistryError, PynamoDBException, BotoCoreError, ClientError, ObjectGone)
 
 
 class HealthStore:
-    """Table and bucket, asked."""
+    """Checks table and bucket."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
     def table_answers(self) -> bool:
-        """Whether the table gives a row, or says that it is not there."""
+        """Whether the table answers a read of one row."""
         try:
             get(FirstUserRow, keys.first_user())
-        except SILENCE:
+        except NO_ANSWER:
             return False
         return True
 
     def bucket_answers(self) -> bool:
-        """Whether the bucket tells what it has where nothing is."""
+        """Whether the bucket answers a list of an empty prefix."""
         try:
             next(self._objects.pages(bucket_keys.NOWHERE), None)
-        except SILENCE:
+        except NO_ANSWER:
             return False
         return True

@@ -1,4 +1,4 @@
-"""Stars: repositories that a user has marked, as they are kept."""
+"""Stores stars: repositories that a user has marked."""
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -8,7 +8,7 @@ from chalicelib.storage.table import Row
 
 
 class StarRow(Row):
-    """That a user has starred a repository."""
+    """A repository that a user has starred."""
 
     repository_id = UnicodeAttribute()
     namespace_id = UnicodeAttribute()
@@ -16,6 +16,6 @@ class StarRow(Row):
 
 
 def star_row(account_id: str, namespace_id: str, repository_id: str, now: int = 0) -> StarRow:
-    """The star of a user for a repository."""
+    """Creates the star of a user for a repository."""
     key = keys.star(account_id, repository_id)
     return StarRow.under(key, repository_id=repository_id, namespace_id=namespace_id, starred_at=now)

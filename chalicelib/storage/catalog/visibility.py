@@ -1,4 +1,4 @@
-"""What an account may see, as it is kept: rows of accounts, teams and namespaces that lie side by side."""
+"""Reads what an account may see: adjacent rows of accounts, teams and namespaces, one query for each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from chalicelib.storage.catalog.stars import StarRow
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RoleRow
 from chalicelib.storage.table import Row, query_run
 
-# What each kind of row's sort key begins with.
+# Row classes by the beginning of their sort keys.
 ROLE = keys.roles("")[1]
 ACCOUNT: Mapping[str, type[Row]] = {
     ROLE: RoleRow,
@@ -24,7 +24,7 @@ NAMESPACE: Mapping[str, type[Row]] = {keys.META: NamespaceRow, keys.repository_n
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """What an account or a team holds: roles by repository id, and an account's memberships and stars."""
+    """The roles of an account or team by repository id, and an account's memberships and stars."""
 
     roles: Mapping[str, Role] = field(default_factory=dict)
     memberships: Sequence[MembershipRow] = ()
@@ -34,9 +34,9 @@ class HeldRole:
 
 @dataclass(frozen=True, slots=True)
 class ViewRange:
-    """Repositories of a namespace in the order of their names; the namespace where they are its first.
+    """A page of a namespace's repositories, by name. Only the first page has `namespace`.
 
-    `is_last` is whether no more follow, else `last` is the name to go on from.
+    `is_last` says whether no page follows; otherwise the next one begins after the name `last`.
     """
 
     repositories: Sequence[RepositoryNameRow]
@@ -50,26 +50,26 @@ class ViewRange:
 
 
 class VisibilityStore:
-    """What accounts may see, in the table. Each is one query, however much there is of up to a megabyte."""
+    """Reads what accounts may see. Each method makes one query per megabyte of rows."""
 
     def of_account(self, account_id: str) -> HeldRole:
-        """What an account holds itself."""
-        found, _ = query_run(keys.account_visibility(account_id), ACCOUNT)
-        memberships = [row for row in found if isinstance(row, MembershipRow)]
-        return HeldRole(_roles(found), memberships, [row for row in found if isinstance(row, StarRow)])
+        """Returns an account's own roles, memberships and stars."""
+        rows, _ = query_run(keys.account_visibility(account_id), ACCOUNT)
+        memberships = [row for row in rows if isinstance(row, MembershipRow)]
+        return HeldRole(_roles(rows), memberships, [row for row in rows if isinstance(row, StarRow)])
 
     def of_team(self, team_id: str) -> HeldRole:
-        """What a team holds; without `team` where it is gone."""
-        found, _ = query_run(keys.team_visibility(team_id), TEAM)
-        return HeldRole(_roles(found), team=next((row for row in found if isinstance(row, TeamRow)), None))
+        """Returns a team's roles. `team` is None if it is deleted."""
+        rows, _ = query_run(keys.team_visibility(team_id), TEAM)
+        return HeldRole(_roles(rows), team=next((row for row in rows if isinstance(row, TeamRow)), None))
 
     def of_namespace(self, namespace_id: str, after: str, limit: int) -> ViewRange:
-        """Repositories of a namespace past a name, of at most `limit` rows that are read."""
-        found, is_last = query_run(keys.namespace_visibility(namespace_id, after), NAMESPACE, limit)
-        rows = [row for row in found if isinstance(row, RepositoryNameRow)]
-        namespace = next((row for row in found if isinstance(row, NamespaceRow)), None)
-        return ViewRange(rows, namespace, is_last)
+        """Returns a namespace's repositories after a name, reading at most `limit` rows."""
+        rows, is_last = query_run(keys.namespace_visibility(namespace_id, after), NAMESPACE, limit)
+        repositories = [row for row in rows if isinstance(row, RepositoryNameRow)]
+        namespace = next((row for row in rows if isinstance(row, NamespaceRow)), None)
+        return ViewRange(repositories, namespace, is_last)
 
 
-def _roles(found: Sequence[Row]) -> dict[str, Role]:
-    return {row.repository_id: row.role for row in found if isinstance(row, RoleRow)}
+def _roles(rows: Sequence[Row]) -> dict[str, Role]:
+    return {row.repository_id: row.role for row in rows if isinstance(row, RoleRow)}

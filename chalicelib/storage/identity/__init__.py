@@ -1,1 +1,1 @@
-"""Rows and stores of the room `identity`."""
+"""Contains the rows and stores of the room `identity`."""

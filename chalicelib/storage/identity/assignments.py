@@ -1,4 +1,4 @@
-"""Offers of applications' tokens, as they are kept with whom they are for."""
+"""Stores offers of applications' tokens, in the partitions of the users they are for."""
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -11,7 +11,7 @@ from chalicelib.storage.table import Row, Transaction, absent, get, query
 
 
 class AssignmentRow(Row):
-    """One offer."""
+    """An offer."""
 
     uuid = UnicodeAttribute()
     client_id = UnicodeAttribute()
@@ -21,27 +21,27 @@ class AssignmentRow(Row):
     created_at = Integer()
 
     def to_assignment(self, client: ClientRow) -> Assignment:
-        """The offer in the domain's words."""
+        """Returns the offer as a value of the domain."""
         application = Application(client.client_id, client.organization, client.name)
         return Assignment(self.uuid, application, self.redirect_uri, tuple(self.scopes.split()), self.response_type)
 
 
 class AssignmentStore:
-    """Offers in the table."""
+    """The offers in the table."""
 
     def of_user(self, account_id: str) -> list[AssignmentRow]:
-        """What a user is offered, oldest first."""
+        """Returns a user's offers, oldest first."""
         return sorted(query(AssignmentRow, keys.assignment(account_id)), key=lambda row: (row.created_at, row.uuid))
 
     def get(self, account_id: str, uuid: str) -> AssignmentRow | None:
-        """One of them."""
+        """Returns an offer to a user."""
         return get(AssignmentRow, keys.assignment(account_id, uuid)) if uuid else None
 
     def add(self, transaction: Transaction, row: AssignmentRow) -> None:
-        """Writes an offer."""
+        """Writes a new offer."""
         transaction.put(row, absent())
 
     def remove(self, transaction: Transaction, account_id: str, uuid: str) -> None:
-        """Takes an offer away, on condition that it is there: it is taken once."""
+        """Removes an offer if it exists, so that it is accepted only once."""
         row = AssignmentRow.under(keys.assignment(account_id, uuid))
         transaction.delete(row, AssignmentRow.pk.exists())

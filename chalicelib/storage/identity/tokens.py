@@ -1,4 +1,4 @@
-"""Random tokens and sessions as they are kept: found by the hash of their secret, listed by whoever may revoke them."""
+"""Stores random tokens and sessions, under the hash of the secret and in the lists of those who may revoke them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,7 +18,7 @@ LONGEST_UUID = 64
 
 
 class TokenKind(StrEnum):
-    """Kinds of token. Each names the list it stands in."""
+    """The kind of a token. Each kind has its own list."""
 
     ROBOT = "robot"
     APP = "app"
@@ -27,11 +27,11 @@ class TokenKind(StrEnum):
 
 
 class TokenRow(Row):
-    """A random token. The same row stands twice: under the hash of its secret, and in the list of its owner.
+    """A random token. It is stored twice: under the hash of its secret, and in the list of its owner.
 
-    `epoch` is its owner's when it was made; `expires_at` is the TTL attribute. `sealed` is the secret for those who may
-    read it back; `scopes` and `client_id` are an OAuth token's; `fresh_until` a session's. `made_with` is the uuid of
-    the OAuth token that an app token was made with, and ends with; `view` lists app tokens of everybody.
+    `epoch` is the owner's at creation; `expires_at` is the TTL attribute. `sealed` is the secret, for those who may
+    read it. OAuth tokens have `scopes` and `client_id`, sessions have `fresh_until`. `made_with` is the uuid of the
+    OAuth token that created an app token, which ends with it; `view` lists all app tokens.
     """
 
     kind = EnumText(TokenKind)
@@ -55,66 +55,66 @@ class TokenRow(Row):
 
 
 class UsedRow(Row):
-    """When a token was last used, to the hour."""
+    """The time of a token's last use, accurate to an hour."""
 
     at = Integer()
 
     def is_recent(self, now: float) -> bool:
-        """Whether a use now is not written down again."""
+        """Whether the last use is so recent that another one is not recorded."""
         return self.at > int(now) - HOUR_S
 
 
 class TokenStore:
-    """Random tokens in the table."""
+    """The random tokens in the table."""
 
     def find(self, sha256: str) -> TokenRow | None:
-        """A token by the hash of its secret."""
+        """Returns a token by the hash of its secret."""
         return get(TokenRow, keys.token(sha256))
 
     def add(self, transaction: Transaction, token: TokenRow, listed_under: Key) -> None:
-        """Writes a token, whose key is that of its hash, and its entry in a list."""
+        """Writes a token under its hash, and its entry in a list."""
         transaction.put(token, absent())
         transaction.put(_listed(token, listed_under))
 
     def add_app(self, transaction: Transaction, token: TokenRow, position: str) -> None:
-        """Writes an app token, which everybody's list has at a position."""
+        """Writes an app token, with its position in the list of all app tokens."""
         listed = _listed(token, keys.account_token(token.owner_id, TokenKind.APP, token.uuid))
         listed.view, listed.view_at = keys.view_app_tokens(), position
         transaction.put(token, absent())
         transaction.put(listed)
 
     def all_apps(self, after: str, limit: int) -> Iterator[TokenRow]:
-        """Everybody's app tokens past a position, oldest first, from an index, which lags."""
+        """Yields all app tokens after a position, oldest first. The index lags."""
         return view(TokenRow, keys.view_app_tokens(), after, limit)
 
     def listed(self, account_id: str, kind: TokenKind) -> list[TokenRow]:
-        """An account's tokens of a kind."""
+        """Returns an account's tokens of a kind."""
         return list(query(TokenRow, keys.account_token(account_id, kind, "")))
 
     def of_account(self, account_id: str, kind: TokenKind, uuid: str) -> TokenRow | None:
-        """One of an account's tokens."""
+        """Returns a token of an account."""
         return get(TokenRow, keys.account_token(account_id, kind, uuid)) if 0 < len(uuid) <= LONGEST_UUID else None
 
     def revoke(self, transaction: Transaction, listed: TokenRow) -> None:
-        """Removes a token, given as its entry in a list, on condition that the entry is there."""
+        """Removes a token, given as its entry in a list, if the entry exists."""
         transaction.delete(TokenRow.under(keys.token(listed.sha256 or "")))
         transaction.delete(TokenRow.under(listed.key), TokenRow.pk.exists())
 
     def expire(self, transaction: Transaction, listed: TokenRow, at: int) -> None:
-        """Gives a token, given as its entry in a list, an end in seconds since the epoch."""
+        """Sets the expiry of a token, given as its entry in a list, in seconds since the epoch."""
         for key in (keys.token(listed.sha256 or ""), listed.key):
             row = TokenRow.under(key)
             transaction.update(row, TokenRow.expires_at.set(at), condition=TokenRow.pk.exists())
 
     def use(self, account_id: str, uuid: str, now: float) -> None:
-        """Notes the use of a token, at most once an hour; one that cannot be written down is forgotten."""
+        """Records the use of a token, at most once an hour. Errors of the table are ignored."""
         with suppress(PutError, Unavailable):
             put_if(
                 UsedRow.under(keys.used(account_id, uuid), at=int(now)), absent() | (UsedRow.at <= int(now) - HOUR_S)
             )
 
     def last_uses(self, tokens: Sequence[tuple[str, str]]) -> dict[str, int]:
-        """When tokens, given by account and uuid, were last used, in seconds, by uuid."""
+        """Returns the last uses of tokens, given as (account id, uuid), in seconds, by uuid."""
         batch = Batch()
         reads = {uuid: batch.add(UsedRow, keys.used(account_id, uuid)) for account_id, uuid in tokens}
         if reads:
@@ -122,9 +122,9 @@ class TokenStore:
         return {uuid: read.row.at for uuid, read in reads.items() if read.row}
 
     def uses(self, account_id: str) -> dict[str, int]:
-        """When each of an account's tokens was last used, in seconds, by uuid."""
-        beginning = keys.used(account_id)
-        return {row.sk.removeprefix(beginning[1]): row.at for row in query(UsedRow, beginning)}
+        """Returns the last uses of an account's tokens, in seconds, by uuid."""
+        prefix = keys.used(account_id)
+        return {row.sk.removeprefix(prefix[1]): row.at for row in query(UsedRow, prefix)}
 
 
 def _listed(token: TokenRow, key: Key) -> TokenRow:

@@ -3,65 +3,65 @@
 NAME#<name>              META                    account name -> id
 EMAIL#<lower case>       META                    e-mail -> account id
 SYSTEM                   FIRST                   the first superuser
-                         RECONCILE               how far the bucket is looked through
-                         GARBAGE                 what the collector has removed
-                         TURN                    the last turn in which timers were due
-                         MESSAGE#<uuid>          message to everybody
+                         RECONCILE               how far the bucket has been searched for orphans
+                         GARBAGE                 how much the collector has removed
+                         TURN                    the last run of the timer job that found work
+                         MESSAGE#<uuid>          message to all users
                          BYTES                   bytes that all namespaces link
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
                          GONE#<repo>#<ulid>      deleted repository
-                         FORMER#<name>           name that it had, which is not free yet
+                         FORMER#<name>           former name, still reserved
                          ROBOT#<name>            robot
                          TEAM#<name>             team name -> id
                          PROTOTYPE#<uuid>        default permission
                          POLICY#<uuid>           policy for all its repositories
                          APP#<client>            OAuth application
                          APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
-                         GIVEN#<account>#<repo>  that an account has a role on a repository
+                         GIVEN#<account>#<repo>  account that has a role on a repository
                          SIZE#<0..7>             bytes linked
-                         ROOM                    how often bytes were added under a quota, of what it was warned
+                         ROOM                    writes counted under a quota that rejects, last warning
 A#<account>              META                    user or robot
                          MEMBER#<ns>#<team>      membership of a team
                          ROLE#<ns>#<repo>        role on a repository
                          TOKEN#<kind>#<uuid>     token, to list and revoke by
                          USED#<uuid>             when a token was last used
                          STAR#<repo>             starred repository
-                         NOTICE#<uuid>           something that the user is told
-                         ASSIGNED#<uuid>         an application's token that the user is offered
+                         NOTICE#<uuid>           notification for the user
+                         ASSIGNED#<uuid>         token of an application, offered to the user
 T#<team>                 META                    team
                          WITH#<account>          member of it
                          ROLE#<ns>#<repo>        role on a repository
-CLIENT#<client>          META                    OAuth application, to find
-TOKEN#<sha256>           META                    token, to find
-CODE#<sha256>            META                    OAuth code
-THROTTLE#<what>          META                    attempts at a door
-WORD#<two letters>       <word>#<what>           search
-KEYS#<issuer>            META                    keys of somebody else's tokens
-COUNT#LOG#…              <day>                   events of a day that have been counted
-R#<repository>           META                    the way back to the name
+CLIENT#<client>          META                    OAuth application, by client id
+TOKEN#<sha256>           META                    token, by its hash
+CODE#<sha256>            META                    OAuth code, by its hash
+THROTTLE#<what>          META                    failed sign-ins and other attempts, counted
+WORD#<two letters>       <word>#<what>           what search finds by a word
+KEYS#<issuer>            META                    keys of an external token issuer
+COUNT#LOG#…              <day>                   events of a day, counted
+R#<repository>           META                    repository by its id, with its name
                          PERM#<account or team>  role of an account or a team
                          POLICY#<uuid>           policy for its tags
-                         PUSHED                  when a tag was last pushed
+                         PUSHED                  time of the last push of a tag
                          SIZE#<0..7>             bytes linked
-                         TAG#<tag>               tag, alive
-                         LIFE#<tag>#<ulid>       a tag's life
-                         MAN#<digest>            manifest: what changes
-                         BODY#<digest>           manifest: what does not
+                         TAG#<tag>               live tag
+                         LIFE#<tag>#<ulid>       one life of a tag, ended or not
+                         MAN#<digest>            manifest: its state, which changes
+                         BODY#<digest>           manifest: its bytes, which do not change
                          LABEL#<digest>#<uuid>   label that was added to a manifest
                          TAGGED#<digest>#<tag>   edge: a tag keeps a manifest
                          PARENT#<child>#<parent> edge: an index keeps a manifest
                          REFERRER#<subject>#<d>  edge: a subject keeps its referrers
                          USES#<blob>#<manifest>  edge: a manifest keeps a blob
-                         BLOB#<digest>           link: this repository has this blob
-BLOB#<digest>            META                    blob: where its bytes lie
-                         LINK#<repository>       who has it
-FENCE#<S3 key>           META                    a key that is being deleted
+                         BLOB#<digest>           link: the repository has the blob
+BLOB#<digest>            META                    blob: the S3 key of its bytes
+                         LINK#<repository>       a repository that has it
+FENCE#<S3 key>           META                    S3 key that is being deleted
 UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
-PULLS#R#<repository>     UPTO                    up to where pulls are counted
-                         OF#<tag or digest>      how often it was pulled, and when last
-EXPORT#<sha256>          META                    file of the usage log, by the hash of what opens it
+PULLS#R#<repository>     UPTO                    last log record whose pulls are counted
+                         OF#<tag or digest>      number of pulls, time of the last one
+EXPORT#<sha256>          META                    exported usage log, by the hash of the secret in its URL
 TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,
                                                  R#<repo>, R#<repo>#HOUR#<seconds>, UP#<upload>, N#<namespace> …

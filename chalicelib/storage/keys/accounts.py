@@ -1,10 +1,10 @@
-"""Keys of accounts, namespaces, teams, applications and what proves who somebody is."""
+"""Builds keys of accounts, namespaces, teams, applications, tokens and of other rows of the whole registry."""
 
 from chalicelib.storage.keys.key import META, Key
 
 
 def account_name(name: str) -> Key:
-    """Account name -> id."""
+    """An account or namespace by its name; the row points to its id."""
     return f"NAME#{name}", META
 
 
@@ -14,27 +14,27 @@ def first_user() -> Key:
 
 
 def garbage() -> Key:
-    """What the collector has removed so far."""
+    """How much the collector has removed."""
     return "SYSTEM", "GARBAGE"
 
 
 def turn() -> Key:
-    """The last turn in which timers were due."""
+    """The last run of the timer job that found work."""
     return "SYSTEM", "TURN"
 
 
 def namespace(identifier: str) -> Key:
-    """A namespace itself."""
+    """A namespace."""
     return f"N#{identifier}", META
 
 
 def namespace_id(key: str) -> str:
-    """The namespace whose partition this is."""
+    """Reads the id of a namespace from its partition key."""
     return key.removeprefix("N#")
 
 
 def former_name(namespace_id: str, name: str = "") -> Key:
-    """A name that a namespace had; without a name, the prefix of all."""
+    """A former name of a namespace; without a name, the prefix of all."""
     return f"N#{namespace_id}", f"FORMER#{name}"
 
 
@@ -49,32 +49,32 @@ def account(identifier: str) -> Key:
 
 
 def email(address: str) -> Key:
-    """E-mail -> account id; upper and lower case are one."""
+    """An e-mail address in lower case; the row points to an account's id."""
     return f"EMAIL#{address.lower()}", META
 
 
 def message(uuid: str = "") -> Key:
-    """A message to everybody; without a uuid, the prefix of all."""
+    """A message to all users; without a uuid, the prefix of all."""
     return "SYSTEM", f"MESSAGE#{uuid}"
 
 
 def notice(account_id: str, uuid: str = "") -> Key:
-    """Something that a user is told; without a uuid, the prefix of all."""
+    """A notification for a user; without a uuid, the prefix of all."""
     return f"A#{account_id}", f"NOTICE#{uuid}"
 
 
 def assignment(account_id: str, uuid: str = "") -> Key:
-    """An application's token that a user is offered; without a uuid, the prefix of all."""
+    """A token of an application that is offered to a user; without a uuid, the prefix of all."""
     return f"A#{account_id}", f"ASSIGNED#{uuid}"
 
 
 def registry_size() -> Key:
-    """How many bytes all namespaces link, as last counted."""
+    """The last count of the bytes that all namespaces link."""
     return "SYSTEM", "BYTES"
 
 
 def team_name(namespace_id: str, name: str = "") -> Key:
-    """Team name -> id; without a name, the prefix of all."""
+    """A team by its name, the row points to its id; without a name, the prefix of all."""
     return f"N#{namespace_id}", f"TEAM#{name}"
 
 
@@ -84,17 +84,17 @@ def team(identifier: str) -> Key:
 
 
 def team_member(team_id: str, account_id: str = "") -> Key:
-    """That an account is in a team, found by the team; without an account, the prefix of all."""
+    """A membership, found by the team; without an account, the prefix of all."""
     return f"T#{team_id}", f"WITH#{account_id}"
 
 
 def membership(account_id: str, namespace_id: str = "", team_id: str = "") -> Key:
-    """That an account is in a team, found by the account; without team or namespace, the prefix of those that are."""
+    """A membership, found by the account; without a team or a namespace, the prefix of all."""
     return f"A#{account_id}", f"MEMBER#{namespace_id}#{team_id}" if namespace_id else "MEMBER#"
 
 
 def account_with_memberships(account_id: str) -> Key:
-    """An account and all its memberships: partition and prefix, which both begin with."""
+    """An account and all its memberships: partition, and the prefix that their sort keys share."""
     return f"A#{account_id}", "ME"
 
 
@@ -129,66 +129,66 @@ def application_tokens(namespace_id: str) -> Key:
 
 
 def namespace_rest(namespace_id: str) -> list[tuple[str, str, str]]:
-    """All that lies with a namespace but itself, its sizes and repositories: partition, first and last."""
+    """All rows of a namespace's partition except itself, sizes and repositories: partition, first and last sort key."""
     kept = ("GONE#", META, "REPO#", "SIZE#")
     firsts = ["\x01", *(f"{prefix}\x7f" for prefix in kept)]
-    # The last key before all that begin with a prefix: what is asked for has both its ends.
+    # The last key before all that begin with a prefix, as ranges are inclusive.
     lasts = [*(f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}\x7f" for prefix in kept), "\x7f"]
     return [(f"N#{namespace_id}", first, last) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def purged_team(target: str) -> tuple[str, str] | None:
-    """Ids of organization and team, where that is what a purge is for; None where it is for a namespace."""
+    """Reads the ids of organization and team from a purge timer's target; None if the target is a namespace."""
     parts = target.split("#")
     return (parts[1], parts[3]) if len(parts) == 4 else None
 
 
 def used(account_id: str, uuid: str = "") -> Key:
-    """When a token was last used; without a uuid, the prefix of all."""
+    """The time of a token's last use; without a uuid, the prefix of all."""
     return f"A#{account_id}", f"USED#{uuid}"
 
 
 def code(sha256: str) -> Key:
-    """An OAuth code, found by its hash."""
+    """An OAuth code, by its hash."""
     return f"CODE#{sha256}", META
 
 
 def throttle(what: str) -> Key:
-    """Attempts at a door, counted."""
+    """Counted attempts, such as failed sign-ins."""
     return f"THROTTLE#{what}", META
 
 
 def word(first: str, word: str, target: str = "") -> Key:
-    """What a search finds by a word, under its first two letters; without a target, the prefix of the word."""
+    """A target that search finds by a word, of which `first` is two letters; without a target, the prefix of all."""
     return f"WORD#{first}", f"{word}#{target}" if target else word
 
 
 def issuer_keys(issuer: str) -> Key:
-    """The keys of an issuer of tokens that are not ours."""
+    """The keys of an external issuer of tokens."""
     return f"KEYS#{issuer}", META
 
 
 def token(sha256: str) -> Key:
-    """A random token, found by its hash."""
+    """A random token, by its hash."""
     return f"TOKEN#{sha256}", META
 
 
 def account_token(account_id: str, kind: str, uuid: str) -> Key:
-    """A random token, listed by its owner."""
+    """A random token in the list of its owner."""
     return f"A#{account_id}", f"TOKEN#{kind}#{uuid}"
 
 
 def team_target(namespace_id: str, team_id: str) -> str:
-    """What a purge timer for a deleted team is for."""
+    """The target of a purge timer for a deleted team."""
     return f"N#{namespace_id}#T#{team_id}"
 
 
 def account_tokens(account_id: str) -> Key:
-    """All random tokens of an account, of whatever kind: partition and prefix."""
+    """All random tokens of an account, of all kinds: partition and prefix."""
     return f"A#{account_id}", "TOKEN#"
 
 
 def account_leavings(account_id: str) -> list[Key]:
-    """What an account has that nothing else points to: partitions and prefixes."""
+    """The rows of an account that no other row points to: partitions and prefixes."""
     kinds = ("ASSIGNED#", "NOTICE#", "STAR#", "USED#")
     return [(f"A#{account_id}", kind) for kind in kinds]

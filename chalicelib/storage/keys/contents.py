@@ -1,21 +1,21 @@
-"""Keys of what repositories hold, of uploads, of the usage log and of work to do."""
+"""Builds keys of the contents of repositories, of uploads, of the usage log and of timers."""
 
 from chalicelib.domain.digests import Digest
 from chalicelib.storage.keys.key import META, SHARDS, Key
 
 
 def reconcile() -> Key:
-    """How far the bucket has been looked through."""
+    """How far the bucket has been searched for orphans."""
     return "SYSTEM", "RECONCILE"
 
 
 def count(partition: str, day: str) -> Key:
-    """What has been counted of a day in a partition of the usage log."""
+    """The counted events of a day in a partition of the usage log."""
     return f"COUNT#{partition}", day
 
 
 def sizes(namespace_id: str, repository_id: str, digest: Digest) -> tuple[Key, Key]:
-    """The two counters of linked bytes that a blob's link moves."""
+    """The two counters of linked bytes that a link to a blob changes: the namespace's and the repository's."""
     shard = f"SIZE#{int(digest.hex[:2], 16) % SHARDS}"
     return (f"N#{namespace_id}", shard), (f"R#{repository_id}", shard)
 
@@ -26,7 +26,7 @@ def namespace_sizes(namespace_id: str) -> list[Key]:
 
 
 def room(namespace_id: str) -> Key:
-    """What pushes into a namespace whose quota refuses have in common."""
+    """The row by which concurrent pushes under a quota that rejects see each other."""
     return f"N#{namespace_id}", "ROOM"
 
 
@@ -36,22 +36,22 @@ def repository_sizes(repository_id: str) -> list[Key]:
 
 
 def tag(repository_id: str, name: str) -> Key:
-    """A tag that is alive."""
+    """A live tag."""
     return f"R#{repository_id}", f"TAG#{name}"
 
 
 def is_tag(key: Key) -> bool:
-    """Whether a tag that is alive lies under this key."""
+    """Whether this is the key of a live tag."""
     return key[0].startswith("R#") and key[1].startswith("TAG#")
 
 
 def life(repository_id: str, name: str, ulid: str) -> Key:
-    """One life of a tag."""
+    """One life of a tag, ended or not."""
     return f"R#{repository_id}", f"LIFE#{name}#{ulid}"
 
 
-def sibling_lives(repository_id: str, subject: Digest) -> Key:
-    """The lives of tags that are named after a manifest: partition and prefix."""
+def signature_lives(repository_id: str, subject: Digest) -> Key:
+    """The lives of the signature tags of a manifest, which have its digest in their names: partition and prefix."""
     return f"R#{repository_id}", f"LIFE#{subject.algorithm}-{subject.hex}."
 
 
@@ -61,12 +61,12 @@ def manifest(repository_id: str, digest: Digest) -> Key:
 
 
 def linked_digest(key: str) -> Digest:
-    """The blob whose link lies under this sort key."""
+    """Reads the digest of a blob from the sort key of a link to it."""
     return Digest.parse(key.removeprefix("BLOB#"))
 
 
 def manifest_digest(key: str) -> Digest:
-    """The manifest whose state lies under this sort key."""
+    """Reads the digest of a manifest from its sort key."""
     return Digest.parse(key.removeprefix("MAN#"))
 
 
@@ -101,17 +101,17 @@ def uses(repository_id: str, blob_digest: Digest, manifest_digest: Digest | None
 
 
 def blob_link(repository_id: str, digest: Digest) -> Key:
-    """That a repository has a blob."""
+    """A repository's link to a blob."""
     return f"R#{repository_id}", f"BLOB#{digest}"
 
 
 def blob(digest: Digest) -> Key:
-    """A blob over all repositories."""
+    """A blob, shared by all repositories."""
     return f"BLOB#{digest}", META
 
 
 def link(digest: Digest, repository_id: str = "") -> Key:
-    """The way from a blob to a repository that has it; without a repository, the prefix of all."""
+    """A repository that has a blob, found by the blob; without a repository, the prefix of all."""
     return f"BLOB#{digest}", f"LINK#{repository_id}"
 
 
@@ -126,7 +126,7 @@ def upload(identifier: str) -> Key:
 
 
 def upload_id(key: str) -> str:
-    """The upload whose partition this is."""
+    """Reads the id of an upload from its partition key."""
     return key.removeprefix("UP#")
 
 
@@ -142,30 +142,30 @@ def log(namespace_id: str, repository_id: str | None, shard: str, ulid: str = ""
 
 
 def pulls_upto(repository_id: str) -> Key:
-    """Up to where a repository's pulls are counted."""
+    """The last log record whose pulls of a repository are counted."""
     return f"PULLS#R#{repository_id}", "UPTO"
 
 
 def pulls(repository_id: str, reference: str) -> Key:
-    """The pulls of a tag or a digest."""
+    """The counted pulls of a tag or a digest."""
     return f"PULLS#R#{repository_id}", f"OF#{reference}"
 
 
 def all_pulls(repository_id: str) -> Key:
-    """All that is counted of a repository's pulls: partition and prefix."""
+    """All counted pulls of a repository: partition and prefix."""
     return f"PULLS#R#{repository_id}", ""
 
 
 def export(sha256: str) -> Key:
-    """A file of the usage log, found by the hash of what opens it."""
+    """An exported usage log, by the hash of the secret in its URL."""
     return f"EXPORT#{sha256}", META
 
 
 def export_target(key: str) -> str:
-    """What the timer of the file of this partition is for: the hash of what opens it."""
+    """Reads the hash of an exported usage log from its partition key; it is the target of its timer."""
     return key.removeprefix("EXPORT#")
 
 
 def timer(kind: str, target: str) -> Key:
-    """Work that is due."""
+    """A timer."""
     return f"TIMER#{kind}#{target}", META

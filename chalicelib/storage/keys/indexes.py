@@ -1,4 +1,4 @@
-"""Partitions of the two indexes."""
+"""Builds partitions and sort values of the two indexes, `due` and `view`."""
 
 import zlib
 
@@ -6,56 +6,56 @@ from chalicelib.storage.keys.key import SHARDS
 
 
 def due_logs(shard: str, namespace_id: str = "") -> list[str]:
-    """Index `due`: where a namespace's records are among everybody's; without a namespace, everywhere they are."""
+    """Index `due`: the partition of a namespace's log records; without a namespace, all partitions of log records."""
     kind = f"LOG#{shard}"
     return [due(kind, namespace_id)] if namespace_id else [due_shard(kind, shard) for shard in range(SHARDS)]
 
 
 def due(kind: str, target: str) -> str:
-    """Index `due`: where a piece of work is among its kind."""
+    """Index `due`: the partition of the work for a target."""
     return due_shard(kind, zlib.crc32(target.encode()) % SHARDS)
 
 
 def due_shard(kind: str, shard: int) -> str:
-    """Index `due`: one of the partitions of a kind of work."""
+    """Index `due`: one partition of a kind of work."""
     return f"{kind}#{shard}"
 
 
 def view_alive(repository_id: str) -> str:
-    """Index `view`: tags that are alive, newest first."""
+    """Index `view`: the live tags of a repository, by the start of their lives."""
     return f"ALIVE#R#{repository_id}"
 
 
 def view_lives(repository_id: str) -> str:
-    """Index `view`: the history of tags."""
+    """Index `view`: the history of a repository's tags."""
     return f"LIFE#R#{repository_id}"
 
 
 def view_dead(namespace_id: str) -> str:
-    """Index `view`: timers of what a namespace's Time Machine keeps, by when it died."""
+    """Index `view`: the timers of what a namespace's Time Machine keeps, by time of death."""
     return f"DEAD#N#{namespace_id}"
 
 
 def dead_at(died_at: int, target: str) -> str:
-    """Index `view`: the place of a timer among those of the dead."""
+    """Index `view`: the sort value of a timer in `view_dead`."""
     return f"{died_at:012d}#{target}"
 
 
-def died_at(place: str) -> int:
-    """When something died, by its place among the dead, in seconds."""
-    return int(place.partition("#")[0])
+def died_at(sort_value: str) -> int:
+    """Reads the time of death from a sort value of `view_dead`, in seconds."""
+    return int(sort_value.partition("#")[0])
 
 
 def view_catalog(visibility: str) -> str:
-    """Index `view`: repositories by full name."""
+    """Index `view`: repositories of a visibility, by full name."""
     return f"CATALOG#{visibility}"
 
 
 def view_app_tokens() -> str:
-    """Index `view`: app tokens of everybody by their age."""
+    """Index `view`: the app tokens of all users, by age."""
     return "TOKENS#app"
 
 
 def view_accounts(kind: str) -> str:
-    """Index `view`: accounts by name."""
+    """Index `view`: namespaces of a kind, by name."""
     return f"ACCOUNTS#{kind}"

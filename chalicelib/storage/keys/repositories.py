@@ -1,20 +1,20 @@
-"""Keys of repositories by name and by id, and of rights on them."""
+"""Builds keys of repositories, by name and by id, and of roles on them."""
 
 from chalicelib.storage.keys.key import META, Key
 
 
 def repository_name(namespace_id: str, repository: str) -> Key:
-    """The row that leads from a repository's name to its id."""
+    """A repository by its name; the row points to its id."""
     return f"N#{namespace_id}", f"REPO#{repository}"
 
 
 def given(namespace_id: str, account_id: str = "", repository_id: str = "") -> Key:
-    """The row that says an account has a role on one of a namespace's repositories; without an account, the prefix."""
+    """Says that an account has a role on one of a namespace's repositories; without an account, the prefix of all."""
     return f"N#{namespace_id}", f"GIVEN#{account_id}#{repository_id}" if account_id else "GIVEN#"
 
 
 def gone(namespace_id: str, repository: str, ulid: str) -> Key:
-    """A deleted repository that can still be restored."""
+    """A deleted repository, until it is purged."""
     return f"N#{namespace_id}", f"GONE#{repository}#{ulid}"
 
 
@@ -29,7 +29,7 @@ def gone_repositories(namespace_id: str) -> Key:
 
 
 def star(account_id: str, repository_id: str = "") -> Key:
-    """A repository that a user has starred; without one, the prefix of all."""
+    """A repository that a user has starred; without a repository, the prefix of all."""
     return f"A#{account_id}", f"STAR#{repository_id}"
 
 
@@ -44,7 +44,7 @@ def team_visibility(team_id: str) -> tuple[str, str, str]:
 
 
 def namespace_visibility(namespace_id: str, after: str = "") -> tuple[str, str, str]:
-    """A namespace and its repositories, or its repositories past a name: partition, first and last sort key."""
+    """A namespace with its repositories, or the repositories after a name: partition, first and last sort key."""
     return f"N#{namespace_id}", f"REPO#{after}\x00" if after else META, "REPO#\x7f"
 
 
@@ -74,30 +74,30 @@ def everything(partition: str) -> Key:
 
 
 def everything_in(partition: str) -> tuple[str, str, str]:
-    """All rows of a partition as a range, from the first possible sort key to the last: all sort keys are ASCII."""
+    """All rows of a partition: partition, first and last possible sort key. All sort keys are ASCII."""
     return partition, " ", "\x7f"
 
 
 def repository_id(partition: str) -> str:
-    """The repository whose partition this is."""
+    """Reads the id of a repository from its partition key."""
     return partition.removeprefix("R#")
 
 
 def holder_id(key: str) -> str:
-    """The account or team whose permission lies under this sort key."""
+    """Reads the id of an account or team from the sort key of its permission."""
     return key.removeprefix("PERM#")
 
 
 def repository(identifier: str) -> Key:
-    """The row that leads from a repository's id to its name."""
+    """A repository by its id; the row has its name."""
     return f"R#{identifier}", META
 
 
 def pushed(repository_id: str) -> Key:
-    """The row that says when a tag was last pushed to a repository."""
+    """The time of the last push of a tag into a repository."""
     return f"R#{repository_id}", "PUSHED"
 
 
 def permission(repository_id: str, holder_id: str = "") -> Key:
-    """The role of an account or a team on a repository, found by repository; without one, the prefix of all."""
+    """The role of an account or a team on a repository, found by repository; without a holder, the prefix of all."""
     return f"R#{repository_id}", f"PERM#{holder_id}"

@@ -1,4 +1,4 @@
-"""What the text of a timer says that it is for; `timers` writes them. A pull loads none of this."""
+"""Parses the targets that `timers` builds. It is a module of its own because pulls do not need it."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class ManifestTarget:
 
 @dataclass(frozen=True, slots=True)
 class LinkTarget:
-    """A repository's link to a blob."""
+    """A link from a repository to a blob."""
 
     repository_id: str
     digest: Digest
@@ -39,7 +39,7 @@ class BytesTarget:
 
 @dataclass(frozen=True, slots=True)
 class KeyTarget:
-    """A key of the bucket that was a blob's."""
+    """A former S3 key of a blob."""
 
     digest: Digest
     s3_key: str
@@ -68,7 +68,7 @@ class RepositoryTarget:
 
 @dataclass(frozen=True, slots=True)
 class HourTarget:
-    """A repository's pulls of the hour that begins at a second."""
+    """A repository's pulls in the hour that begins at the second `hour`."""
 
     repository_id: str
     hour: int
@@ -88,27 +88,27 @@ Target = (
 
 
 def read_target(target: str) -> Target:
-    """What a timer is for. Raises ValueError for what no timer is for."""
-    found: Target
+    """Parses the target of a timer. Raises ValueError for any other text."""
+    parsed: Target
     match target.split("#"):
         case ["R", repository_id, "MAN", digest]:
-            found = ManifestTarget(repository_id, Digest.parse(digest))
+            parsed = ManifestTarget(repository_id, Digest.parse(digest))
         case ["R", repository_id, "BLOB", digest]:
-            found = LinkTarget(repository_id, Digest.parse(digest))
+            parsed = LinkTarget(repository_id, Digest.parse(digest))
         case ["R", repository_id, "TAG", name, life]:
-            found = TagTarget(repository_id, name, life)
+            parsed = TagTarget(repository_id, name, life)
         case ["BLOB", digest]:
-            found = BytesTarget(Digest.parse(digest))
+            parsed = BytesTarget(Digest.parse(digest))
         case ["KEY", digest, s3_key]:
-            found = KeyTarget(Digest.parse(digest), s3_key)
+            parsed = KeyTarget(Digest.parse(digest), s3_key)
         case ["N", namespace_id]:
-            found = NamespaceTarget(namespace_id)
+            parsed = NamespaceTarget(namespace_id)
         case ["R", repository_id]:
-            found = RepositoryTarget(repository_id)
+            parsed = RepositoryTarget(repository_id)
         case ["R", repository_id, "HOUR", hour] if hour.isdecimal():
-            found = HourTarget(repository_id, int(hour))
+            parsed = HourTarget(repository_id, int(hour))
         case ["UP", upload_id]:
-            found = UploadTarget(upload_id)
+            parsed = UploadTarget(upload_id)
         case _:
             raise ValueError(f"no timer is for {target}")
-    return found
+    return parsed

@@ -1,1 +1,1 @@
-"""Rows and stores of the room `lifecycle`."""
+"""Contains the rows and stores of the room `lifecycle`."""

@@ -1,4 +1,4 @@
-"""What the collector looks at and takes away: each change on condition that nobody was faster."""
+"""Reads and removes what the garbage collector examines. Each change is conditional on what was read."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -19,14 +19,14 @@ from chalicelib.storage.registry.repositories import change_size
 from chalicelib.storage.table import Row, Transaction, WriteConflict, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
 
-# Edges that are read at once: the first that counts ends the look, so that what lives costs one page.
+# Edges read per page. The first edge that keeps something ends the search, so that live content costs one page.
 EDGES_AT_ONCE = 25
 ITEMS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """What was removed for good: how many manifests and blobs, and their bytes."""
+    """What was removed for good: the number of manifests, of blobs, and of the blobs' bytes."""
 
     manifests: int = 0
     blobs: int = 0
@@ -37,7 +37,7 @@ NOTHING = Freed()
 
 
 class GarbageRow(Row):
-    """What has been removed since the first day; `last_at` is when it was last, in seconds."""
+    """The total of what was removed, and the time of the last removal, in seconds."""
 
     manifests = Integer(default=0)
     blobs = Integer(default=0)
@@ -47,22 +47,22 @@ class GarbageRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class KeepingEdge:
-    """That a manifest keeps something; `ulid` is that of the push which wrote it."""
+    """An edge by which a manifest keeps something. `ulid` is that of the push that wrote it."""
 
     row: UsesRow | ParentRow
     manifest: Digest
 
     @property
     def ulid(self) -> str:
-        """The push that wrote it."""
+        """The ULID of the push that wrote the edge."""
         return self.row.ulid
 
 
 class GarbageStore:
-    """The collector's view of the table."""
+    """The table as the garbage collector uses it."""
 
     def count(self, freed: Freed, now: int) -> None:
-        """Adds to what has been removed. A worker that dies before this has removed a little more than is told."""
+        """Adds to the total. A worker that dies before this call has removed more than the total says."""
         row = GarbageRow.under(keys.garbage())
         row.update(
             [
@@ -74,21 +74,21 @@ class GarbageStore:
         )
 
     def total(self) -> GarbageRow:
-        """What has been removed so far."""
+        """Returns the total of what was removed."""
         return get(GarbageRow, keys.garbage()) or GarbageRow.under(keys.garbage())
 
     def users(self, repository_id: str, digest: Digest) -> Iterator[list[KeepingEdge]]:
-        """Edges that keep a blob, some at a time."""
+        """Yields pages of the edges that keep a blob."""
         rows = query(UsesRow, keys.uses(repository_id, digest), page=EDGES_AT_ONCE)
         return _pages(KeepingEdge(row, Digest.parse(row.manifest)) for row in rows)
 
     def parents(self, repository_id: str, digest: Digest) -> Iterator[list[KeepingEdge]]:
-        """Edges that keep a manifest, some at a time."""
+        """Yields pages of the edges by which indexes keep a manifest."""
         rows = query(ParentRow, keys.parent(repository_id, digest), page=EDGES_AT_ONCE)
         return _pages(KeepingEdge(row, Digest.parse(row.parent)) for row in rows)
 
     def move_manifest(self, row: ManifestRow, state: State) -> None:
-        """Gives a manifest another state. Raises LostRace when it changed meanwhile."""
+        """Changes the state of a manifest. Raises WriteConflict when it changed since it was read."""
         transaction = Transaction()
         actions = [ManifestRow.state.set(state), ManifestRow.version.set(row.version + 1)]
         transaction.update(row, *actions, condition=manifest_unchanged(row))
@@ -96,51 +96,48 @@ class GarbageStore:
         row.state, row.version = state, row.version + 1
 
     def wake(self, targets: Iterable[str], at: int) -> None:
-        """Wakes the collector for what has lost one that kept it."""
+        """Schedules the collector for targets that lost something that kept them."""
         put_all(timer(GARBAGE, target, at) for target in targets)
 
     def keep(self, namespace_id: str, target: str, died_at: int) -> None:
-        """Says of a timer that it stands for what a Time Machine keeps; a lease's timer did not know."""
+        """Lists a garbage timer among those of what the Time Machine keeps; the timer of a lease is not listed."""
         row = TimerRow.under(keys.timer(GARBAGE, target))
-        place = TimerRow.view_at.set(keys.dead_at(died_at, target))
+        sort_value = TimerRow.view_at.set(keys.dead_at(died_at, target))
         transaction = Transaction()
-        there = TimerRow.pk.exists()
-        transaction.update(row, TimerRow.view.set(keys.view_dead(namespace_id)), place, condition=there)
+        is_there = TimerRow.pk.exists()
+        transaction.update(row, TimerRow.view.set(keys.view_dead(namespace_id)), sort_value, condition=is_there)
         with suppress(WriteConflict):
             transaction.commit()
 
     def referrers(self, repository_id: str, subject: Digest) -> list[Digest]:
-        """All manifests that refer to a subject."""
+        """Returns the digests of all manifests that refer to a subject."""
         return [Digest.parse(row.digest) for row in query(ReferrerRow, keys.referrer(repository_id, subject))]
 
     def tagged(self, repository_id: str, digest: Digest) -> list[TaggedRow]:
-        """All tags that name a manifest, or did."""
+        """Returns the edges of all tags that point to a manifest, or did."""
         return list(query(TaggedRow, keys.tagged(repository_id, digest)))
 
     def remove_edges(self, edges: Iterable[Row]) -> None:
-        """Removes edges that still carry the ULID they were read with; a newer push keeps its own."""
+        """Removes edges that have the ULID with which they were read. Those of a newer push stay."""
         _remove_each((row, _same_push(row)) for row in edges)
 
     def remove_tagged(self, edges: Sequence[TaggedRow]) -> None:
-        """Removes edges of tags that have not begun another life on the manifest."""
+        """Removes edges of tags, except those whose tag points to the manifest again."""
         _remove_each((row, TaggedRow.until == row.until) for row in edges)
 
     def own_edges(
         self, repository_id: str, row: ManifestRow, blobs: Iterable[Digest], children: Iterable[Digest]
     ) -> list[Row]:
-        """The edges that a manifest's own push wrote, as they would have to be read."""
+        """Returns the edges that the push of a manifest wrote, without reading them."""
         digest = keys.manifest_digest(row.sk)
-        found: list[Row] = [UsesRow.under(keys.uses(repository_id, blob, digest), ulid=row.ulid) for blob in blobs]
-        found += [ParentRow.under(keys.parent(repository_id, child, digest), ulid=row.ulid) for child in children]
+        edges: list[Row] = [UsesRow.under(keys.uses(repository_id, blob, digest), ulid=row.ulid) for blob in blobs]
+        edges += [ParentRow.under(keys.parent(repository_id, child, digest), ulid=row.ulid) for child in children]
         if row.subject:
-            found.append(ReferrerRow.under(keys.referrer(repository_id, row.subject, digest), ulid=row.ulid))
-        return found
+            edges.append(ReferrerRow.under(keys.referrer(repository_id, row.subject, digest), ulid=row.ulid))
+        return edges
 
     def remove_manifest(self, repository_id: str, row: ManifestRow) -> None:
-        """Removes a manifest that is being deleted, with its bytes and what was counted of it.
-
-        Raises LostRace when a push has brought it back.
-        """
+        """Removes a manifest with its bytes and its counted pulls. Raises WriteConflict when a push restored it."""
         transaction = Transaction()
         transaction.delete(row, manifest_unchanged(row))
         body = BodyRow.under(keys.body(repository_id, keys.manifest_digest(row.sk)))
@@ -149,20 +146,20 @@ class GarbageStore:
         transaction.commit()
 
     def link(self, repository_id: str, digest: Digest) -> BlobLinkRow | None:
-        """That a repository has a blob, in whatever state."""
+        """Returns a repository's link to a blob, in any state."""
         return get(BlobLinkRow, keys.blob_link(repository_id, digest))
 
     def move_link(self, row: BlobLinkRow, state: State) -> None:
-        """Gives a link another state. Raises LostRace when it changed meanwhile."""
+        """Changes the state of a link. Raises WriteConflict when it changed since it was read."""
         transaction = Transaction()
         transaction.update(row, BlobLinkRow.state.set(state), condition=_link_unchanged(row))
         transaction.commit()
         row.state = state
 
     def remove_link(self, where: tuple[str, str], row: BlobLinkRow, digest: Digest, now: int) -> None:
-        """Removes a link with its way back and its size, and wakes the collector for the blob.
+        """Removes a link from both sides, subtracts its size, and schedules the collector for the blob.
 
-        `where` are the ids of namespace and repository. Raises LostRace when a push has linked the blob again.
+        `where` is (namespace id, repository id). Raises WriteConflict when a push linked the blob again.
         """
         namespace_id, repository_id = where
         transaction = Transaction()
@@ -177,15 +174,15 @@ class GarbageStore:
         return any(True for _ in query(LinkRow, keys.link(digest), limit=1))
 
     def condemn_blob(self, row: BlobRow, now: int) -> None:
-        """Condemns a blob at a second. Raises LostRace."""
+        """Marks a blob as condemned since `now`. Raises WriteConflict."""
         self._move_blob(Transaction(), row, State.CONDEMNED, now)
 
     def revive_blob(self, row: BlobRow) -> None:
-        """Makes a condemned blob live again. Raises LostRace."""
+        """Makes a condemned blob live. Raises WriteConflict."""
         self._move_blob(Transaction(), row, State.LIVE, None)
 
     def doom_blob(self, row: BlobRow, digest: Digest, now: int) -> None:
-        """Marks a blob as being deleted, and promises that its key goes whatever becomes of it. Raises LostRace."""
+        """Marks a blob as being deleted, with a timer that deletes its S3 key in any case. Raises WriteConflict."""
         transaction = Transaction()
         transaction.put(timer(GARBAGE, keys.key_target(digest, row.s3_key), now))
         self._move_blob(transaction, row, State.DELETING, row.condemned_at)
@@ -202,7 +199,7 @@ class GarbageStore:
         row.state, row.condemned_at = state, condemned_at
 
     def remove_blob(self, row: BlobRow) -> None:
-        """Removes a blob whose key has gone. Raises LostRace when a push has given it another key."""
+        """Removes a blob whose S3 key is deleted. Raises WriteConflict when a push gave it another key."""
         transaction = Transaction()
         condition = (BlobRow.s3_key == row.s3_key) & (BlobRow.state == State.DELETING)
         transaction.delete(row, condition)
@@ -232,14 +229,14 @@ def _link_unchanged(row: BlobLinkRow) -> Condition:
 
 
 def _remove_each(rows: Iterable[tuple[Row, Condition]]) -> None:
-    """Removes rows whose condition holds, many at once; those of a lost transaction one by one."""
-    listed = list(rows)
-    for start in range(0, len(listed), ITEMS_AT_ONCE):
-        some = listed[start : start + ITEMS_AT_ONCE]
+    """Removes rows whose conditions hold, many per transaction; those of a failed transaction one by one."""
+    removals = list(rows)
+    for start in range(0, len(removals), ITEMS_AT_ONCE):
+        page = removals[start : start + ITEMS_AT_ONCE]
         try:
-            _remove_together(some)
+            _remove_together(page)
         except WriteConflict:
-            for one in some:
+            for one in page:
                 try:
                     _remove_together([one])
                 except WriteConflict:

@@ -1,4 +1,4 @@
-"""Labels of manifests as they are kept: those that somebody added."""
+"""Stores labels that were added to manifests over the API."""
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -11,7 +11,7 @@ from chalicelib.storage.table import Row, Transaction, query, remove_all
 
 
 class LabelRow(Row):
-    """A label. `pushed_at` is its manifest's: one that was pushed again after it had gone begins without any."""
+    """A label. `pushed_at` is the manifest's, so that one that is pushed again after its removal has no labels."""
 
     uuid = UnicodeAttribute()
     key_text = UnicodeAttribute()
@@ -21,18 +21,18 @@ class LabelRow(Row):
 
 
 class LabelStore:
-    """Labels in the table."""
+    """The labels in the table."""
 
-    def of(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[Label]:
-        """The labels that were added to a manifest, by their keys."""
+    def of_manifest(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[Label]:
+        """Returns the labels that were added to a manifest, by key."""
         rows = [row for row in self._rows(repository_id, digest, manifest) if row.pushed_at == manifest.pushed_at]
-        found = [Label(row.uuid, row.key_text, row.value_text, API, row.media_type) for row in rows]
-        return sorted(found, key=lambda label: (label.key, label.id))
+        labels = [Label(row.uuid, row.key_text, row.value_text, API, row.media_type) for row in rows]
+        return sorted(labels, key=lambda label: (label.key, label.id))
 
     def add(
         self, transaction: Transaction, repository_id: str, digest: Digest, manifest: ManifestRow, label: Label
     ) -> None:
-        """Writes a label of a manifest, whose row is to be written with it, as `labeled`."""
+        """Writes a label and sets `labeled` in its manifest's row, which the caller writes."""
         manifest.labeled = 1
         row = LabelRow.under(
             keys.label(repository_id, digest, label.id),
@@ -45,12 +45,12 @@ class LabelStore:
         transaction.put(row)
 
     def remove(self, transaction: Transaction, repository_id: str, digest: Digest, label: Label) -> None:
-        """Takes a label away, if it is still there."""
+        """Removes a label if it exists."""
         row = LabelRow.under(keys.label(repository_id, digest, label.id))
         transaction.delete(row, LabelRow.pk.exists())
 
     def remove_all(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> None:
-        """Takes away what was added to a manifest that is being deleted; a push that brings it back keeps its own."""
+        """Removes the labels of a manifest that is being deleted, except those of a later push."""
         rows = self._rows(repository_id, digest, manifest)
         remove_all(row.key for row in rows if row.pushed_at <= manifest.pushed_at)
 

@@ -1,7 +1,7 @@
-"""Policies as they are kept: under the namespace or the repository they are for.
+"""Stores policies in the partition of their owner, a namespace or a repository.
 
-Whoever changes one changes that place's row with it, over the version that was read, so that of two at once the second
-sees the first; and what a push has to know of them stands in that row.
+Every change of a policy also writes its owner's row if that has the version that was read, so that one of two
+concurrent changes is repeated. The owner's row also holds what a push has to know of the policies.
 """
 
 import json
@@ -20,7 +20,7 @@ from chalicelib.storage.table import Row, Transaction, absent, at_version, query
 
 
 class PolicyRow(Row):
-    """A policy. `value` is JSON: a number, or a text as it was written."""
+    """A policy. `value` is JSON: a number, or a text as the client sent it."""
 
     uuid = UnicodeAttribute()
     kind = EnumText(PolicyKind)
@@ -32,55 +32,55 @@ class PolicyRow(Row):
 
     @property
     def policy(self) -> Policy:
-        """The policy in the domain's words."""
+        """The policy as a value of the domain."""
         prune = Prune(self.method, json.loads(self.value)) if self.method and self.value else None
         return Policy(self.uuid, TagNames(self.pattern, bool(self.matches)), prune)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyOwner:
-    """Whose policies: a namespace's, or, with `repository`, one repository's; with the row that was read."""
+    """The owner of policies: a namespace or, with `repository`, a repository; `row` is its row as it was read."""
 
     row: NamespaceRow | RepositoryNameRow
     repository: Repository | None = None
 
     @property
     def id(self) -> str:
-        """The id of the repository, else of the namespace."""
+        """The id of the repository, or of the namespace if there is none."""
         return self.repository.id if self.repository else self.namespace_id
 
     @property
     def namespace_id(self) -> str:
-        """The id of the namespace, whose the repository is."""
+        """The id of the namespace."""
         return self.repository.namespace_id if self.repository else keys.namespace_id(self.row.pk)
 
     def key(self, uuid: str = "") -> keys.Key:
-        """Where a policy lies; without a uuid, the prefix of all."""
+        """Returns the key of a policy; without a uuid, the prefix of all."""
         return keys.repository_policy(self.id, uuid) if self.repository else keys.namespace_policy(self.id, uuid)
 
     @property
     def target(self) -> str:
-        """What a timer is for that looks after these policies."""
+        """The target of the timer that applies these policies."""
         return keys.repository_target(self.id) if self.repository else keys.namespace_target(self.id)
 
 
 class PolicyStore:
-    """Policies in the table."""
+    """The policies in the table."""
 
     def of_namespace(self, namespace_id: str, kind: PolicyKind) -> list[Policy]:
-        """All of a kind for a namespace, the oldest first."""
+        """Returns a namespace's policies of a kind, oldest first."""
         return _policies(keys.namespace_policy(namespace_id), kind)
 
     def of_repository(self, repository_id: str, kind: PolicyKind) -> list[Policy]:
-        """All of a kind for a repository, the oldest first."""
+        """Returns a repository's policies of a kind, oldest first."""
         return _policies(keys.repository_policy(repository_id), kind)
 
-    def of(self, owner: PolicyOwner, kind: PolicyKind) -> list[Policy]:
-        """All of a kind, the oldest first."""
+    def of_owner(self, owner: PolicyOwner, kind: PolicyKind) -> list[Policy]:
+        """Returns an owner's policies of a kind, oldest first."""
         return _policies(owner.key(), kind)
 
     def put(self, transaction: Transaction, owner: PolicyOwner, policy: Policy, now: int | None = None) -> None:
-        """Writes a policy: a new one made at a second, or, without one, over the one of its uuid."""
+        """Writes a policy: a new one with `now` as its creation time, or, without `now`, over the existing one."""
         prune = policy.prune
         row = PolicyRow.under(
             owner.key(policy.uuid),
@@ -95,21 +95,21 @@ class PolicyStore:
         if now is not None:
             transaction.put(row, absent())
             return
-        changed = {name: getattr(PolicyRow, name) for name in ("method", "value", "pattern", "matches")}
+        attributes = {name: getattr(PolicyRow, name) for name in ("method", "value", "pattern", "matches")}
         actions = [
             attribute.remove() if getattr(row, name) is None else attribute.set(getattr(row, name))
-            for name, attribute in changed.items()
+            for name, attribute in attributes.items()
         ]
         transaction.update(row, *actions, condition=PolicyRow.pk.exists())
 
     def remove(self, transaction: Transaction, owner: PolicyOwner, uuid: str) -> None:
-        """Removes a policy, on condition that it is there."""
+        """Removes a policy if it exists."""
         transaction.delete(PolicyRow.under(owner.key(uuid)), PolicyRow.pk.exists())
 
-    def seal(self, transaction: Transaction, owner: PolicyOwner, rules: list[TagNames] | None) -> None:
-        """Writes the owner's row over the version that was read, with the rules of its immutability where they changed.
+    def update_owner(self, transaction: Transaction, owner: PolicyOwner, rules: list[TagNames] | None) -> None:
+        """Raises the version of the owner's row if it is as it was read, and writes changed immutability rules.
 
-        Only what is said here is changed: the rest of the row is others'.
+        `rules` is None if they did not change. Other attributes of the row stay as they are.
         """
         row, kind = owner.row, type(owner.row)
         actions = [kind.version.set(row.version + 1)]
@@ -123,6 +123,6 @@ class PolicyStore:
         transaction.update(kind.under(row.key), *actions, condition=is_same)
 
 
-def _policies(place: keys.Key, kind: PolicyKind) -> list[Policy]:
-    rows = sorted(query(PolicyRow, place), key=lambda row: (row.created_at, row.uuid))
+def _policies(key: keys.Key, kind: PolicyKind) -> list[Policy]:
+    rows = sorted(query(PolicyRow, key), key=lambda row: (row.created_at, row.uuid))
     return [row.policy for row in rows if row.kind == kind]

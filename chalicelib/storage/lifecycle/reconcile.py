@@ -1,4 +1,4 @@
-"""How far the bucket has been looked through, as it is kept."""
+"""Stores how far the search of the bucket for orphans has come."""
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -8,10 +8,10 @@ from chalicelib.storage.table import Row, get
 
 
 class ReconcileRow(Row):
-    """The last S3 key that was looked at, empty between rounds; when the last round ended. Times are in seconds.
+    """The progress of the search. `after` is the last S3 key that was examined, empty between rounds.
 
-    This round looks at what was written before `bound`; those before it have seen all that was written before
-    `seen_until`.
+    Times are in seconds. The current round examines objects written before `bound`; earlier rounds examined all that
+    were written before `seen_until`. `ended_at` is the end of the last round.
     """
 
     after = UnicodeAttribute(default="")
@@ -21,25 +21,25 @@ class ReconcileRow(Row):
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a round goes on."""
+        """Whether a round is running."""
         return bool(self.after)
 
     def begin(self, bound: int) -> None:
-        """Begins a round over what was written before a second."""
+        """Begins a round over objects written before a second."""
         self.bound = bound
 
     def end(self, now: int) -> None:
-        """Ends a round that came to the last key."""
+        """Ends a round that reached the last key."""
         self.after, self.ended_at, self.seen_until = "", now, self.bound
 
 
 class ReconcileStore:
-    """The place of the round, in the table."""
+    """The progress of the search in the table."""
 
     def place(self) -> ReconcileRow:
-        """How far the round is."""
+        """Returns the progress; an empty row if there was no round."""
         return get(ReconcileRow, keys.reconcile()) or ReconcileRow.under(keys.reconcile())
 
     def put(self, place: ReconcileRow) -> None:
-        """Writes down how far the round is. Two runs at once look at some keys twice, at none too seldom."""
+        """Writes the progress. Two concurrent runs examine some keys twice and skip none."""
         place.save()

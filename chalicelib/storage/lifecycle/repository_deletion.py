@@ -1,4 +1,4 @@
-"""Deleted repositories as they are kept: listed by their namespace, brought back, and taken apart."""
+"""Stores deleted repositories, restores them, and removes their content."""
 
 from typing import Any
 
@@ -24,41 +24,41 @@ from chalicelib.storage.table import Row, Transaction, WriteConflict, absent, ge
 from chalicelib.storage.timers import TimerRow
 
 AT_ONCE, PULLS_AT_ONCE = 25, 250
-# What stays while the rest is taken away: the way back, and the counters.
+# Sort keys of the rows that are removed last: the repository itself and its counters.
 KEPT_TO_THE_END = (keys.META, "SIZE")
-# What has other ends, by the beginning of its key: it is read whole, at once with the rest.
+# Row classes by the beginning of their sort keys. Those of rows that have counterparts elsewhere are read whole.
 KINDS: dict[str, type[Row]] = {"BLOB": BlobLinkRow, "BODY": BodyRow, "PERM": PermissionRow, "": Row}
 
 
 class RepositoryDeletionStore:
-    """Deleted repositories in the table."""
+    """The deleted repositories in the table."""
 
     def __init__(self, permissions: PermissionStore, objects: ObjectStore) -> None:
         self._permissions, self._objects, self._garbage = permissions, objects, GarbageStore()
 
     def of_namespace(self, namespace_id: str) -> list[DeletedRepositoryRow]:
-        """All deleted repositories of a namespace."""
+        """Returns all deleted repositories of a namespace."""
         return list(query(DeletedRepositoryRow, keys.gone_repositories(namespace_id)))
 
     def find(self, repository_id: str) -> tuple[RepositoryRow, DeletedRepositoryRow] | None:
-        """A deleted repository by its id; None for one that is live, or gone for good."""
-        back = get(RepositoryRow, keys.repository(repository_id))
-        if back is None or back.is_live or back.gone is None:
+        """Returns the two rows of a deleted repository by its id; None if it is live or purged."""
+        by_id = get(RepositoryRow, keys.repository(repository_id))
+        if by_id is None or by_id.is_live or by_id.gone is None:
             return None
-        gone = get(DeletedRepositoryRow, keys.gone(back.namespace_id, back.name, back.gone))
-        return (back, gone) if gone else None
+        gone = get(DeletedRepositoryRow, keys.gone(by_id.namespace_id, by_id.name, by_id.gone))
+        return (by_id, gone) if gone else None
 
     def restore(
-        self, transaction: Transaction, back: RepositoryRow, gone: DeletedRepositoryRow, name: RepositoryName
+        self, transaction: Transaction, by_id: RepositoryRow, gone: DeletedRepositoryRow, name: RepositoryName
     ) -> None:
-        """Gives a deleted repository a name again, on condition that it is free and that nothing is taken away yet."""
-        namespace_id, repository_id = back.namespace_id, gone.repository_id
-        kept: dict[str, Any] = {field: getattr(gone, field) for field in KEPT} | {"name": name.repository}
+        """Restores a deleted repository under a name, if the name is free and its purge has not begun."""
+        namespace_id, repository_id = by_id.namespace_id, gone.repository_id
+        fields: dict[str, Any] = {field: getattr(gone, field) for field in KEPT} | {"name": name.repository}
         row = RepositoryNameRow.under(
             keys.repository_name(namespace_id, name.repository),
             view=keys.view_catalog(gone.visibility),
             view_at=str(name),
-            **kept,
+            **fields,
         )
         transaction.put(row, absent())
         transaction.delete(gone, DeletedRepositoryRow.state == RepositoryState.DELETED)
@@ -67,55 +67,55 @@ class RepositoryDeletionStore:
             RepositoryRow.gone.remove(),
             RepositoryRow.name.set(name.repository),
         ]
-        transaction.update(back, *actions, condition=RepositoryRow.gone == back.gone)
+        transaction.update(by_id, *actions, condition=RepositoryRow.gone == by_id.gone)
         transaction.delete(TimerRow.under(keys.timer(PURGE_REPOSITORY, repository_id)))
         put_words(transaction, SearchKind.REPOSITORY, name.repository, repository_id, namespace_id)
 
-    def begin(self, back: RepositoryRow, gone: DeletedRepositoryRow) -> None:
-        """From here on nobody brings it back, or adds to it. Raises LostRace when somebody was faster."""
+    def begin_purge(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
+        """Marks a repository as being purged: nobody can restore it or write to it. Raises WriteConflict."""
         transaction = Transaction()
-        state = (DeletedRepositoryRow.state == RepositoryState.DELETED) | (
+        is_deleted = (DeletedRepositoryRow.state == RepositoryState.DELETED) | (
             DeletedRepositoryRow.state == RepositoryState.PURGING
         )
-        transaction.update(gone, DeletedRepositoryRow.state.set(RepositoryState.PURGING), condition=state)
+        transaction.update(gone, DeletedRepositoryRow.state.set(RepositoryState.PURGING), condition=is_deleted)
         transaction.update(
-            back, RepositoryRow.state.set(RepositoryState.PURGING), condition=RepositoryRow.gone == back.gone
+            by_id, RepositoryRow.state.set(RepositoryState.PURGING), condition=RepositoryRow.gone == by_id.gone
         )
         transaction.commit()
 
-    def take(self, back: RepositoryRow, now: int) -> bool:
-        """Takes some of what it holds away; whether there was any. Done again, it goes on with what is left."""
-        read, _ = query_run(keys.everything_in(back.pk), KINDS, AT_ONCE + 10)
-        found = [row for row in read if not _stays(row.sk)]
-        where = (back.namespace_id, keys.repository_id(back.pk))
-        for link in (row for row in found if isinstance(row, BlobLinkRow)):
-            self._take_link(where, link, now)
-        bodies = [row for row in found if isinstance(row, BodyRow)]
+    def remove_some(self, by_id: RepositoryRow, now: int) -> bool:
+        """Removes some of a repository's content. Returns whether there was any; a repeated call continues."""
+        candidates, _ = query_run(keys.everything_in(by_id.pk), KINDS, AT_ONCE + 10)
+        rows = [row for row in candidates if not _stays(row.sk)]
+        where = (by_id.namespace_id, keys.repository_id(by_id.pk))
+        for link in (row for row in rows if isinstance(row, BlobLinkRow)):
+            self._remove_link(where, link, now)
+        bodies = [row for row in rows if isinstance(row, BodyRow)]
         self._objects.delete_all([row.s3_key for row in bodies if row.s3_key])
-        for row in (row for row in found if isinstance(row, PermissionRow)):
+        for row in (row for row in rows if isinstance(row, PermissionRow)):
             holder = RoleHolder(keys.holder_id(row.sk), row.name or "", row.kind or HolderKind.USER)
-            self._permissions.forget(where, holder)
-        remove_all([row.key for row in found if not isinstance(row, BlobLinkRow)])
-        return bool(found) or self._take_pulls(back)
+            self._permissions.end_role(where, holder)
+        remove_all([row.key for row in rows if not isinstance(row, BlobLinkRow)])
+        return bool(rows) or self._remove_pulls(by_id)
 
-    def _take_pulls(self, back: RepositoryRow) -> bool:
-        """What was counted, to which nothing is added any more."""
-        found = list(query(Row, keys.all_pulls(keys.repository_id(back.pk)), limit=PULLS_AT_ONCE))
-        remove_all([row.key for row in found])
-        return bool(found)
+    def _remove_pulls(self, by_id: RepositoryRow) -> bool:
+        """Removes some of the counted pulls, to which a purged repository adds nothing."""
+        rows = list(query(Row, keys.all_pulls(keys.repository_id(by_id.pk)), limit=PULLS_AT_ONCE))
+        remove_all([row.key for row in rows])
+        return bool(rows)
 
-    def _take_link(self, where: tuple[str, str], row: BlobLinkRow, now: int) -> None:
+    def _remove_link(self, where: tuple[str, str], row: BlobLinkRow, now: int) -> None:
         try:
             self._garbage.remove_link(where, row, keys.linked_digest(row.sk), now)
         except WriteConflict:
-            # The collector was at it: the next look finds it gone, or as it is now.
+            # The collector changed the link. The next call reads it again.
             return
 
-    def finish(self, back: RepositoryRow, gone: DeletedRepositoryRow) -> None:
-        """Forgets a repository of which nothing is left."""
-        remove_all([row.key for row in query(Row, keys.everything(back.pk)) if row.sk != keys.META])
+    def finish_purge(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
+        """Removes the last rows of a repository."""
+        remove_all([row.key for row in query(Row, keys.everything(by_id.pk)) if row.sk != keys.META])
         transaction = Transaction()
-        transaction.delete(back, RepositoryRow.gone == back.gone)
+        transaction.delete(by_id, RepositoryRow.gone == by_id.gone)
         transaction.delete(gone)
         transaction.commit()
 

@@ -1,4 +1,4 @@
-"""Blobs, who has them, and what holds them, as they are kept."""
+"""Stores blobs, the links of repositories to them, and the edges of manifests that use them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from chalicelib.storage.timers import timer
 
 
 class BlobLinkRow(Row):
-    """That a repository has a blob. `sniffed` is 1 where its bytes were looked at for `expires_after`."""
+    """A repository's link to a blob. `sniffed` is 1 if its bytes were searched for `expires_after`."""
 
     size = Integer()
     state = EnumText(State, default=State.LIVE)
     leased_until = Integer()
-    # To the millisecond, as what was pushed after it is told by its ULID.
+    # To the millisecond, to compare it with the ULIDs of pushes.
     deleted_at = OptionalNumber()
     sniffed = Integer(default=0)
     expires_after = OptionalText()
@@ -33,17 +33,17 @@ class BlobLinkRow(Row):
 
     @property
     def is_living(self) -> bool:
-        """Whether it still counts."""
+        """Whether the link is not being deleted."""
         return self.state.is_living
 
     @property
     def seen(self) -> Lifetime | None:
-        """What was seen in it, None where nobody looked."""
+        """The labels found in the blob; None if its bytes were not searched."""
         return Lifetime(self.expires_after, self.built_at) if self.sniffed else None
 
 
 class BlobRow(Row):
-    """A blob over all repositories: where its bytes lie now."""
+    """A blob, shared by all repositories, with the current S3 key of its bytes."""
 
     s3_key = UnicodeAttribute()
     size = Integer()
@@ -52,24 +52,24 @@ class BlobRow(Row):
 
     @property
     def is_living(self) -> bool:
-        """Whether its bytes may still be linked to."""
+        """Whether repositories may still link the blob."""
         return self.state.is_living
 
 
 class LinkRow(Row):
-    """The way from a blob to a repository that has it."""
+    """A link, found by the blob."""
 
     repository_id = UnicodeAttribute()
 
 
 class FenceRow(Row):
-    """An S3 key that is being deleted: nobody adopts it any more."""
+    """An S3 key that is being deleted, so that no upload may use it."""
 
     expires_at = Integer()
 
 
 class UsesRow(Row):
-    """The edge from a manifest to a blob. `ulid` is that of the push that wrote it."""
+    """The edge by which a manifest keeps a blob. `ulid` is that of the push that wrote it."""
 
     manifest = UnicodeAttribute()
     ulid = UnicodeAttribute()
@@ -77,7 +77,7 @@ class UsesRow(Row):
 
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """The bytes of a blob: how many, under which S3 key, and what was seen in them, None where nobody looked."""
+    """The bytes of a blob: size, S3 key, and the labels found in them (None if they were not searched)."""
 
     size: int
     s3_key: str
@@ -85,9 +85,9 @@ class StoredContent:
 
 
 class BlobView:
-    """A blob as one batch of reads sees it from a repository.
+    """A blob and a repository's link to it, read in one batch.
 
-    `room` is what its bytes take of a quota that refuses, where they are new to the repository.
+    `room` is set if the bytes are new to the repository and a quota that rejects applies to them.
     """
 
     room: RoomRow | None = None
@@ -99,36 +99,36 @@ class BlobView:
 
     @property
     def link(self) -> BlobLinkRow | None:
-        """The repository's link, while it lives."""
+        """The repository's link, if it is not being deleted."""
         row = self._link.row
         return row if row and row.is_living and self.blob else None
 
     @property
     def blob(self) -> BlobRow | None:
-        """The blob, while its bytes may be linked to."""
+        """The blob, if it may still be linked."""
         row = self._blob.row
         return row if row and row.is_living else None
 
     @property
     def stored_link(self) -> BlobLinkRow | None:
-        """The link in whatever state."""
+        """The link in any state."""
         return self._link.row
 
     @property
     def stored_blob(self) -> BlobRow | None:
-        """The blob in whatever state."""
+        """The blob in any state."""
         return self._blob.row
 
 
 class BlobStore:
-    """Blobs in the table."""
+    """The blobs in the table."""
 
     def get(self, digest: Digest) -> BlobRow | None:
-        """A blob over all repositories, in whatever state."""
+        """Returns a blob, in any state."""
         return get(BlobRow, keys.blob(digest))
 
     def view(self, repository_id: str, digest: Digest) -> BlobView:
-        """One blob from one repository, in one read."""
+        """Reads a blob and a repository's link to it, with one read."""
         batch = Batch()
         view = BlobView(batch, repository_id, digest)
         batch.read()
@@ -142,9 +142,9 @@ class BlobStore:
         content: StoredContent,
         leased_until: int,
     ) -> None:
-        """Links a blob, or renews what is there: lease, timer, sizes, blob and way back.
+        """Links a blob or renews its link, with lease, timer, sizes, blob and the link on the blob's side.
 
-        `view` is what was read; the transaction is lost when any of it changed. A blob that lives keeps its own key.
+        The transaction fails if anything in `view` changed since it was read. A live blob keeps its own S3 key.
         """
         self._put_blob(transaction, view, content.size, content.s3_key)
         stored = view.stored_link
@@ -159,8 +159,8 @@ class BlobStore:
         )
         transaction.put(row, _unchanged(stored))
         if stored is None:
-            way_back = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
-            transaction.put(way_back)
+            link = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
+            transaction.put(link)
             change_size(transaction, repository.namespace_id, repository.id, view.digest, content.size)
             if view.room is not None:
                 view.room.take(transaction)
@@ -175,7 +175,7 @@ class BlobStore:
         transaction.put(BlobRow.under(keys.blob(view.digest), s3_key=kept, size=size), _unchanged(stored))
 
     def delete(self, repository_id: str, link: BlobLinkRow, digest: Digest, now: float) -> None:
-        """Hides a link, ends its lease and wakes the collector. Raises LostRace when the link changed."""
+        """Hides a link, ends its lease and schedules the collector. Raises WriteConflict when the link changed."""
         transaction = Transaction()
         actions = [BlobLinkRow.deleted_at.set(now), BlobLinkRow.leased_until.set(int(now))]
         transaction.update(link, *actions, condition=_unchanged(link))
@@ -183,27 +183,27 @@ class BlobStore:
         transaction.commit()
 
     def named(self, digests: Sequence[Digest]) -> set[str]:
-        """The S3 keys that blobs of these digests have, in whatever state."""
+        """Returns the S3 keys of blobs, in any state."""
         batch = Batch()
         reads = [batch.add(BlobRow, keys.blob(digest)) for digest in digests]
         batch.read()
         return {read.row.s3_key for read in reads if read.row}
 
     def fence(self, s3_keys: Iterable[str], until: int) -> None:
-        """Lets nobody adopt the keys any more, until a second."""
+        """Forbids uploads to use some S3 keys, until a second."""
         put_all(FenceRow.under(keys.fence(s3_key), expires_at=until) for s3_key in s3_keys)
 
     def users(self, repository_id: str, digest: Digest) -> list[Digest]:
-        """Manifests of a repository whose edges name the blob."""
+        """Returns the digests of a repository's manifests that have edges to a blob."""
         return [Digest.parse(row.manifest) for row in query(UsesRow, keys.uses(repository_id, digest))]
 
     def linked_from(self, digest: Digest, limit: int) -> list[str]:
-        """Ids of repositories that have the blob, at most `limit`."""
+        """Returns the ids of repositories that have a blob, at most `limit`."""
         return [row.repository_id for row in query(LinkRow, keys.link(digest), limit=limit)]
 
 
 def _unchanged(stored: BlobLinkRow | BlobRow | None) -> Condition:
-    """The condition that a row is as it was read."""
+    """Returns the condition that a row is as it was read."""
     if stored is None:
         return absent()
     condition: Condition

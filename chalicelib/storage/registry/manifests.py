@@ -1,4 +1,4 @@
-"""Manifests, their bytes and their edges as they are kept."""
+"""Stores manifests, their bytes and their edges."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -25,16 +25,16 @@ from chalicelib.storage.registry.blobs import UsesRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
 
-# Above this the bytes go to S3: an item has 400 KB, and a read costs a unit per 4 KB.
+# Longer manifests are stored in S3: an item has at most 400 KB, and a read costs a unit per 4 KB.
 LARGEST_INLINE = 32 * 1024
-# Annotations that travel with a referrer's edge; longer ones are read from the manifest.
+# The most bytes of annotations in a referrer's edge; longer ones are read from the manifest.
 LARGEST_ANNOTATIONS = 8 * 1024
 
 
 class ManifestRow(Row):
-    """What changes about a manifest. `ulid` is that of the push that wrote it last, `version` counts the writes.
+    """The state of a manifest. `ulid` is that of its last push, `version` counts the writes.
 
-    `live_until` is the end of the last tag that names it, None while none does.
+    `live_until` is the end of the last tag that points to it, None if there is no such tag.
     """
 
     media_type = UnicodeAttribute()
@@ -48,37 +48,37 @@ class ManifestRow(Row):
     live_until = OptionalInteger()
     leased_until = OptionalInteger()
     deleted_at = OptionalInteger()
-    # The `quay.expires-after` that counts for every tag which is pointed here, as it was written.
+    # The label `quay.expires-after` as it was written. It applies to every tag that points here.
     expires_after = OptionalText()
     built_at = OptionalInteger()
     layers_size = OptionalInteger()
-    # 1 once a label was added to it: for the collector, which comes to all that die.
+    # 1 once a label was added, so that the collector queries labels only for such manifests.
     labeled = OptionalInteger()
 
     @property
     def is_living(self) -> bool:
-        """Whether it counts for what it names."""
+        """Whether it keeps the blobs and manifests that it names."""
         return self.state.is_living
 
     @property
     def is_pullable(self) -> bool:
-        """Whether a reader may have it by digest."""
+        """Whether it can be pulled by digest."""
         return self.is_living and self.deleted_at is None
 
     @property
     def retained(self) -> Retained:
-        """What keeps it."""
+        """What keeps the manifest, as a value of the domain."""
         return Retained(self.pushed_at, self.live_until, self.leased_until, self.deleted_at)
 
     def retain(self, retained: Retained, state: State) -> None:
-        """Writes down what keeps it from now on, and its state."""
+        """Sets what keeps the manifest, and its state."""
         self.pushed_at, self.live_until = retained.pushed_at, retained.live_until
         self.leased_until, self.deleted_at = retained.leased_until, retained.deleted_at
         self.state = state
 
 
 class BodyRow(Row):
-    """A manifest's bytes, or where they lie in S3."""
+    """A manifest's bytes, or their S3 key."""
 
     ulid = UnicodeAttribute()
     content = OptionalBytes()
@@ -86,44 +86,44 @@ class BodyRow(Row):
 
 
 class TaggedRow(Row):
-    """The edge from a tag to a manifest. `until` is the end of the tag's latest life on this manifest."""
+    """The edge by which a tag keeps a manifest. `until` is the end of the tag's last life on this manifest."""
 
     tag = UnicodeAttribute()
     until = Integer()
 
 
 class ParentRow(Row):
-    """The edge from an index to a manifest it names."""
+    """The edge by which an index keeps a manifest."""
 
     parent = UnicodeAttribute()
     ulid = UnicodeAttribute()
 
 
 class ReferrerRow(Row):
-    """The edge from a subject to a manifest that refers to it, with all that the list of referrers shows."""
+    """The edge by which a subject keeps a referrer, with all that the list of referrers shows."""
 
     digest = UnicodeAttribute()
     media_type = UnicodeAttribute()
     size = Integer()
     artifact_type = OptionalText()
-    # JSON; None when too long for an edge.
+    # JSON; None if too long for an edge.
     annotations = OptionalText()
     deleted_at = OptionalInteger()
     ulid = UnicodeAttribute()
 
 
 class ManifestStore:
-    """Manifests in the table, and in S3 above 32 KB."""
+    """The manifests in the table, with those above 32 KB in S3."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
     def get(self, repository_id: str, digest: Digest) -> ManifestRow | None:
-        """A manifest's state."""
+        """Returns a manifest's state."""
         return get(ManifestRow, keys.manifest(repository_id, digest))
 
     def get_all(self, repository_id: str, digests: Iterable[Digest]) -> dict[Digest, ManifestRow]:
-        """Manifests by their digests, those that are there."""
+        """Returns the manifests that exist, by digest."""
         batch = Batch()
         reads = {digest: batch.add(ManifestRow, keys.manifest(repository_id, digest)) for digest in digests}
         if reads:
@@ -131,7 +131,7 @@ class ManifestStore:
         return {digest: read.row for digest, read in reads.items() if read.row}
 
     def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Digest]]:
-        """What indexes name, those that are there."""
+        """Returns the digests that indexes name, for the indexes that exist."""
         batch = Batch()
         reads = {digest: batch.add(BodyRow, keys.body(repository_id, digest)) for digest in indexes}
         if reads:
@@ -140,15 +140,15 @@ class ManifestStore:
         return {digest: children_of(body) for digest, body in bodies.items() if body is not None}
 
     def body_row(self, repository_id: str, digest: Digest) -> BodyRow | None:
-        """Where a manifest's bytes are."""
+        """Returns the row of a manifest's bytes."""
         return get(BodyRow, keys.body(repository_id, digest))
 
     def get_body(self, repository_id: str, digest: Digest) -> bytes | None:
-        """A manifest's bytes."""
+        """Returns a manifest's bytes; None if it does not exist."""
         return self.content(self.body_row(repository_id, digest))
 
     def get_whole(self, repository_id: str, digest: Digest) -> tuple[ManifestRow | None, bytes | None]:
-        """State and bytes in one read."""
+        """Returns a manifest's state and bytes, with one read of the table."""
         batch = Batch()
         row = batch.add(ManifestRow, keys.manifest(repository_id, digest))
         body = batch.add(BodyRow, keys.body(repository_id, digest))
@@ -156,7 +156,7 @@ class ManifestStore:
         return row.row, self.content(body.row)
 
     def content(self, row: BodyRow | None) -> bytes | None:
-        """The bytes a body row stands for."""
+        """Returns the bytes of a body row, from S3 if they are there."""
         if row is None:
             return None
         if row.content is not None:
@@ -164,7 +164,7 @@ class ManifestStore:
         return self._objects.get(row.s3_key) if row.s3_key else b""
 
     def write_edges(self, repository_id: str, manifest: Manifest, ulid: str, leased_until: int) -> None:
-        """Step 1 of a push: what the manifest will keep, and a timer for the case that it never comes."""
+        """Writes the edges of a manifest before its push, and a timer that removes them if the push fails."""
         digest = manifest.digest
         rows: list[Row] = [timer(GARBAGE, keys.manifest_target(repository_id, digest), leased_until)]
         rows.extend(
@@ -178,7 +178,7 @@ class ManifestStore:
         put_all(rows)
 
     def put_body(self, repository_id: str, manifest: Manifest, ulid: str) -> BodyRow:
-        """The row of a manifest's bytes, which a transaction is to write; long ones go to S3 now."""
+        """Creates the row of a manifest's bytes, which the caller writes; writes long manifests to S3."""
         row = BodyRow.under(keys.body(repository_id, manifest.digest), ulid=ulid)
         if manifest.size <= LARGEST_INLINE:
             row.content = manifest.content
@@ -188,18 +188,18 @@ class ManifestStore:
         return row
 
     def move_body(self, transaction: Transaction, repository_id: str, digest: Digest, ulid: str) -> None:
-        """Gives the bytes of a living manifest the ULID of the push that found them there."""
+        """Gives the bytes of a live manifest the ULID of a later push."""
         body = BodyRow.under(keys.body(repository_id, digest))
         transaction.update(body, BodyRow.ulid.set(ulid), condition=BodyRow.pk.exists())
 
     def put(self, transaction: Transaction, row: ManifestRow, stored: ManifestRow | None) -> None:
-        """Writes a manifest's state over the one that was read."""
+        """Writes a manifest's state if it is as it was read."""
         condition = unchanged(stored)
         row.version = stored.version + 1 if stored else 0
         transaction.put(row, condition)
 
     def put_referrer(self, transaction: Transaction, repository_id: str, manifest: Manifest, ulid: str) -> None:
-        """Writes the edge from a manifest's subject, which need not be there yet."""
+        """Writes the edge from a manifest's subject, which need not exist."""
         if manifest.subject is None:
             return
         annotations = json.dumps(dict(manifest.annotations), ensure_ascii=False, separators=(",", ":"))
@@ -217,37 +217,37 @@ class ManifestStore:
     def hide_referrer(
         self, transaction: Transaction, repository_id: str, row: ManifestRow, digest: Digest, now: int
     ) -> None:
-        """Takes a deleted manifest out of its subject's list."""
+        """Removes a deleted manifest from its subject's list of referrers."""
         if row.subject is None:
             return
         edge = ReferrerRow.under(keys.referrer(repository_id, row.subject, digest))
         transaction.update(edge, ReferrerRow.deleted_at.set(now), condition=ReferrerRow.pk.exists())
 
     def show_referrer(self, transaction: Transaction, repository_id: str, row: ManifestRow, digest: Digest) -> None:
-        """Puts a manifest that came back into its subject's list again."""
+        """Adds a restored manifest to its subject's list of referrers."""
         if row.subject is not None:
             edge = ReferrerRow.under(keys.referrer(repository_id, row.subject, digest))
             transaction.update(edge, ReferrerRow.deleted_at.remove(), condition=ReferrerRow.pk.exists())
 
     def referrers(self, repository_id: str, subject: Digest, after: Digest | None, limit: int) -> Iterator[ReferrerRow]:
-        """Manifests that refer to a subject, by digest, past `after`."""
+        """Yields manifests that refer to a subject, by digest, after `after`."""
         past = keys.referrer(repository_id, subject, after)[1] if after else ""
         return query(ReferrerRow, keys.referrer(repository_id, subject), after=past, limit=limit)
 
     def tagged(self, repository_id: str, digest: Digest) -> list[TaggedRow]:
-        """Every tag, dead ones inside the window included, that names a manifest."""
+        """Returns the edges of all tags that point to a manifest, including deleted tags in the window."""
         return list(query(TaggedRow, keys.tagged(repository_id, digest)))
 
     def edge(self, repository_id: str, digest: Digest, tag: str) -> TaggedRow | None:
-        """That a tag names a manifest, or did inside the window."""
+        """Returns the edge from a tag to a manifest, if the tag points to it or did within the window."""
         return get(TaggedRow, keys.tagged(repository_id, digest, tag))
 
-    def still(self, transaction: Transaction, row: ManifestRow) -> None:
-        """Lets a transaction fail where a manifest is not as it was read."""
+    def require_unchanged(self, transaction: Transaction, row: ManifestRow) -> None:
+        """Makes a transaction fail if a manifest changed since it was read."""
         transaction.check(ManifestRow, row.key, unchanged(row))
 
     def renew(self, row: ManifestRow, target: str, leased_until: int) -> None:
-        """Lengthens a lease and makes a condemned manifest live. Raises LostRace when it changed meanwhile."""
+        """Extends a lease and makes a condemned manifest live. Raises WriteConflict when it changed."""
         transaction = Transaction()
         actions = [
             ManifestRow.leased_until.set(leased_until),
@@ -260,10 +260,10 @@ class ManifestStore:
 
 
 def unchanged(stored: ManifestRow | None) -> Condition:
-    """The condition that a manifest's state is as it was read."""
+    """Returns the condition that a manifest's state is as it was read."""
     return absent() if stored is None else ManifestRow.version == stored.version
 
 
 def tagged_row(repository_id: str, digest: Digest, tag: str, until: int) -> TaggedRow:
-    """The edge of a tag that names a manifest until a time."""
+    """Creates the edge of a tag that points to a manifest until a time."""
     return TaggedRow.under(keys.tagged(repository_id, digest, tag), tag=tag, until=until)

@@ -1,4 +1,4 @@
-"""Repositories, rights on them and their sizes as they are kept."""
+"""Stores repositories, roles on them and their sizes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import uuid4
@@ -17,7 +17,7 @@ from chalicelib.storage.attributes import EnumText, Integer, OptionalEnumText, O
 from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, view
 
-# What a deleted repository keeps of its name.
+# Attributes that a deleted repository keeps.
 KEPT = (
     "name",
     "repository_id",
@@ -31,7 +31,7 @@ KEPT = (
 
 
 class RepositoryNameRow(Row):
-    """A repository's name, pointing to its id. `status_token` opens the badge of a private repository."""
+    """A repository by its name, pointing to its id. `status_token` gives access to a private repository's badge."""
 
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
@@ -39,7 +39,7 @@ class RepositoryNameRow(Row):
     mode = EnumText(Mode, default=Mode.NORMAL)
     visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
-    # Which tags may not change, by the repository's policies (domain/policies.py); None for none.
+    # Which tags are immutable by the repository's policies (domain/policies.py); None without policies.
     immutability = OptionalText()
     created_at = OptionalInteger()
     status_token = OptionalText()
@@ -49,17 +49,17 @@ class RepositoryNameRow(Row):
 
     @property
     def is_public(self) -> bool:
-        """Whether everybody may pull."""
+        """Whether everyone may pull."""
         return self.visibility == Visibility.PUBLIC
 
     @property
     def is_normal(self) -> bool:
-        """Whether it takes pushes."""
+        """Whether it accepts pushes."""
         return self.mode == Mode.NORMAL
 
 
 class RepositoryRow(Row):
-    """The way back from the id, with what lists tell; `gone` is the ULID of its `GONE` once it is deleted."""
+    """A repository by its id, with what lists show. `gone` is the ULID in the key of `DeletedRepositoryRow`."""
 
     namespace_id = UnicodeAttribute()
     namespace = UnicodeAttribute()
@@ -72,17 +72,17 @@ class RepositoryRow(Row):
 
     @property
     def is_live(self) -> bool:
-        """Whether the repository is there, not deleted."""
+        """Whether the repository is not deleted."""
         return self.state == RepositoryState.LIVE
 
     @property
     def is_public(self) -> bool:
-        """Whether everybody may pull."""
+        """Whether everyone may pull."""
         return self.visibility == Visibility.PUBLIC
 
 
 class DeletedRepositoryRow(Row):
-    """A deleted repository: all that its name said, and when what it holds is taken away."""
+    """A deleted repository, with the attributes of its name and the time of its purge."""
 
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
@@ -107,50 +107,50 @@ class PermissionRow(Row):
 
 
 class RoleRow(Row):
-    """The same, found by the holder."""
+    """The role of an account or a team on a repository, found by the holder."""
 
     role = EnumText(Role)
     repository_id = UnicodeAttribute()
 
 
 class PushedRow(Row):
-    """When a tag of a repository last began to name something, in seconds since the epoch."""
+    """The time of the last push of a tag into a repository, in seconds since the epoch."""
 
     at = Integer()
 
 
 class SizeRow(Row):
-    """Bytes linked, one of eight counters."""
+    """One of eight counters of linked bytes."""
 
     bytes = Integer()
 
 
 class RepositoryStore:
-    """Repositories in the table."""
+    """The repositories in the table."""
 
     def find(self, namespace_id: str, name: RepositoryName) -> RepositoryNameRow | None:
-        """The row of a live name."""
+        """Returns a live repository by its name."""
         row = get(RepositoryNameRow, keys.repository_name(namespace_id, name.repository))
         return row if row and row.state == RepositoryState.LIVE else None
 
     def get(self, repository_id: str) -> RepositoryRow | None:
-        """A repository by its id."""
+        """Returns a repository by its id, live or deleted."""
         return get(RepositoryRow, keys.repository(repository_id))
 
     def get_all(self, repository_ids: list[str]) -> dict[str, RepositoryRow]:
-        """Repositories by their ids, those that are there and not deleted."""
+        """Returns the live repositories, by id."""
         batch = Batch()
         reads = {identifier: batch.add(RepositoryRow, keys.repository(identifier)) for identifier in repository_ids}
         if reads:
             batch.read()
         return {identifier: read.row for identifier, read in reads.items() if read.row and read.row.is_live}
 
-    def still(self, transaction: Transaction, repository: Repository) -> None:
-        """Lets a transaction fail where a name does not lead to this repository any more."""
+    def require_unchanged(self, transaction: Transaction, repository: Repository) -> None:
+        """Makes a transaction fail if the repository was deleted or replaced by one of the same name."""
         self._check(transaction, repository, RepositoryNameRow.state == RepositoryState.LIVE)
 
-    def still_normal(self, transaction: Transaction, repository: Repository) -> None:
-        """The same, where its tags do not change now either."""
+    def require_normal(self, transaction: Transaction, repository: Repository) -> None:
+        """Makes a transaction fail if the repository was deleted or replaced, or no longer accepts pushes."""
         is_open = (RepositoryNameRow.state == RepositoryState.LIVE) & (RepositoryNameRow.mode == Mode.NORMAL)
         self._check(transaction, repository, is_open)
 
@@ -162,17 +162,19 @@ class RepositoryStore:
     def with_namespaces(
         self, repository_ids: Sequence[str], namespace_ids: Iterable[str]
     ) -> tuple[dict[str, RepositoryRow], dict[str, NamespaceRow]]:
-        """Repositories by their ids that are there and not deleted, and namespaces by theirs, in one batch."""
+        """Returns live repositories and existing namespaces by their ids, read in one batch."""
         batch = Batch()
         rows = {identifier: batch.add(RepositoryRow, keys.repository(identifier)) for identifier in repository_ids}
-        namespaces = {known: batch.add(NamespaceRow, keys.namespace(known)) for known in namespace_ids}
+        namespaces = {
+            namespace_id: batch.add(NamespaceRow, keys.namespace(namespace_id)) for namespace_id in namespace_ids
+        }
         if rows:
             batch.read()
         alive = {identifier: read.row for identifier, read in rows.items() if read.row and read.row.is_live}
         return alive, {identifier: read.row for identifier, read in namespaces.items() if read.row}
 
     def in_namespace(self, namespace_id: str, after: str, page: int) -> Iterator[RepositoryNameRow]:
-        """Names of a namespace's live repositories past `after`, in order, read `page` at a time."""
+        """Yields a namespace's live repositories after the name `after`, by name, reading `page` at a time."""
         past = keys.repository_name(namespace_id, after)[1] if after else ""
         rows = query(RepositoryNameRow, keys.repository_name(namespace_id, ""), after=past, page=page)
         return (row for row in rows if row.state == RepositoryState.LIVE)
@@ -185,7 +187,7 @@ class RepositoryStore:
         description: str = "",
         created_at: int | None = None,
     ) -> None:
-        """Writes a repository's name, and the way back, on condition that the name is free."""
+        """Writes a repository, by name and by id, if the name is free."""
         shared = {"name": repository.name.repository, "visibility": visibility, "description": description}
         name = RepositoryNameRow.under(
             keys.repository_name(repository.namespace_id, repository.name.repository),
@@ -196,29 +198,29 @@ class RepositoryStore:
             view_at=str(repository.name),
             **shared,
         )
-        back = RepositoryRow.under(
+        by_id = RepositoryRow.under(
             keys.repository(repository.id),
             namespace_id=repository.namespace_id,
             namespace=repository.name.namespace,
             **shared,
         )
         transaction.put(name, absent())
-        transaction.put(back, absent())
+        transaction.put(by_id, absent())
         put_words(transaction, SearchKind.REPOSITORY, name.name, repository.id, repository.namespace_id)
 
     def change(self, transaction: Transaction, row: RepositoryNameRow, **changed: str) -> None:
-        """Changes some of what name and way back both tell, over the version that was read."""
-        names = [getattr(RepositoryNameRow, field).set(value) for field, value in changed.items()]
-        backs = [getattr(RepositoryRow, field).set(value) for field, value in changed.items()]
+        """Changes attributes that both rows of a repository have, if it has the version that was read."""
+        name_actions = [getattr(RepositoryNameRow, field).set(value) for field, value in changed.items()]
+        by_id_actions = [getattr(RepositoryRow, field).set(value) for field, value in changed.items()]
         if "visibility" in changed:
-            names.append(RepositoryNameRow.view.set(keys.view_catalog(changed["visibility"])))
-        names.append(RepositoryNameRow.version.set(row.version + 1))
+            name_actions.append(RepositoryNameRow.view.set(keys.view_catalog(changed["visibility"])))
+        name_actions.append(RepositoryNameRow.version.set(row.version + 1))
         is_same = (RepositoryNameRow.repository_id == row.repository_id) & at_version(
             RepositoryNameRow.version, row.version
         )
-        transaction.update(row, *names, condition=is_same)
-        back = RepositoryRow.under(keys.repository(row.repository_id))
-        transaction.update(back, *backs, condition=RepositoryRow.pk.exists())
+        transaction.update(row, *name_actions, condition=is_same)
+        by_id = RepositoryRow.under(keys.repository(row.repository_id))
+        transaction.update(by_id, *by_id_actions, condition=RepositoryRow.pk.exists())
 
     def mark_deleted(
         self,
@@ -228,49 +230,52 @@ class RepositoryStore:
         identifier: str,
         times: tuple[int, int],
     ) -> None:
-        """Moves a name away, over the version that was read: it is free, and the id leads to where it lies.
+        """Marks a repository as deleted and frees its name, if it still has the version that was read.
 
-        `identifier` is a new ULID, `times` when it was deleted and when what it holds may be taken away.
+        `identifier` is a new ULID, `times` are the times of deletion and of the purge, in seconds.
         """
         deleted_at, purge_at = times
-        kept = {field: getattr(row, field) for field in KEPT}
+        fields = {field: getattr(row, field) for field in KEPT}
         gone = DeletedRepositoryRow.under(
-            keys.gone(namespace_id, row.name, identifier), deleted_at=deleted_at, purge_at=purge_at, **kept
+            keys.gone(namespace_id, row.name, identifier), deleted_at=deleted_at, purge_at=purge_at, **fields
         )
         is_same = (RepositoryNameRow.repository_id == row.repository_id) & at_version(
             RepositoryNameRow.version, row.version
         )
         transaction.delete(row, is_same)
         transaction.put(gone)
-        back = RepositoryRow.under(keys.repository(row.repository_id))
+        by_id = RepositoryRow.under(keys.repository(row.repository_id))
         actions = [RepositoryRow.state.set(RepositoryState.DELETED), RepositoryRow.gone.set(identifier)]
-        transaction.update(back, *actions, condition=RepositoryRow.pk.exists())
+        transaction.update(by_id, *actions, condition=RepositoryRow.pk.exists())
         delete_words(transaction, row.name, row.repository_id)
 
     def public(self, after: str, limit: int) -> Iterator[RepositoryNameRow]:
-        """Public repositories whose full names are past `after`, in order (from an index, which may lag)."""
+        """Yields public repositories after the full name `after`, by name. The index lags."""
         rows = view(RepositoryNameRow, keys.view_catalog(Visibility.PUBLIC), after, limit)
         return (row for row in rows if row.state == RepositoryState.LIVE)
 
     def pushed(self, repository_ids: Sequence[str]) -> dict[str, int]:
-        """When something was last pushed into repositories, for those where something was."""
+        """Returns the times of the last pushes into repositories, by id, for those that have one."""
         batch = Batch()
         reads = {identifier: batch.add(PushedRow, keys.pushed(identifier)) for identifier in repository_ids}
         batch.read()
         return {identifier: read.row.at for identifier, read in reads.items() if read.row}
 
     def sizes(self, repository_ids: Sequence[str]) -> dict[str, int]:
-        """Bytes that repositories link, exactly: a call for every dozen of them."""
+        """Returns the exact number of bytes that repositories link, by id, with one call for each dozen."""
         batch = Batch()
         reads = {
             identifier: [batch.add(SizeRow, key) for key in keys.repository_sizes(identifier)]
             for identifier in repository_ids
         }
         batch.read()
-        return {identifier: sum(read.row.bytes for read in found if read.row) for identifier, found in reads.items()}
+        return {
+            identifier: sum(read.row.bytes for read in reads_of_repository if read.row)
+            for identifier, reads_of_repository in reads.items()
+        }
 
     def owned(self, namespace_id: str, namespace: str, after: str, limit: int) -> Iterator[str]:
-        """Full names of a namespace's repositories past `after`, in order."""
+        """Yields the full names of a namespace's repositories after the full name `after`, in order."""
         prefix = f"{namespace}/"
         if after and not after.startswith(prefix):
             if after > prefix:
@@ -284,11 +289,11 @@ class RepositoryStore:
 
 
 def pushed_row(repository_id: str, now: int) -> PushedRow:
-    """That a tag of a repository begins to name something now."""
+    """Creates the row that says that a tag of a repository was pushed at `now`."""
     return PushedRow.under(keys.pushed(repository_id), at=now)
 
 
 def change_size(transaction: Transaction, namespace_id: str, repository_id: str, digest: Digest, size: int) -> None:
-    """Counts a blob's link made (size above 0) or removed (below) for repository and namespace."""
+    """Adds the size of a new link (above 0) or a removed link (below 0) to repository and namespace."""
     for key in keys.sizes(namespace_id, repository_id, digest):
         transaction.update(SizeRow.under(key), SizeRow.bytes.add(size))

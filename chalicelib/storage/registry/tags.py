@@ -1,4 +1,4 @@
-"""Tags and their lives as they are kept."""
+"""Stores tags and their lives."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -15,44 +15,44 @@ from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
-from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query, query_backwards
 from chalicelib.storage.timers import TimerRow, timer
 
-# Longer than any window of the Time Machine.
+# In seconds. It is longer than any window of the Time Machine.
 HISTORY_S = 90 * 86400
 
 
 class TagRow(Row):
-    """A tag that is alive: all that a pull reads. `expires_at` is the TTL attribute."""
+    """A live tag, with all that a pull reads. `expires_at` is the TTL attribute."""
 
     name = UnicodeAttribute()
     digest = DigestText()
     media_type = UnicodeAttribute()
     size = Integer()
-    # Bytes of an image's layers; None for what is no image.
+    # Bytes of an image's layers; None if the manifest is not an image.
     layers_size = OptionalInteger()
     life = UnicodeAttribute()
     started_at = Integer()
     reversion = Integer(default=0)
     immutable = Integer(default=0)
-    # What whoever pushed it was told of its label, None for nothing.
+    # The warning about its expiry label that its push returned.
     warning = OptionalText()
     expires_at = OptionalInteger()
     view = UnicodeAttribute()
     view_at = UnicodeAttribute()
 
     def is_alive(self, now: float) -> bool:
-        """Whether readers see it."""
+        """Whether the tag has not ended."""
         return is_alive(self.expires_at, now)
 
     @property
     def state(self) -> TagState:
-        """What the rules of the domain ask about."""
+        """The tag as a value of the domain."""
         return TagState(self.digest, self.started_at, self.expires_at, bool(self.immutable))
 
 
 class LifeRow(Row):
-    """One life of a tag: from when to when it named which manifest."""
+    """One life of a tag: the manifest that it pointed to, from start to end."""
 
     name = UnicodeAttribute()
     digest = DigestText()
@@ -64,7 +64,7 @@ class LifeRow(Row):
     warning = OptionalText()
     ended_at = OptionalInteger()
     reversion = Integer(default=0)
-    # 1 where it was ended before its time; 1 where it is recorded that its time was up.
+    # `cut` is 1 if somebody ended the life; `told` is 1 once its expiry is in the usage log.
     cut = Integer(default=0)
     told = Integer(default=0)
     expires_at = OptionalInteger()
@@ -73,27 +73,27 @@ class LifeRow(Row):
 
     @property
     def is_cut(self) -> bool:
-        """Whether somebody ended it, and not the clock."""
+        """Whether somebody ended the life, so that it did not expire."""
         return self.cut == 1
 
     @property
-    def is_told(self) -> bool:
-        """Whether its end by the clock has been recorded."""
+    def is_expiry_recorded(self) -> bool:
+        """Whether its expiry is in the usage log."""
         return self.told == 1
 
 
 class TagStore:
-    """Tags in the table. `history_s` is how long a life that has ended stays to be seen, in seconds."""
+    """The tags in the table. `history_s` is how long an ended life is kept, in seconds."""
 
     def __init__(self, history_s: int = HISTORY_S) -> None:
         self._history_s = history_s
 
     def get(self, repository_id: str, name: str) -> TagRow | None:
-        """A tag's row, be it past its end or not."""
+        """Returns a tag's row, even if it has expired."""
         return get(TagRow, keys.tag(repository_id, name))
 
     def get_all(self, repository_id: str, names: Iterable[str]) -> dict[str, TagRow]:
-        """Tags by their names, those that are there, be they past their ends or not."""
+        """Returns the tags that exist, by name, even if they have expired."""
         batch = Batch()
         reads = {name: batch.add(TagRow, keys.tag(repository_id, name)) for name in names}
         if reads:
@@ -101,27 +101,27 @@ class TagStore:
         return {name: read.row for name, read in reads.items() if read.row}
 
     def walk(self, repository_id: str, after: str, page: int) -> Iterator[TagRow]:
-        """Tags past one, in order of their bytes, be they past their ends or not, read `page` at a time."""
+        """Yields tags after `after`, in the order of their bytes, even if expired, reading `page` at a time."""
         past = keys.tag(repository_id, after)[1] if after else ""
         return query(TagRow, keys.tag(repository_id, ""), after=past, page=page)
 
-    def fix(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
-        """Lets a tag change no more, if it is still the one that was read and has no end."""
+    def make_immutable(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
+        """Makes a tag immutable if it is as it was read and does not expire."""
         is_same = unchanged(row) & TagRow.expires_at.does_not_exist()
         transaction.update(TagRow.under(row.key), TagRow.immutable.set(1), condition=is_same)
         life = LifeRow.under(keys.life(repository_id, row.name, row.life))
         transaction.update(life, LifeRow.immutable.set(1), condition=LifeRow.pk.exists())
 
     def life(self, repository_id: str, name: str, life: str) -> LifeRow | None:
-        """One life of a tag."""
+        """Returns one life of a tag."""
         return get(LifeRow, keys.life(repository_id, name, life))
 
-    def tell(self, transaction: Transaction, row: LifeRow) -> None:
-        """Writes down that a life's end by the clock is recorded, on condition that it still ended so."""
+    def mark_expiry_recorded(self, transaction: Transaction, row: LifeRow) -> None:
+        """Marks the expiry of a life as recorded, if its end is as it was read."""
         transaction.update(row, LifeRow.told.set(1), condition=LifeRow.ended_at == row.ended_at)
 
     def list(self, repository_id: str, after: str, limit: int, now: float) -> Iterator[str]:
-        """Names of live tags past `after`, in order of their bytes. `limit` is how many a page of reading holds."""
+        """Yields the names of live tags after `after`, in the order of their bytes, reading `limit` at a time."""
         past = keys.tag(repository_id, after)[1] if after else ""
         while True:
             read = 0
@@ -134,12 +134,12 @@ class TagStore:
                 return
 
     def alive(self, repository_id: str, limit: int, now: float) -> Iterator[TagRow]:
-        """Tags that are alive, in order of their bytes, at most so many."""
+        """Yields live tags in the order of their bytes, at most `limit`."""
         rows = (row for row in query(TagRow, keys.tag(repository_id, ""), page=limit) if row.is_alive(now))
         return islice(rows, limit)
 
     def begin(self, transaction: Transaction, row: TagRow, stored: TagRow | None, repository_id: str) -> None:
-        """Writes a tag with its life and the timer of its end, over the one that was read."""
+        """Writes a tag, its life and its expiry timer, if the tag is as it was read."""
         if row.expires_at is not None:
             transaction.put(timer(EXPIRY, keys.tag_target(repository_id, row.name, row.life), row.expires_at))
         transaction.put(row, unchanged(stored))
@@ -162,14 +162,14 @@ class TagStore:
         transaction.put(life)
 
     def end(self, transaction: Transaction, row: TagRow, repository_id: str, now: int) -> None:
-        """Closes a tag's life, which keeps the end it already had when that lies behind."""
+        """Ends a tag's life now, unless it has expired."""
         if row.is_alive(now):
             life = LifeRow.under(keys.life(repository_id, row.name, row.life))
-            kept_until = LifeRow.expires_at.set(now + self._history_s)
-            transaction.update(life, LifeRow.ended_at.set(now), LifeRow.cut.set(1), kept_until)
+            keep_until = LifeRow.expires_at.set(now + self._history_s)
+            transaction.update(life, LifeRow.ended_at.set(now), LifeRow.cut.set(1), keep_until)
 
     def change(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
-        """Writes another end, or whether a tag may change, over the life that was read; its timer follows the end."""
+        """Writes a changed end or immutability of a tag, if its life is the one that was read; moves its timer."""
         transaction.put(row, unchanged(row))
         life = LifeRow.under(keys.life(repository_id, row.name, row.life))
         target = keys.tag_target(repository_id, row.name, row.life)
@@ -184,32 +184,34 @@ class TagStore:
         transaction.update(life, *actions)
 
     def newest(self, repository_id: str, before: str, page: int) -> Iterator[TagRow]:
-        """Tags by the beginning of their lives, the latest first, before a life; from an index, which lags."""
+        """Yields tags whose lives began before the life `before`, the latest first. The index lags."""
         return newest(TagRow, keys.view_alive(repository_id), before, page)
 
     def newest_lives(self, repository_id: str, before: str, page: int) -> Iterator[LifeRow]:
-        """Lives of all tags, the latest first, before one of them; from an index, which lags."""
+        """Yields the lives of all tags before the life `before`, the latest first. The index lags."""
         return newest(LifeRow, keys.view_lives(repository_id), before, page)
 
     def lives(self, repository_id: str, name: str) -> Iterator[LifeRow]:
-        """The lives of one tag, the latest first."""
-        return query(LifeRow, keys.life(repository_id, name, ""), backwards=True)
+        """Yields the lives of one tag, the latest first."""
+        return query_backwards(LifeRow, keys.life(repository_id, name, ""))
 
     def last_life(self, repository_id: str, name: str) -> LifeRow | None:
-        """The latest life of a tag, be it over or not."""
-        return next(query(LifeRow, keys.life(repository_id, name, ""), limit=1, backwards=True), None)
+        """Returns the latest life of a tag, ended or not."""
+        return next(query_backwards(LifeRow, keys.life(repository_id, name, ""), limit=1), None)
 
-    def sibling_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
-        """The lives of tags that hold what was signed or said of a manifest."""
-        return [row for row in query(LifeRow, keys.sibling_lives(repository_id, subject)) if is_signature_tag(row.name)]
+    def signature_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
+        """Returns the lives of a manifest's signature tags."""
+        return [
+            row for row in query(LifeRow, keys.signature_lives(repository_id, subject)) if is_signature_tag(row.name)
+        ]
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
-        """Takes a tag away, if it is still the one that was read."""
+        """Removes a tag if it is as it was read."""
         transaction.delete(row, unchanged(row))
 
 
 def read_image(image: Mapping[str, Any]) -> tuple[str, TagRow] | None:
-    """The id of the repository and the tag of an item as the table's stream tells it; None for what is no tag."""
+    """Reads a tag and its repository's id from an image in the table's stream; None if it is not a tag."""
     partition, key = image["pk"]["S"], image["sk"]["S"]
     if not keys.is_tag((partition, key)):
         return None
@@ -217,12 +219,12 @@ def read_image(image: Mapping[str, Any]) -> tuple[str, TagRow] | None:
 
 
 def tag_row(repository_id: str, name: str, life: str) -> TagRow:
-    """A tag's row with its keys, of which the rest is to be filled in."""
+    """Creates a tag's row with its keys; the caller sets the rest."""
     return TagRow.under(
         keys.tag(repository_id, name), name=name, life=life, view=keys.view_alive(repository_id), view_at=life
     )
 
 
 def unchanged(stored: TagRow | None) -> Condition:
-    """The condition that a tag is as it was read."""
+    """Returns the condition that a tag is as it was read."""
     return absent() if stored is None else TagRow.life == stored.life

@@ -1,4 +1,4 @@
-"""Attempts at doors, as they are counted: a row for each door and window of time, which TTL removes."""
+"""Counts attempts, such as failed sign-ins: one row for each throttle and window of time, which TTL removes."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from chalicelib.storage.table import Batch, Row
 
 
 class ThrottleRow(Row):
-    """Attempts in a window: those under way and those that failed. `closed_until` is in seconds since the epoch."""
+    """The running and failed attempts of a window. `closed_until` is in seconds since the epoch."""
 
     tries = Integer(default=0)
     closed_until = OptionalNumber()
@@ -18,18 +18,18 @@ class ThrottleRow(Row):
 
 
 class ThrottleStore:
-    """Throttles in the table."""
+    """The throttles in the table."""
 
-    def read(self, doors: Sequence[str]) -> list[ThrottleRow | None]:
-        """What was counted at doors, in one read."""
+    def read(self, throttles: Sequence[str]) -> list[ThrottleRow | None]:
+        """Returns the rows of throttles, with one read; None where nothing was counted."""
         batch = Batch()
-        reads = [batch.add(ThrottleRow, keys.throttle(door)) for door in doors]
+        reads = [batch.add(ThrottleRow, keys.throttle(throttle)) for throttle in throttles]
         batch.read()
         return [read.row for read in reads]
 
-    def enter(self, door: str, now: float, limit: int, until: int) -> ThrottleRow | None:
-        """Counts an attempt, unless the door is closed or `limit` of them were counted; None then."""
-        row = ThrottleRow.under(keys.throttle(door))
+    def enter(self, throttle: str, now: float, limit: int, until: int) -> ThrottleRow | None:
+        """Counts an attempt. Returns None if the throttle is closed or has counted `limit` attempts."""
+        row = ThrottleRow.under(keys.throttle(throttle))
         is_open = ThrottleRow.closed_until.does_not_exist() | (ThrottleRow.closed_until <= now)
         has_room = ThrottleRow.tries.does_not_exist() | (ThrottleRow.tries < limit)
         try:
@@ -40,17 +40,17 @@ class ThrottleStore:
             return None
         return row
 
-    def count(self, door: str, by: int, until: int) -> None:
-        """Counts attempts at a door."""
-        row = ThrottleRow.under(keys.throttle(door))
+    def count(self, throttle: str, by: int, until: int) -> None:
+        """Counts attempts."""
+        row = ThrottleRow.under(keys.throttle(throttle))
         row.update([ThrottleRow.tries.add(by), ThrottleRow.expires_at.set(until)])
 
-    def open(self, door: str) -> None:
-        """Forgets what was counted at a door."""
-        row = ThrottleRow.under(keys.throttle(door))
+    def open(self, throttle: str) -> None:
+        """Resets a throttle."""
+        row = ThrottleRow.under(keys.throttle(throttle))
         row.update([ThrottleRow.tries.set(0), ThrottleRow.closed_until.remove()])
 
-    def close(self, door: str, closed_until: float) -> None:
-        """Lets nobody through a door for a while."""
-        row = ThrottleRow.under(keys.throttle(door))
+    def close(self, throttle: str, closed_until: float) -> None:
+        """Refuses all attempts until `closed_until`."""
+        row = ThrottleRow.under(keys.throttle(throttle))
         row.update([ThrottleRow.closed_until.set(closed_until)])

@@ -351,7 +351,7 @@ def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(backend
     an_organization(backend)
     backend.user("bob")
     owner = backend.signed_in("admin")
-    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewPrototype(Role.WRITE, "user", "bob"))
+    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewPrototype(Role.WRITE, HolderKind.USER, "bob"))
     pushed = RepositoryName("acme", "push")
     for made in (
         make(backend, RepositoryName("acme", "hand")),

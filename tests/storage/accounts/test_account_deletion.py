@@ -1,4 +1,4 @@
-"""What an account leaves, removed with all its ends."""
+"""Removal of the rows that a deleted account leaves."""
 
 from chalicelib.domain.permissions import Role
 from chalicelib.storage import keys
@@ -15,29 +15,29 @@ def store(backend: Backend) -> AccountDeletionStore:
     )
 
 
-def test_a_page_at_once_and_the_rest_later(backend: Backend) -> None:
+def test_remaining_rows_are_removed_a_page_at_a_time(backend: Backend) -> None:
     row = backend.account()
     for number in range(AT_ONCE + 1):
         Row.under(keys.star(row.id, f"R{number:03}")).save()
 
-    assert store(backend).forget(row.id)
+    assert store(backend).remove_rest(row.id)
     assert len(rows_like(backend, f"A#{row.id}", "STAR#")) == 1
-    assert not store(backend).forget(row.id)
+    assert not store(backend).remove_rest(row.id)
     assert rows_like(backend, f"A#{row.id}", "STAR#") == []
 
 
-def test_a_role_goes_from_all_three_places(backend: Backend) -> None:
+def test_a_role_is_removed_from_all_three_places(backend: Backend) -> None:
     row = backend.user("bob")
     a_repository(backend)
     an_actor_with_role(backend, "bob", Role.READ)
 
-    store(backend).take_roles(row.id)
+    store(backend).end_roles(row.id)
 
     assert [one for one in rows_like(backend) if "PERM#" + row.id in one["sk"] or "ROLE#" in one["sk"]] == []
     assert [one for one in rows_like(backend) if f"GIVEN#{row.id}" in one["sk"]] == []
 
 
-def test_a_session_goes_with_its_hash(backend: Backend) -> None:
+def test_a_session_is_removed_with_its_hash(backend: Backend) -> None:
     row = backend.account()
     backend.services.identity.sessions.begin(row)
 

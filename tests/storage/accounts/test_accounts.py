@@ -1,4 +1,4 @@
-"""Accounts: a name is taken once, and what is written with it is written together."""
+"""Accounts: names are unique, and all rows of an account are written together."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def add_user(account: AccountRow, *, first: bool = False) -> None:
     transaction.commit()
 
 
-def test_a_user_has_name_namespace_and_account_of_one_id(backend: Backend) -> None:
+def test_name_namespace_and_account_of_a_user_share_one_id(backend: Backend) -> None:
     bob = an_account("bob")
     add_user(bob)
     found, namespace, account = STORE.find("bob"), STORE.namespace(bob.id), STORE.get(bob.id)
@@ -45,7 +45,7 @@ def test_a_user_has_name_namespace_and_account_of_one_id(backend: Backend) -> No
     assert not account.to_account().superuser
 
 
-def test_a_name_that_is_taken_is_a_lost_race_and_nothing_is_written(backend: Backend) -> None:
+def test_a_taken_name_is_a_write_conflict_and_nothing_is_written(backend: Backend) -> None:
     add_user(an_account("bob"))
     before = rows_like(backend)
 
@@ -62,18 +62,18 @@ def test_there_is_one_first_user(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "b\u00f6b", "", "x" * 2000])
-def test_a_name_that_is_not_there_or_cannot_be_finds_nobody(backend: Backend, name: str) -> None:
+def test_a_missing_or_invalid_name_finds_nobody(backend: Backend, name: str) -> None:
     assert STORE.find(name) is None
 
 
-def test_a_name_that_was_deleted_points_nowhere(backend: Backend) -> None:
+def test_a_deleted_name_finds_nobody(backend: Backend) -> None:
     add_user(an_account("bob"))
     change(get(AccountNameRow, keys.account_name("bob")), deleted_at=1)
 
     assert STORE.find("bob") is None
 
 
-def test_a_robot_is_written_with_its_name_once(backend: Backend) -> None:
+def test_a_robot_s_name_can_be_used_once(backend: Backend) -> None:
     robot = add_robot("admin+ci")
     account = STORE.get(robot.id)
 
@@ -92,7 +92,7 @@ def add_robot(name: str) -> AccountRow:
     return account
 
 
-def test_an_email_is_given_once_and_moves(backend: Backend) -> None:
+def test_an_email_address_belongs_to_one_account_and_can_be_changed(backend: Backend) -> None:
     add_user(an_account("bob", email="Bob@example.com"))
     with pytest.raises(WriteConflict):
         add_user(an_account("carol", email="bob@example.com"))
@@ -105,7 +105,7 @@ def test_an_email_is_given_once_and_moves(backend: Backend) -> None:
     assert (STORE.by_email("bob@example.com"), STORE.by_email("new@example.com")) == (None, bob)
 
 
-def test_an_account_comes_with_its_memberships(backend: Backend) -> None:
+def test_an_account_is_read_with_its_memberships(backend: Backend) -> None:
     bob = an_account("bob")
     add_user(bob)
     MembershipRow.under(keys.membership(bob.id, "org", "t1"), namespace_id="org", team_id="t1").save()
@@ -118,7 +118,7 @@ def test_an_account_comes_with_its_memberships(backend: Backend) -> None:
     assert STORE.with_memberships("nobody") == (None, [])
 
 
-def test_of_two_changes_of_one_version_the_second_is_lost(backend: Backend) -> None:
+def test_of_two_changes_of_one_version_the_second_is_a_write_conflict(backend: Backend) -> None:
     bob = an_account("bob")
     add_user(bob)
     for expected in (True, False):
@@ -135,7 +135,7 @@ def test_of_two_changes_of_one_version_the_second_is_lost(backend: Backend) -> N
 @pytest.mark.parametrize(
     ("enabled", "epoch", "expected"), [(True, 3, True), (True, 2, False), (True, 4, False), (False, 3, False)]
 )
-def test_what_was_derived_holds_while_the_account_is_enabled_and_of_its_epoch(
+def test_tokens_are_accepted_while_the_account_is_enabled_and_has_their_epoch(
     backend: Backend, enabled: bool, epoch: int, expected: bool
 ) -> None:
     account = an_account("bob", enabled=enabled, epoch=3)

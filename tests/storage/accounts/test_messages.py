@@ -1,4 +1,4 @@
-"""Messages as they are kept."""
+"""Storage of messages to all users."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from chalicelib.storage.table import Transaction, WriteConflict
 from tests.support.backends import Backend
 
 
-def test_messages_are_told_in_the_order_of_their_making(backend: Backend) -> None:
+def test_messages_are_listed_in_the_order_of_their_creation(backend: Backend) -> None:
     store = MessageStore()
     for number, uuid in ((2, "a"), (1, "b")):
         transaction = Transaction()
@@ -21,7 +21,7 @@ def test_messages_are_told_in_the_order_of_their_making(backend: Backend) -> Non
     ]
 
 
-def test_one_that_is_not_there_cannot_be_removed(backend: Backend) -> None:
+def test_a_missing_message_cannot_be_removed(backend: Backend) -> None:
     transaction = Transaction()
     MessageStore().remove(transaction, "a")
 

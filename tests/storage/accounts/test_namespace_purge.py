@@ -1,4 +1,4 @@
-"""What a deleted namespace leaves, step by step: in pages, each done again without harm."""
+"""Removal of the rows that a deleted namespace leaves, in repeatable steps."""
 
 from chalicelib.domain.states import NamespaceState
 from chalicelib.storage import keys
@@ -16,31 +16,31 @@ def store_of(backend: Backend) -> NamespacePurgeStore:
 
 
 def rest(identifier: str, *names: str) -> list[Row]:
-    """Rows of kinds that this store has not heard of."""
+    """Creates rows of kinds that the store does not know."""
     return [Row.under((keys.namespace(identifier)[0], name)) for name in names]
 
 
-def test_whatever_else_lies_with_a_namespace_is_dropped_page_by_page(backend: Backend) -> None:
+def test_other_rows_of_a_namespace_are_removed_page_by_page(backend: Backend) -> None:
     identifier = an_organization(backend)
     put_all(rest(identifier, *(f"{letter}{number}" for letter in "AHNTZ" for number in range(AT_ONCE + 1))))
     put_all(SizeRow.under(key, bytes=1) for key in keys.namespace_sizes(identifier))
     put_all(rest(identifier, "GONE#app#1", "REPO#app"))
 
     store = store_of(backend)
-    turns = 1
-    while store.drop_rest(identifier):
-        turns += 1
-    assert turns == 3
+    steps = 1
+    while store.remove_rest(identifier):
+        steps += 1
+    assert steps == 3
     assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"N#{identifier}")} == {
         "GONE",
         "META",
         "REPO",
         "SIZE",
     }
-    assert not store.drop_rest(identifier)
+    assert not store.remove_rest(identifier)
 
 
-def test_a_name_is_freed_for_others_and_a_successor_keeps_it(backend: Backend) -> None:
+def test_the_name_of_a_purged_namespace_is_freed(backend: Backend) -> None:
     identifier = an_organization(backend)
     namespace = get(NamespaceRow, keys.namespace(identifier))
 
@@ -49,10 +49,10 @@ def test_a_name_is_freed_for_others_and_a_successor_keeps_it(backend: Backend) -
     assert backend.services.stores.accounts.holder_of("acme") is None
 
 
-def test_a_namespace_goes_with_its_counters(backend: Backend) -> None:
+def test_a_namespace_is_removed_with_its_counters(backend: Backend) -> None:
     identifier = an_organization(backend)
     put_all(SizeRow.under(key, bytes=1) for key in keys.namespace_sizes(identifier))
 
     for _ in range(2):
-        store_of(backend).forget(identifier)
+        store_of(backend).remove_namespace(identifier)
     assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"N#{identifier}")} == {"TEAM"}

@@ -1,4 +1,4 @@
-"""Default permissions as they are kept: with their organization, changed over what was read."""
+"""Storage of an organization's default permissions."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.backends import Backend
 STORE = PrototypeStore()
 
 
-def added(uuid: str, namespace_id: str = "n1") -> PrototypeRow:
+def add(uuid: str, namespace_id: str = "n1") -> PrototypeRow:
     row = PrototypeRow.under(
         keys.prototype(namespace_id, uuid),
         uuid=uuid, namespace_id=namespace_id, role="read", delegate_id="a1", delegate_kind="user",
@@ -21,10 +21,10 @@ def added(uuid: str, namespace_id: str = "n1") -> PrototypeRow:
     return row
 
 
-def test_an_organization_has_its_own(backend: Backend) -> None:
-    added("2")
-    added("1")
-    added("3", "n2")
+def test_an_organization_has_its_own_default_permissions(backend: Backend) -> None:
+    add("2")
+    add("1")
+    add("3", "n2")
 
     assert [row.uuid for row in STORE.of_namespace("n1")] == ["1", "2"]
     found = STORE.get("n1", "1")
@@ -32,8 +32,8 @@ def test_an_organization_has_its_own(backend: Backend) -> None:
     assert STORE.get("n1", "3") is STORE.get("n1", "") is None
 
 
-def test_of_two_changes_of_the_same_one_loses(backend: Backend) -> None:
-    added("1")
+def test_of_two_concurrent_changes_one_is_a_write_conflict(backend: Backend) -> None:
+    add("1")
     first, second = STORE.get("n1", "1"), STORE.get("n1", "1")
     for number, row in enumerate((first, second)):
         row.role = "write"
@@ -47,8 +47,8 @@ def test_of_two_changes_of_the_same_one_loses(backend: Backend) -> None:
     assert STORE.get("n1", "1").role == "write"
 
 
-def test_it_is_removed_once_and_changed_no_more(backend: Backend) -> None:
-    row = added("1")
+def test_a_default_permission_is_removed_once_and_cannot_be_changed_afterwards(backend: Backend) -> None:
+    row = add("1")
     transaction = Transaction()
     STORE.remove(transaction, row)
     transaction.commit()

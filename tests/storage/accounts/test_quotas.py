@@ -1,4 +1,4 @@
-"""Quotas beside their namespace, and the sizes they are held against."""
+"""Storage of quotas, and of the sizes that they limit."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_the_bytes_of_all_repositories_are_summed_in_one_read(backend: Backend) 
     assert linked_bytes("nobody") == 0
 
 
-def test_of_two_who_saw_the_same_room_one_takes_it(backend: Backend) -> None:
+def test_of_two_concurrent_pushes_under_a_quota_one_is_a_write_conflict(backend: Backend) -> None:
     first, second = room_of("1"), room_of("1")
     transaction = Transaction()
     first.take(transaction)
@@ -55,7 +55,7 @@ def test_of_two_who_saw_the_same_room_one_takes_it(backend: Backend) -> None:
     assert room_of("1").version == 1
 
 
-def test_a_warning_and_a_push_are_in_nobody_s_way(backend: Backend) -> None:
+def test_a_warning_and_a_push_do_not_conflict(backend: Backend) -> None:
     pushing, warning = room_of("1"), room_of("1")
     for write in (lambda it: pushing.take(it), lambda it: warning.warn(it, 50)):
         transaction = Transaction()
@@ -65,7 +65,7 @@ def test_a_warning_and_a_push_are_in_nobody_s_way(backend: Backend) -> None:
     assert (room_of("1").version, room_of("1").warned) == (1, 50)
 
 
-def test_limits_are_looked_at_in_a_moment_however_often_they_are_passed(backend: Backend) -> None:
+def test_one_check_of_the_limits_is_scheduled_for_many_pushes(backend: Backend) -> None:
     for now in (1000, 1030):
         wake("1", now)
 

@@ -1,4 +1,4 @@
-"""The registry's size, a page of namespaces at a time."""
+"""The registry's size, counted a page of namespaces at a time."""
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.storage.accounts.registry_size import RegistrySizeStore
@@ -6,7 +6,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_blob
 
 
-def test_a_page_sums_what_its_namespaces_link(backend: Backend) -> None:
+def test_a_page_adds_up_the_bytes_that_its_namespaces_link(backend: Backend) -> None:
     store = RegistrySizeStore(backend.services.stores.accounts)
     for name in ("bob", "carol"):
         backend.user(name)
@@ -17,7 +17,7 @@ def test_a_page_sums_what_its_namespaces_link(backend: Backend) -> None:
     assert store.page(AccountKind.USER, "carol", 2) == store.page(AccountKind.ORGANIZATION, "", 2) == (0, None)
 
 
-def test_what_was_counted_stays(backend: Backend) -> None:
+def test_the_count_is_stored(backend: Backend) -> None:
     store = RegistrySizeStore(backend.services.stores.accounts)
     row = store.get()
     assert (row.bytes, row.counted_at, row.kind) == (0, None, None)

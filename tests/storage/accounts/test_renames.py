@@ -1,4 +1,4 @@
-"""A rename as it is kept: a name taken, another held, and both given back."""
+"""Storage of a rename: the new name, the reserved former one, and how it is freed."""
 
 import pytest
 
@@ -12,18 +12,18 @@ from tests.support.builders import an_organization
 STORE, ACCOUNTS = RenameStore(), AccountStore()
 
 
-def taken(identifier: str, name: str) -> None:
+def rename(identifier: str, name: str) -> None:
     namespace = get(NamespaceRow, keys.namespace(identifier))
     transaction = Transaction()
-    STORE.take(transaction, namespace, name, 5)
+    STORE.rename_namespace(transaction, namespace, name, 5)
     ACCOUNTS.put_namespace(transaction, namespace)
     transaction.commit()
 
 
-def test_a_name_is_taken_and_the_one_before_is_held(backend: Backend) -> None:
+def test_a_new_name_is_taken_and_the_former_one_is_reserved(backend: Backend) -> None:
     identifier = an_organization(backend)
 
-    taken(identifier, "other")
+    rename(identifier, "other")
 
     assert ACCOUNTS.find("other").id == identifier
     assert ACCOUNTS.find("acme") is None
@@ -33,28 +33,28 @@ def test_a_name_is_taken_and_the_one_before_is_held(backend: Backend) -> None:
     assert (namespace.name, namespace.view_at) == ("other", "other")
 
 
-def test_a_former_name_is_taken_again_by_whose_it_was_and_by_nobody_else(backend: Backend) -> None:
+def test_only_its_former_owner_can_take_a_former_name(backend: Backend) -> None:
     identifier, foreign = an_organization(backend), an_organization(backend, "foreign")
-    taken(identifier, "other")
+    rename(identifier, "other")
 
     for name in ("acme", "other"):
         with pytest.raises(WriteConflict):
-            taken(foreign, name)
-    taken(identifier, "acme")
+            rename(foreign, name)
+    rename(identifier, "acme")
 
     assert ACCOUNTS.find("acme").id == identifier
     assert STORE.former_names(identifier) == {"other": 5}
 
 
-def test_a_former_name_is_freed_as_often_as_one_likes_and_a_live_one_never(backend: Backend) -> None:
+def test_a_former_name_can_be_freed_repeatedly_and_a_current_name_never(backend: Backend) -> None:
     identifier = an_organization(backend)
-    taken(identifier, "other")
+    rename(identifier, "other")
 
-    STORE.free(identifier, "acme")
-    STORE.free(identifier, "acme")
+    STORE.free_former_name(identifier, "acme")
+    STORE.free_former_name(identifier, "acme")
 
     assert get(AccountNameRow, keys.account_name("acme")) is None
     assert STORE.former_names(identifier) == {}
     with pytest.raises(WriteConflict):
-        STORE.free(identifier, "other")
+        STORE.free_former_name(identifier, "other")
     assert ACCOUNTS.find("other").id == identifier

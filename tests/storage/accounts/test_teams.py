@@ -1,4 +1,4 @@
-"""Teams as they are kept: a name once in an organization, a membership on both sides."""
+"""Storage of teams, whose names are unique, and of memberships, found from both sides."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.builders import a_team_row
 STORE = TeamStore()
 
 
-def added(name: str, organization: str = "org") -> TeamRow:
+def add(name: str, organization: str = "org") -> TeamRow:
     team = a_team_row(organization, name, TeamRole.MEMBER)
     transaction = Transaction()
     STORE.add(transaction, team)
@@ -20,20 +20,20 @@ def added(name: str, organization: str = "org") -> TeamRow:
     return team
 
 
-def joined(team: TeamRow, account_id: str) -> None:
+def join(team: TeamRow, account_id: str) -> None:
     transaction = Transaction()
     STORE.join(transaction, team, account_id, f"name-{account_id}", AccountKind.USER)
     transaction.commit()
 
 
-def left(team: TeamRow, account_id: str) -> None:
+def leave(team: TeamRow, account_id: str) -> None:
     transaction = Transaction()
     STORE.leave(transaction, team, account_id)
     transaction.commit()
 
 
 def test_a_team_is_found_by_name_in_its_organization(backend: Backend) -> None:
-    team = added("devs")
+    team = add("devs")
 
     found = STORE.find("org", "devs")
     assert found is not None
@@ -43,31 +43,31 @@ def test_a_team_is_found_by_name_in_its_organization(backend: Backend) -> None:
 
 
 def test_a_name_is_taken_once(backend: Backend) -> None:
-    added("devs")
+    add("devs")
 
     with pytest.raises(WriteConflict):
-        added("devs")
-    added("devs", "other")
+        add("devs")
+    add("devs", "other")
 
 
 def test_teams_are_listed_by_name(backend: Backend) -> None:
     for name in ("ops", "devs", "owners"):
-        added(name)
+        add(name)
 
     assert [team.name for team in STORE.of_organization("org")] == ["devs", "ops", "owners"]
 
 
 def test_a_membership_is_seen_from_both_sides(backend: Backend) -> None:
-    team = added("devs")
-    joined(team, "a1")
+    team = add("devs")
+    join(team, "a1")
 
     assert STORE.of_account("a1", "org") == [team.id]
     assert [(row.account_id, row.name) for row in STORE.members(team.id)] == [("a1", "name-a1")]
     with pytest.raises(WriteConflict):
-        joined(team, "a1")
+        join(team, "a1")
 
-    left(team, "a1")
+    leave(team, "a1")
     assert STORE.of_account("a1", "org") == []
     assert STORE.members(team.id) == []
     with pytest.raises(WriteConflict):
-        left(team, "a1")
+        leave(team, "a1")

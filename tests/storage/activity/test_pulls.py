@@ -1,4 +1,4 @@
-"""Counted pulls as they are kept: sums that grow with their cursor, or not at all."""
+"""Storage of counted pulls: sums change only together with their cursor."""
 
 import pytest
 
@@ -16,11 +16,11 @@ STORE = PullStore()
 FIRST, SECOND = "0" * 25 + "1", "0" * 25 + "2"
 
 
-def told(identifier: str, *references: str) -> dict[str, Sum]:
+def sums(identifier: str, *references: str) -> dict[str, Sum]:
     return {reference: row.sum for reference, row in STORE.sums(identifier, references).items()}
 
 
-def test_sums_grow_together_with_the_cursor(backend: Backend) -> None:
+def test_sums_change_together_with_the_cursor(backend: Backend) -> None:
     identifier = a_repository(backend).id
     assert STORE.upto(identifier) == ""
 
@@ -28,15 +28,15 @@ def test_sums_grow_together_with_the_cursor(backend: Backend) -> None:
     STORE.add(identifier, (FIRST, SECOND), {"v1": Sum(1, 15)})
 
     assert STORE.upto(identifier) == SECOND
-    assert told(identifier, "v1", "sha256:a", "v2") == {"v1": Sum(3, 20), "sha256:a": Sum(1, 10)}
-    assert {one: row.upto for one, row in STORE.sums(identifier, ["v1", "sha256:a"]).items()} == {
+    assert sums(identifier, "v1", "sha256:a", "v2") == {"v1": Sum(3, 20), "sha256:a": Sum(1, 10)}
+    assert {reference: row.upto for reference, row in STORE.sums(identifier, ["v1", "sha256:a"]).items()} == {
         "v1": SECOND,
         "sha256:a": FIRST,
     }
 
 
 @pytest.mark.parametrize("before", ["", SECOND])
-def test_whoever_saw_another_cursor_adds_nothing(backend: Backend, before: str) -> None:
+def test_nothing_is_added_with_an_outdated_cursor(backend: Backend, before: str) -> None:
     identifier = a_repository(backend).id
     STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
 
@@ -44,21 +44,21 @@ def test_whoever_saw_another_cursor_adds_nothing(backend: Backend, before: str) 
         STORE.add(identifier, (before, SECOND + "Z"), {"v1": Sum(1, 1), "v2": Sum(1, 1)})
 
     assert STORE.upto(identifier) == FIRST
-    assert told(identifier, "v1", "v2") == {"v1": Sum(1, 1)}
+    assert sums(identifier, "v1", "v2") == {"v1": Sum(1, 1)}
 
 
-def test_nothing_is_added_to_a_repository_that_is_taken_apart_or_gone(backend: Backend) -> None:
+def test_nothing_is_added_to_a_repository_that_is_being_purged_or_gone(backend: Backend) -> None:
     identifier = a_repository(backend).id
     change(get(RepositoryRow, keys.repository(identifier)), state=RepositoryState.PURGING)
 
-    for one in (identifier, "nowhere"):
-        assert STORE.upto(one) is None
+    for reference in (identifier, "nowhere"):
+        assert STORE.upto(reference) is None
         with pytest.raises(WriteConflict):
-            STORE.add(one, ("", FIRST), {"v1": Sum(1, 1)})
+            STORE.add(reference, ("", FIRST), {"v1": Sum(1, 1)})
     assert rows_like(backend, "PULLS#") == []
 
 
-def test_what_is_counted_has_no_end(backend: Backend) -> None:
+def test_counted_pulls_do_not_expire(backend: Backend) -> None:
     identifier = a_repository(backend).id
     STORE.add(identifier, ("", FIRST), {"v1": Sum(1, 1)})
 

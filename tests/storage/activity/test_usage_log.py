@@ -1,4 +1,4 @@
-"""The usage log: in the transaction of what happened, and twice is once."""
+"""Storage of the usage log: records of changes, of pulls, and their counts."""
 
 import json
 
@@ -36,7 +36,7 @@ def record(event: Event) -> None:
     transaction.commit()
 
 
-def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(backend: Backend) -> None:
+def test_a_record_has_all_of_its_event_and_expires_after_the_retention(backend: Backend) -> None:
     event = an_event()
     record(event)
     (row,) = rows_like(backend, "LOG#R#")
@@ -50,7 +50,7 @@ def test_a_record_says_all_of_its_event_for_as_long_as_records_stay(backend: Bac
     assert json.loads(row["metadata"]) == {"tags": ["v1", "\u00e4"]}
 
 
-def test_a_record_without_a_repository_lies_under_its_namespace(backend: Backend) -> None:
+def test_a_record_without_a_repository_is_stored_under_its_namespace(backend: Backend) -> None:
     record(an_event(repository_id=None))
     (row,) = rows_like(backend, "LOG#N#n#")
 
@@ -58,7 +58,7 @@ def test_a_record_without_a_repository_lies_under_its_namespace(backend: Backend
     assert "repository_id" not in row
 
 
-def test_what_did_not_happen_is_not_recorded(backend: Backend) -> None:
+def test_an_event_of_a_failed_transaction_is_not_recorded(backend: Backend) -> None:
     timer("garbage", "x", 1).save()
     transaction = Transaction()
     STORE.record(transaction, an_event())
@@ -69,7 +69,7 @@ def test_what_did_not_happen_is_not_recorded(backend: Backend) -> None:
     assert rows_like(backend, "LOG#R#") == []
 
 
-def test_pulls_lie_apart_from_changes_and_one_written_twice_is_one(backend: Backend) -> None:
+def test_pulls_are_stored_apart_from_changes_and_repeated_writes_add_none(backend: Backend) -> None:
     pulls = [an_event(PULL) for _ in range(60)]
     backend.calls.take()
     STORE.write_pulls(pulls)
@@ -86,14 +86,14 @@ def ids_of(run: LogPartition, first: str = earliest(0), last: str = earliest(2**
 
 
 def write(count: int, kind: str, namespace: str, repository: str | None) -> list[str]:
-    """Records of one millisecond; gives their ULIDs, newest first."""
-    made = [Event(ulid(AT), AT, kind, namespace, repository, "admin", "", {}) for _ in range(count)]
+    """Writes records of one millisecond and returns their ULIDs, newest first."""
+    events_to_write = [Event(ulid(AT), AT, kind, namespace, repository, "admin", "", {}) for _ in range(count)]
     if kind == PULL:
-        STORE.write_pulls(made)
+        STORE.write_pulls(events_to_write)
     else:
-        for event in made:
+        for event in events_to_write:
             record(event)
-    return sorted((event.id for event in made), reverse=True)
+    return sorted((event.id for event in events_to_write), reverse=True)
 
 
 def test_records_are_read_newest_first_by_repository_by_namespace_and_all(backend: Backend) -> None:
@@ -107,23 +107,23 @@ def test_records_are_read_newest_first_by_repository_by_namespace_and_all(backen
 
 
 @pytest.mark.parametrize("runs", [runs_of_repository("r"), runs_of_namespace("n")], ids=["table", "index"])
-def test_a_span_of_records_includes_both_its_ends(backend: Backend, runs: list[LogPartition]) -> None:
+def test_a_range_of_records_includes_both_ends(backend: Backend, runs: list[LogPartition]) -> None:
     pulls = write(12, PULL, "n", "r")
 
     assert ids_of(runs[1], first=pulls[9], last=pulls[2]) == pulls[2:10]
     assert [position for position, _, _ in STORE.kinds(runs[1], pulls[9], pulls[2])] == pulls[2:10][::-1]
 
 
-def test_positions_of_one_millisecond_are_told_apart_in_the_index_by_number(backend: Backend) -> None:
-    """Numbers of 37 digits: a table that rounded them would lose pages."""
+def test_the_index_distinguishes_records_of_one_millisecond(backend: Backend) -> None:
+    """The numbers have 37 digits. A table that rounded them would lose records."""
     pulls = write(20, PULL, "n", "r")
     (run,) = [run for run in runs_of_everybody() if run.partition == keys.due_logs("p", "n")[0]]
-    found = [position for position in ids_of(run, pulls[10], pulls[9]) if position in pulls]
+    positions = [position for position in ids_of(run, pulls[10], pulls[9]) if position in pulls]
 
-    assert found == pulls[9:11]
+    assert positions == pulls[9:11]
 
 
-def test_what_was_counted_is_kept_as_long_as_the_records_are(backend: Backend) -> None:
+def test_counts_are_kept_as_long_as_records(backend: Backend) -> None:
     run, upto = LogPartition("LOG#N#n#p", "view"), position_of(number_of(ulid(AT)))
     STORE.keep_counted(run, {day_of(upto): (upto, {PULL: 3}), "2023-11-20": (upto, {})})
 
@@ -132,7 +132,7 @@ def test_what_was_counted_is_kept_as_long_as_the_records_are(backend: Backend) -
     assert row["expires_at"] == 1_700_006_400 + 1000
 
 
-def test_pulls_take_the_timers_along_by_which_they_are_counted(backend: Backend) -> None:
+def test_pulls_are_written_with_the_timers_that_count_them(backend: Backend) -> None:
     hour = int(AT) // 3600 * 3600
     for _ in range(2):
         STORE.write_pulls([an_event(PULL)], [("r", hour)])
@@ -141,9 +141,9 @@ def test_pulls_take_the_timers_along_by_which_they_are_counted(backend: Backend)
     assert read_target(row["target"]) == HourTarget("r", hour)
 
 
-def test_a_page_of_pulls_is_one_call_and_tells_what_each_was_of(backend: Backend) -> None:
-    for number, told in enumerate([{"reference": "v1", "manifest_digest": "sha256:a"}, {"reference": "sha256:b"}]):
-        event = Event(ulid(AT + number), AT + number, PULL, "n", "r", "admin", "", told)
+def test_a_page_of_pulls_takes_one_call_and_has_the_references_of_each(backend: Backend) -> None:
+    for number, metadata in enumerate([{"reference": "v1", "manifest_digest": "sha256:a"}, {"reference": "sha256:b"}]):
+        event = Event(ulid(AT + number), AT + number, PULL, "n", "r", "admin", "", metadata)
         STORE.write_pulls([event])
     backend.calls.take()
     first, is_all = STORE.pulls("r", earliest(0), earliest(AT + 10), 1)

@@ -1,4 +1,4 @@
-"""Table and bucket are asked, and their silence is an answer."""
+"""Health checks of table and bucket."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.crashes import silence
 
 
 @pytest.mark.parametrize("what", ["table", "bucket"])
-def test_what_is_silent_does_not_answer_and_the_other_does(backend: Backend, what: str) -> None:
+def test_each_of_table_and_bucket_is_checked_by_itself(backend: Backend, what: str) -> None:
     store = HealthStore(backend.services.stores.objects)
     assert (store.table_answers(), store.bucket_answers()) == (True, True)
 

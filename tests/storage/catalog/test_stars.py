@@ -1,4 +1,4 @@
-"""Stars: one row for a user and a repository."""
+"""Storage of stars: one row for each user and repository."""
 
 from chalicelib.storage import keys
 from chalicelib.storage.catalog.stars import StarRow, star_row
@@ -6,7 +6,7 @@ from chalicelib.storage.table import get, put_new
 from tests.support.backends import Backend
 
 
-def test_a_star_is_kept_once_with_where_its_repository_is(backend: Backend) -> None:
+def test_a_star_is_stored_once_with_the_ids_of_its_repository(backend: Backend) -> None:
     assert put_new(star_row("bob", "n", "r", 7))
     assert not put_new(star_row("bob", "n", "r", 8))
 

@@ -1,4 +1,4 @@
-"""What accounts may see: rows that lie side by side come by one query, and no others among them."""
+"""Reading what an account may see: adjacent rows, with one query."""
 
 import pytest
 
@@ -19,53 +19,53 @@ from tests.support.builders import a_team_row
 STORE = VisibilityStore()
 
 
-def given(holder: RoleHolder, repository_id: str, role: Role) -> None:
+def give(holder: RoleHolder, repository_id: str, role: Role) -> None:
     transaction = Transaction()
     PermissionStore().put(transaction, ("n", repository_id), holder, role, is_new=True)
     transaction.commit()
 
 
 def a_name(name: str) -> RepositoryNameRow:
-    shown = {"visibility": "private", "view": "CATALOG#private", "view_at": f"acme/{name}"}
-    return RepositoryNameRow.under(keys.repository_name("n", name), name=name, repository_id=name.upper(), **shown)
+    fields = {"visibility": "private", "view": "CATALOG#private", "view_at": f"acme/{name}"}
+    return RepositoryNameRow.under(keys.repository_name("n", name), name=name, repository_id=name.upper(), **fields)
 
 
 def a_namespace() -> Row:
-    shown = {"view": "ACCOUNTS#organization", "view_at": "acme"}
-    return NamespaceRow.under(keys.namespace("n"), name="acme", kind="organization", **shown)
+    fields = {"view": "ACCOUNTS#organization", "view_at": "acme"}
+    return NamespaceRow.under(keys.namespace("n"), name="acme", kind="organization", **fields)
 
 
-def test_an_account_s_grants_memberships_and_stars_are_one_query(backend: Backend) -> None:
+def test_roles_memberships_and_stars_of_an_account_take_one_query(backend: Backend) -> None:
     bob, team = RoleHolder("bob", "bob", HolderKind.USER), a_team_row("n", "devs", TeamRole.MEMBER)
     transaction = Transaction()
     TeamStore().add(transaction, team)
     TeamStore().join(transaction, team, "bob", "bob", AccountKind.USER)
     transaction.put(star_row("bob", "n", "r2", 7))
     transaction.commit()
-    given(bob, "r1", Role.WRITE)
+    give(bob, "r1", Role.WRITE)
     backend.calls.take()
 
-    held = STORE.of_account("bob")
+    rows = STORE.of_account("bob")
 
     assert backend.calls.take() == ["Query"]
-    assert held.roles == {"r1": Role.WRITE}
-    assert [row.team_id for row in held.memberships] == [team.id]
-    assert [(row.repository_id, row.namespace_id, row.starred_at) for row in held.stars] == [("r2", "n", 7)]
+    assert rows.roles == {"r1": Role.WRITE}
+    assert [row.team_id for row in rows.memberships] == [team.id]
+    assert [(row.repository_id, row.namespace_id, row.starred_at) for row in rows.stars] == [("r2", "n", 7)]
     assert STORE.of_account("carol").roles == {}
 
 
-def test_a_team_comes_with_its_grants_and_without_its_members(backend: Backend) -> None:
+def test_a_team_is_read_with_its_roles_and_without_its_members(backend: Backend) -> None:
     team = a_team_row("n", "devs", TeamRole.ADMIN)
     transaction = Transaction()
     TeamStore().add(transaction, team)
     TeamStore().join(transaction, team, "bob", "bob", AccountKind.USER)
     transaction.commit()
-    given(RoleHolder(team.id, "devs", HolderKind.TEAM), "r1", Role.READ)
+    give(RoleHolder(team.id, "devs", HolderKind.TEAM), "r1", Role.READ)
 
-    held = STORE.of_team(team.id)
+    rows = STORE.of_team(team.id)
 
-    assert held.team is not None
-    assert (held.team.name, held.roles) == ("devs", {"r1": Role.READ})
+    assert rows.team is not None
+    assert (rows.team.name, rows.roles) == ("devs", {"r1": Role.READ})
     assert STORE.of_team("none").team is None
 
 
@@ -79,14 +79,14 @@ def test_a_team_comes_with_its_grants_and_without_its_members(backend: Backend) 
         ("b", 10, [], True),
     ],
 )
-def test_a_namespace_s_repositories_come_in_order_past_a_name(
+def test_a_namespace_s_repositories_are_listed_in_order_after_a_name(
     backend: Backend, after: str, limit: int, names: list[str], is_last: bool
 ) -> None:
     put_all([a_namespace(), *(a_name(name) for name in ("a", "b", "a/b", "a-b"))])
 
-    stretch = STORE.of_namespace("n", after, limit)
+    page = STORE.of_namespace("n", after, limit)
 
-    assert [row.name for row in stretch.repositories] == names
-    assert stretch.is_last is is_last
-    assert stretch.last == (names[-1] if names else "")
-    assert (stretch.namespace is not None) is (after == "")
+    assert [row.name for row in page.repositories] == names
+    assert page.is_last is is_last
+    assert page.last == (names[-1] if names else "")
+    assert (page.namespace is not None) is (after == "")

@@ -1,4 +1,4 @@
-"""Applications, tokens and codes as they are kept."""
+"""Storage of applications, their tokens and codes."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.support.backends import Backend
 STORE = ApplicationStore(TokenStore())
 
 
-def added(client_id: str = "C1", name: str = "bot") -> ApplicationRow:
+def add(client_id: str = "C1", name: str = "bot") -> ApplicationRow:
     row = ApplicationRow.under(keys.application("org", client_id), client_id=client_id, namespace_id="org", name=name)
     transaction = Transaction()
     STORE.add(transaction, row, "acme")
@@ -32,43 +32,43 @@ def a_token(uuid: str = "uuid") -> TokenRow:
     return token
 
 
-def committed(change: Any) -> None:
+def commit(change: Any) -> None:
     transaction = Transaction()
     change(transaction)
     transaction.commit()
 
 
 def test_an_application_is_found_by_its_organization_and_by_its_client_id(backend: Backend) -> None:
-    added()
+    add()
 
     assert [row.name for row in STORE.of_organization("org")] == ["bot"]
     assert STORE.clients(["C1", "C2"])["C1"].organization == "acme"
     assert STORE.get("org", "") is None
     with pytest.raises(WriteConflict):
-        added()
+        add()
 
 
-def test_of_two_changes_of_one_version_the_second_is_lost(backend: Backend) -> None:
-    added()
+def test_of_two_changes_of_one_version_the_second_is_a_write_conflict(backend: Backend) -> None:
+    add()
     first, second = STORE.get("org", "C1"), STORE.get("org", "C1")
     assert first is not None
     assert second is not None
     first.name = "robot"
-    committed(lambda transaction: STORE.change(transaction, first))
+    commit(lambda transaction: STORE.change(transaction, first))
 
     with pytest.raises(WriteConflict):
-        committed(lambda transaction: STORE.change(transaction, second))
+        commit(lambda transaction: STORE.change(transaction, second))
     assert STORE.clients(["C1"])["C1"].name == "robot"
 
 
-def test_a_removed_application_is_nowhere(backend: Backend) -> None:
-    row = added()
-    committed(lambda transaction: STORE.remove(transaction, row))
+def test_a_removed_application_is_not_found(backend: Backend) -> None:
+    row = add()
+    commit(lambda transaction: STORE.remove(transaction, row))
 
     assert STORE.of_organization("org") == []
     assert STORE.clients(["C1"]) == {}
     with pytest.raises(WriteConflict):
-        committed(lambda transaction: STORE.remove(transaction, row))
+        commit(lambda transaction: STORE.remove(transaction, row))
 
 
 def test_a_token_is_listed_by_its_user_and_its_organization_and_revoked_from_either(backend: Backend) -> None:
@@ -79,13 +79,13 @@ def test_a_token_is_listed_by_its_user_and_its_organization_and_revoked_from_eit
     assert STORE.token("org", "C1", "") is None
 
     for row in (mine, theirs):
-        committed(lambda transaction, row=row: STORE.revoke(transaction, row))
+        commit(lambda transaction, row=row: STORE.revoke(transaction, row))
 
     assert STORE.tokens_of_user("o") == []
     assert STORE.tokens("org", "C1") == []
     assert TokenStore().find("hash-u1") is None
     with pytest.raises(WriteConflict):
-        committed(lambda transaction: STORE.revoke(transaction, mine))
+        commit(lambda transaction: STORE.revoke(transaction, mine))
 
 
 def test_a_code_is_used_once(backend: Backend) -> None:
@@ -102,10 +102,10 @@ def test_a_code_is_used_once(backend: Backend) -> None:
     STORE.add_code(transaction, code)
     transaction.commit()
 
-    committed(lambda transaction: STORE.use_code(transaction, code, "uuid"))
+    commit(lambda transaction: STORE.use_code(transaction, code, "uuid"))
 
     stored = STORE.code("hash")
     assert stored is not None
     assert (stored.token_uuid, stored.get_scope(), stored.get_redirect_uri()) == ("uuid", "repo:read", "https://a")
     with pytest.raises(WriteConflict):
-        committed(lambda transaction: STORE.use_code(transaction, code, "other"))
+        commit(lambda transaction: STORE.use_code(transaction, code, "other"))

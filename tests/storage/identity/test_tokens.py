@@ -1,4 +1,4 @@
-"""Random tokens as they are kept: found by hash, listed by owner, revoked once."""
+"""Storage of random tokens: found by hash, listed by owner, revoked once."""
 
 import pytest
 
@@ -10,57 +10,57 @@ from tests.support.backends import Backend
 STORE = TokenStore()
 
 
-def added(sha256: str, uuid: str, owner: str = "o") -> None:
+def add(sha256: str, uuid: str, owner: str = "o") -> None:
     token = TokenRow.under(keys.token(sha256), kind=TokenKind.APP, owner_id=owner, uuid=uuid, epoch=0, sha256=sha256)
     transaction = Transaction()
     STORE.add(transaction, token, keys.account_token(owner, TokenKind.APP, uuid))
     transaction.commit()
 
 
-def revoked(listed: TokenRow) -> None:
+def revoke(listed: TokenRow) -> None:
     transaction = Transaction()
     STORE.revoke(transaction, listed)
     transaction.commit()
 
 
 def test_a_token_is_found_by_its_hash_and_listed_by_its_owner(backend: Backend) -> None:
-    added("hash", "uuid")
+    add("hash", "uuid")
 
-    found = STORE.find("hash")
-    assert found is not None
-    assert (found.owner_id, found.uuid) == ("o", "uuid")
+    token = STORE.find("hash")
+    assert token is not None
+    assert (token.owner_id, token.uuid) == ("o", "uuid")
     assert [row.sha256 for row in STORE.listed("o", TokenKind.APP)] == ["hash"]
     assert STORE.of_account("o", TokenKind.APP, "uuid") is not None
     assert STORE.of_account("o", TokenKind.APP, "") is None
     assert STORE.listed("other", TokenKind.APP) == []
 
 
-def test_a_hash_is_taken_once(backend: Backend) -> None:
-    added("hash", "uuid")
+def test_a_hash_can_be_used_once(backend: Backend) -> None:
+    add("hash", "uuid")
 
     with pytest.raises(WriteConflict):
-        added("hash", "other")
+        add("hash", "other")
 
 
-def test_a_revoked_token_is_gone_and_revoked_once(backend: Backend) -> None:
-    added("hash", "uuid")
+def test_a_token_is_revoked_once_and_is_not_found_afterwards(backend: Backend) -> None:
+    add("hash", "uuid")
     (listed,) = STORE.listed("o", TokenKind.APP)
 
-    revoked(listed)
+    revoke(listed)
 
     assert STORE.find("hash") is None
     assert STORE.listed("o", TokenKind.APP) == []
     with pytest.raises(WriteConflict):
-        revoked(listed)
+        revoke(listed)
 
 
-def test_a_use_is_noted_once_an_hour(backend: Backend) -> None:
+def test_a_use_is_recorded_once_an_hour(backend: Backend) -> None:
     for moment in (1000.0, 1001.0, 1000.0 + HOUR_S + 1):
         STORE.use("o", "uuid", moment)
         assert STORE.uses("o")["uuid"] == (1000 if moment < 2000 else 1000 + HOUR_S + 1)
 
 
-def test_last_uses_of_many_tokens_are_read_at_once(backend: Backend) -> None:
+def test_last_uses_of_many_tokens_are_read_with_one_call(backend: Backend) -> None:
     STORE.use("o", "uuid", 1000.0)
     backend.calls.take()
 
@@ -69,8 +69,8 @@ def test_last_uses_of_many_tokens_are_read_at_once(backend: Backend) -> None:
     assert backend.calls.take() == ["BatchGetItem"]
 
 
-def test_a_token_can_be_given_an_end(backend: Backend) -> None:
-    added("hash", "uuid")
+def test_the_expiry_of_a_token_can_be_set(backend: Backend) -> None:
+    add("hash", "uuid")
     (listed,) = STORE.listed("o", TokenKind.APP)
 
     transaction = Transaction()
@@ -80,7 +80,7 @@ def test_a_token_can_be_given_an_end(backend: Backend) -> None:
     assert [STORE.find("hash").expires_at, STORE.listed("o", TokenKind.APP)[0].expires_at] == [5000, 5000]
 
 
-def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(backend: Backend) -> None:
+def test_all_app_tokens_are_listed_in_the_order_of_their_positions(backend: Backend) -> None:
     for position in ("1", "2", "3"):
         sha256 = f"hash{position}"
         token = TokenRow.under(
@@ -95,5 +95,5 @@ def test_app_tokens_stand_in_everybodys_list_in_the_order_of_their_positions(bac
     assert [row.uuid for row in STORE.listed("o", TokenKind.APP)] == ["1", "2", "3"]
 
 
-def test_an_id_that_is_none_is_not_asked_for(backend: Backend) -> None:
+def test_an_id_that_is_too_long_is_not_found(backend: Backend) -> None:
     assert STORE.of_account("o", TokenKind.APP, "x" * 3000) is None

@@ -1,4 +1,4 @@
-"""What the collector takes away: on condition, many at once, and one by one where somebody was faster."""
+"""Removals by the collector: conditional, many per transaction, and one by one after a conflict."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def an_edge(number: int, ulid: str = "old") -> UsesRow:
     return UsesRow.under(keys.uses("r", BLOB, manifest), manifest=str(manifest), ulid=ulid)
 
 
-def test_edges_are_read_some_at_a_time(backend: Backend) -> None:
+def test_edges_are_read_a_page_at_a_time(backend: Backend) -> None:
     put_all(an_edge(number) for number in range(EDGES_AT_ONCE + 3))
     backend.calls.take()
     pages = STORE.users("r", BLOB)
@@ -32,7 +32,7 @@ def test_edges_are_read_some_at_a_time(backend: Backend) -> None:
     assert list(STORE.users("r", Digest.of(b"other"))) == []
 
 
-def test_an_edge_that_was_written_anew_stays_and_the_others_go(backend: Backend) -> None:
+def test_an_edge_of_a_newer_push_is_kept_and_the_others_are_removed(backend: Backend) -> None:
     read = [an_edge(number) for number in range(60)]
     put_all(an_edge(number, "new" if number == 7 else "old") for number in range(60))
     STORE.remove_edges(read)
@@ -41,7 +41,7 @@ def test_an_edge_that_was_written_anew_stays_and_the_others_go(backend: Backend)
     STORE.remove_edges(read)
 
 
-def test_a_manifest_changes_its_state_only_as_it_was_read(backend: Backend) -> None:
+def test_the_state_of_a_manifest_changes_only_if_it_is_as_it_was_read(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     repository = repository_of(backend).id
     first = backend.services.stores.manifests.get_all(repository, [manifest.digest])[manifest.digest]
@@ -53,7 +53,7 @@ def test_a_manifest_changes_its_state_only_as_it_was_read(backend: Backend) -> N
         STORE.move_manifest(second, State.CONDEMNED)
 
 
-def test_a_link_s_removal_takes_way_back_and_size_along(backend: Backend) -> None:
+def test_a_link_is_removed_from_both_sides_with_its_size(backend: Backend) -> None:
     digest = a_blob(backend)
     repository = repository_of(backend)
     row = STORE.link(repository.id, digest)
@@ -69,7 +69,7 @@ def test_a_link_s_removal_takes_way_back_and_size_along(backend: Backend) -> Non
         STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
 
 
-def test_what_was_freed_adds_up(backend: Backend) -> None:
+def test_the_total_of_removed_content_adds_up(backend: Backend) -> None:
     STORE.count(Freed(1, 0, 10), 5)
     STORE.count(Freed(0, 2, 30), 6)
 

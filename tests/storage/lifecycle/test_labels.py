@@ -1,4 +1,4 @@
-"""Labels as they are kept: under their manifest, of the push that made it."""
+"""Storage of labels, which belong to one push of a manifest."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def label(identifier: str, key: str = "a") -> Label:
 
 
 def pushed_at(row: ManifestRow, second: int) -> ManifestRow:
-    """The same manifest, had it been pushed then."""
+    """Returns the row of the same manifest, as pushed at a second."""
     return ManifestRow.under(row.key, pushed_at=second, labeled=1)
 
 
-def test_labels_are_a_manifest_s_while_it_is_that_push_s(backend: Backend) -> None:
+def test_labels_belong_to_one_push_of_a_manifest(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     repository_id = repository_of(backend).id
     row = backend.services.stores.manifests.get(repository_id, digest)
@@ -33,10 +33,10 @@ def test_labels_are_a_manifest_s_while_it_is_that_push_s(backend: Backend) -> No
     STORE.add(transaction, repository_id, digest, pushed_at(row, row.pushed_at + 1), label("3"))
     transaction.commit()
 
-    assert STORE.of(repository_id, digest, row) == [label("1"), label("2", "b")]
+    assert STORE.of_manifest(repository_id, digest, row) == [label("1"), label("2", "b")]
     STORE.remove_all(repository_id, digest, row)
-    assert STORE.of(repository_id, digest, row) == []
-    assert STORE.of(repository_id, digest, pushed_at(row, row.pushed_at + 1)) == [label("3")]
+    assert STORE.of_manifest(repository_id, digest, row) == []
+    assert STORE.of_manifest(repository_id, digest, pushed_at(row, row.pushed_at + 1)) == [label("3")]
     transaction = Transaction()
     STORE.remove(transaction, repository_id, digest, label("1"))
     with pytest.raises(WriteConflict):

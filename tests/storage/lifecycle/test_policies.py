@@ -1,4 +1,4 @@
-"""Policies as they are kept: under their place, and changed with its row."""
+"""Storage of policies, which change together with their owner's row."""
 
 import pytest
 
@@ -28,26 +28,26 @@ def write(owner: PolicyOwner, *policies: Policy, now: int | None = 1) -> None:
     transaction.commit()
 
 
-def test_a_policy_comes_back_as_it_was(owner: PolicyOwner) -> None:
+def test_a_policy_is_read_as_it_was_written(owner: PolicyOwner) -> None:
     write(owner, PRUNE, RULE)
     store = PolicyStore()
 
-    assert store.of(owner, PolicyKind.PRUNE) == store.of_repository(owner.id, PolicyKind.PRUNE) == [PRUNE]
-    assert store.of(owner, PolicyKind.IMMUTABILITY) == [RULE]
+    assert store.of_owner(owner, PolicyKind.PRUNE) == store.of_repository(owner.id, PolicyKind.PRUNE) == [PRUNE]
+    assert store.of_owner(owner, PolicyKind.IMMUTABILITY) == [RULE]
     assert store.of_namespace(owner.namespace_id, PolicyKind.PRUNE) == []
 
 
-def test_one_that_is_said_anew_keeps_its_place_among_the_others(owner: PolicyOwner) -> None:
+def test_a_changed_policy_keeps_its_place_in_the_list(owner: PolicyOwner) -> None:
     write(owner, PRUNE, now=1)
     other = Policy("c", TagNames(), Prune(Method.NUMBER, 3))
     write(owner, other, now=2)
     changed = Policy("a", TagNames(), Prune(Method.NUMBER, 9))
     write(owner, changed, now=None)
 
-    assert PolicyStore().of(owner, PolicyKind.PRUNE) == [changed, other]
+    assert PolicyStore().of_owner(owner, PolicyKind.PRUNE) == [changed, other]
 
 
-def test_what_is_gone_is_not_changed_and_not_removed_again(owner: PolicyOwner) -> None:
+def test_a_missing_policy_can_be_neither_changed_nor_removed(owner: PolicyOwner) -> None:
     with pytest.raises(WriteConflict):
         write(owner, PRUNE, now=None)
     transaction = Transaction()
@@ -56,13 +56,13 @@ def test_what_is_gone_is_not_changed_and_not_removed_again(owner: PolicyOwner) -
         transaction.commit()
 
 
-def test_the_place_s_row_is_changed_over_the_version_that_was_read_and_keeps_the_rest(
+def test_the_owner_s_row_changes_only_in_the_version_that_was_read_and_keeps_other_attributes(
     backend: Backend, owner: PolicyOwner
 ) -> None:
-    for rules, is_won in (([RULE.names], True), ([], False)):
+    for rules, is_written in (([RULE.names], True), ([], False)):
         transaction = Transaction()
-        PolicyStore().seal(transaction, owner, rules)
-        if is_won:
+        PolicyStore().update_owner(transaction, owner, rules)
+        if is_written:
             transaction.commit()
         else:
             with pytest.raises(WriteConflict):
@@ -72,7 +72,7 @@ def test_the_place_s_row_is_changed_over_the_version_that_was_read_and_keeps_the
     assert (row["version"], row["immutability"], row["visibility"]) == (1, '[["release-.*", true]]', "private")
 
 
-def test_a_namespace_has_its_own(backend: Backend, owner: PolicyOwner) -> None:
+def test_a_namespace_has_its_own_policies(backend: Backend, owner: PolicyOwner) -> None:
     namespace = backend.services.stores.accounts.namespace(owner.namespace_id)
     assert namespace is not None
     mine = PolicyOwner(namespace)
@@ -80,4 +80,4 @@ def test_a_namespace_has_its_own(backend: Backend, owner: PolicyOwner) -> None:
 
     assert (mine.id, mine.namespace_id) == (owner.namespace_id, owner.namespace_id)
     assert PolicyStore().of_namespace(mine.id, PolicyKind.PRUNE) == [PRUNE]
-    assert PolicyStore().of(owner, PolicyKind.PRUNE) == []
+    assert PolicyStore().of_owner(owner, PolicyKind.PRUNE) == []

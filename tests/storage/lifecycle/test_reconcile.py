@@ -1,16 +1,16 @@
-"""The place of a round, as it is kept."""
+"""Storage of the progress of the search for orphans."""
 
 from chalicelib.storage.lifecycle.reconcile import ReconcileStore
 from tests.support.backends import Backend
 
 
-def test_a_round_that_nobody_began_stands_at_its_beginning(backend: Backend) -> None:
+def test_without_a_round_the_search_is_at_its_beginning(backend: Backend) -> None:
     place = ReconcileStore().place()
 
     assert (place.after, place.ended_at) == ("", 0)
 
 
-def test_a_round_goes_on_where_it_was_left(backend: Backend) -> None:
+def test_a_round_continues_where_it_stopped(backend: Backend) -> None:
     store = ReconcileStore()
     place = store.place()
     place.after, place.ended_at = "in/01/02", 7

@@ -1,4 +1,4 @@
-"""What a deleted repository leaves, taken away some at a time."""
+"""Removal of a deleted repository's content, a page at a time."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from tests.support.builders import an_actor_with_role, push_image
 from tests.support.rows import repository_of, rows_like
 
 
-def test_a_live_repository_is_none_that_was_deleted(backend: Backend) -> None:
+def test_a_live_repository_is_not_found_among_the_deleted_ones(backend: Backend) -> None:
     push_image(backend, "v1")
     store = RepositoryDeletionStore(PermissionStore(), backend.services.stores.objects)
 
@@ -18,7 +18,7 @@ def test_a_live_repository_is_none_that_was_deleted(backend: Backend) -> None:
     assert store.of_namespace(backend.account("admin").id) == []
 
 
-def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(backend: Backend) -> None:
+def test_rows_are_removed_a_page_at_a_time_until_only_the_last_are_left(backend: Backend) -> None:
     push_image(backend, *(f"v{number}" for number in range(40)))
     repository = repository_of(backend)
     backend.services.registry.repositories.delete(backend.signed_in("admin"), repository.name)
@@ -27,16 +27,16 @@ def test_some_is_taken_at_a_time_until_way_back_and_counters_are_left(backend: B
     assert found is not None
     back, gone = found
     left = [len(rows_like(backend, f"R#{repository.id}"))]
-    while store.take(back, 0):
+    while store.remove_some(back, 0):
         left.append(len(rows_like(backend, f"R#{repository.id}")))
 
     assert all(0 < before - after <= AT_ONCE + 10 for before, after in itertools.pairwise(left))
     assert {row["sk"].partition("#")[0] for row in rows_like(backend, f"R#{repository.id}")} == {"META", "SIZE"}
-    store.finish(back, gone)
+    store.finish_purge(back, gone)
     assert rows_like(backend, f"R#{repository.id}") == []
 
 
-def test_what_has_other_ends_is_read_with_the_rest_at_once(backend: Backend) -> None:
+def test_rows_with_counterparts_are_read_with_the_others(backend: Backend) -> None:
     backend.user("bob")
     push_image(backend, "v1", layers=3)
     an_actor_with_role(backend, "bob", Role.READ)
@@ -47,9 +47,9 @@ def test_what_has_other_ends_is_read_with_the_rest_at_once(backend: Backend) -> 
     assert found is not None
     backend.calls.take()
 
-    assert store.take(found[0], 0)
+    assert store.remove_some(found[0], 0)
 
     calls = backend.calls.take()
-    # A look, then a transaction for each of config, layers and role, and the rest.
+    # One query, then a transaction for each of config, layers and role, and one batch for the rest.
     assert (calls[0], calls.count("Query"), calls.count("TransactWriteItems")) == ("Query", 1, 5)
     assert set(calls) == {"Query", "TransactWriteItems", "BatchWriteItem"}

@@ -1,4 +1,4 @@
-"""Blobs: link, way back, sizes, bytes and timer are one; whoever read too early loses."""
+"""Storage of blobs: link, sizes, blob and timer are written together, if they are as they were read."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def link(repository: Repository, view: BlobView | None = None, key: str = "in/a"
     transaction.commit()
 
 
-def test_a_link_is_written_with_its_way_back_its_sizes_its_bytes_and_its_timer(backend: Backend) -> None:
+def test_a_link_is_written_on_both_sides_with_sizes_blob_and_timer(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     view = STORE.view(repository.id, DIGEST)
@@ -42,7 +42,7 @@ def test_a_link_is_written_with_its_way_back_its_sizes_its_bytes_and_its_timer(b
     assert due_at("garbage", keys.blob_target(repository.id, DIGEST)) == 50
 
 
-def test_a_link_renewed_is_counted_once_and_keeps_the_bytes_that_are_there(backend: Backend) -> None:
+def test_a_renewed_link_is_counted_once_and_keeps_the_s3_key(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     link(repository, key="in/b", until=90)
@@ -56,7 +56,7 @@ def test_a_link_renewed_is_counted_once_and_keeps_the_bytes_that_are_there(backe
 
 
 @pytest.mark.parametrize(("state", "kept"), [(CONDEMNED, "in/a"), (DELETING, "in/b")])
-def test_bytes_on_their_way_out_are_kept_until_they_are_being_deleted(backend: Backend, state: str, kept: str) -> None:
+def test_condemned_bytes_are_used_again_unless_they_are_being_deleted(backend: Backend, state: str, kept: str) -> None:
     link(a_repository())
     change(get(BlobRow, keys.blob(DIGEST)), state=state)
     link(a_repository("admin/other"), key="in/b")
@@ -67,7 +67,7 @@ def test_bytes_on_their_way_out_are_kept_until_they_are_being_deleted(backend: B
 
 
 @pytest.mark.parametrize("change_between", ["lease", "state", "first link", "blob"])
-def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(backend: Backend, change_between: str) -> None:
+def test_linking_after_a_change_of_what_was_read_is_a_write_conflict(backend: Backend, change_between: str) -> None:
     repository = a_repository()
     if change_between != "first link":
         link(repository)
@@ -86,7 +86,7 @@ def test_a_link_over_what_was_read_before_a_change_is_a_lost_race(backend: Backe
     assert rows_like(backend) == before
 
 
-def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(backend: Backend) -> None:
+def test_a_link_does_not_count_while_it_or_its_blob_is_being_deleted(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     change(get(BlobRow, keys.blob(DIGEST)), state=DELETING)
@@ -101,7 +101,7 @@ def test_a_link_that_is_being_deleted_or_has_lost_its_bytes_does_not_count(backe
     assert view.blob is not None
 
 
-def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(backend: Backend) -> None:
+def test_labels_found_in_a_blob_are_kept_when_its_lease_is_renewed(backend: Backend) -> None:
     repository = a_repository()
     link(repository, seen=Lifetime("2w"))
     link(repository)
@@ -111,7 +111,7 @@ def test_what_was_seen_in_a_blob_stays_when_its_lease_is_renewed(backend: Backen
     assert row.seen == Lifetime("2w")
 
 
-def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(backend: Backend) -> None:
+def test_an_unsearched_blob_differs_from_one_without_a_label(backend: Backend) -> None:
     first, second = a_repository(), a_repository("admin/other")
     link(first)
     link(second, seen=Lifetime(None))
@@ -122,7 +122,7 @@ def test_a_blob_nobody_looked_into_is_told_from_one_without_a_label(backend: Bac
     assert (unseen.seen, seen.seen) == (None, Lifetime(None))
 
 
-def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(backend: Backend) -> None:
+def test_a_delete_hides_the_link_ends_its_lease_and_schedules_the_collector(backend: Backend) -> None:
     repository = a_repository()
     link(repository)
     row = get(BlobLinkRow, keys.blob_link(repository.id, DIGEST))
@@ -137,7 +137,7 @@ def test_a_delete_hides_the_link_ends_its_lease_and_wakes_the_collector(backend:
         STORE.delete(repository.id, row, DIGEST, 30)
 
 
-def test_users_and_owners_of_a_blob_are_told(backend: Backend) -> None:
+def test_manifests_and_repositories_that_have_a_blob_are_found(backend: Backend) -> None:
     manifest, other = Digest.of(b"manifest"), Digest.of(b"other")
     for blob, user in ((DIGEST, manifest), (other, other)):
         UsesRow.under(keys.uses("r", blob, user), manifest=str(user), ulid="u").save()

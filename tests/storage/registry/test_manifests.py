@@ -1,4 +1,4 @@
-"""Manifests: bytes inline or in the bucket, edges to all they name, states by version."""
+"""Storage of manifests: bytes in the table or the bucket, edges, and versioned states."""
 
 import json
 
@@ -40,7 +40,7 @@ def put(store: ManifestStore, row: ManifestRow, stored: ManifestRow | None) -> N
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1, 100_000])
-def test_bytes_above_32_kb_lie_in_the_bucket_and_come_back_the_same(
+def test_manifests_above_32_kb_are_stored_in_the_bucket_and_read_back(
     backend: Backend, store: ManifestStore, over: int
 ) -> None:
     bare = a_manifest(annotations={"filler": ""}).size
@@ -54,7 +54,7 @@ def test_bytes_above_32_kb_lie_in_the_bucket_and_come_back_the_same(
     assert store.get_whole("r", manifest.digest) == (None, manifest.content)
 
 
-def test_state_and_bytes_come_in_one_read(backend: Backend, store: ManifestStore) -> None:
+def test_state_and_bytes_take_one_read(backend: Backend, store: ManifestStore) -> None:
     manifest = a_manifest()
     put(store, a_row(manifest.digest), None)
     store.put_body("r", manifest, "u").save()
@@ -66,7 +66,7 @@ def test_state_and_bytes_come_in_one_read(backend: Backend, store: ManifestStore
     assert backend.calls.take() == ["BatchGetItem"]
 
 
-def test_a_manifest_that_is_not_there_has_neither_state_nor_bytes(backend: Backend, store: ManifestStore) -> None:
+def test_a_missing_manifest_has_neither_state_nor_bytes(backend: Backend, store: ManifestStore) -> None:
     assert store.get_whole("r", SUBJECT) == (None, None)
     assert store.get_body("r", SUBJECT) is None
     with pytest.raises(ObjectGone):
@@ -88,7 +88,7 @@ def test_edges_name_each_blob_and_child_once_with_the_ulid_of_the_push(backend: 
     assert due_at("garbage", keys.manifest_target("r", image.digest)) == 70
 
 
-def test_states_are_written_over_the_version_that_was_read(backend: Backend, store: ManifestStore) -> None:
+def test_states_are_written_only_over_the_version_that_was_read(backend: Backend, store: ManifestStore) -> None:
     put(store, a_row(SUBJECT), None)
     stored = store.get("r", SUBJECT)
     put(store, a_row(SUBJECT), stored)
@@ -101,7 +101,9 @@ def test_states_are_written_over_the_version_that_was_read(backend: Backend, sto
             put(store, a_row(SUBJECT), stale)
 
 
-def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(backend: Backend, store: ManifestStore) -> None:
+def test_a_renewal_extends_the_lease_and_makes_a_condemned_manifest_live(
+    backend: Backend, store: ManifestStore
+) -> None:
     put(store, a_row(SUBJECT, state=CONDEMNED), None)
     row = store.get("r", SUBJECT)
     assert row is not None
@@ -125,15 +127,17 @@ def test_a_renewal_lengthens_the_lease_and_brings_the_condemned_back(backend: Ba
     ],
     ids=str,
 )
-def test_what_can_be_pulled_lives_and_was_not_deleted(fields: dict[str, object], living: bool, pullable: bool) -> None:
+def test_a_manifest_can_be_pulled_if_it_is_live_and_not_deleted(
+    fields: dict[str, object], living: bool, pullable: bool
+) -> None:
     row = a_row(SUBJECT, **fields)
 
     assert (row.is_living, row.is_pullable) == (living, pullable)
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_annotations_above_8_kb_do_not_travel_with_the_edge(backend: Backend, store: ManifestStore, over: int) -> None:
-    """Counted in bytes of UTF-8: an umlaut is two."""
+def test_annotations_above_8_kb_are_not_stored_in_the_edge(backend: Backend, store: ManifestStore, over: int) -> None:
+    """The limit counts bytes of UTF-8, of which an umlaut has two."""
     frame = len(json.dumps({"a": ""}, separators=(",", ":")))
     text = "\u00e4" + "x" * (LARGEST_ANNOTATIONS + over - frame - 2)
     manifest = a_manifest(subject=SUBJECT, annotations={"a": text})
@@ -146,7 +150,7 @@ def test_annotations_above_8_kb_do_not_travel_with_the_edge(backend: Backend, st
     assert over or json.loads(row.annotations or "") == {"a": text}
 
 
-def test_referrers_come_by_digest_past_a_digest(backend: Backend, store: ManifestStore) -> None:
+def test_referrers_are_listed_by_digest_after_a_digest(backend: Backend, store: ManifestStore) -> None:
     digests = sorted((Digest.of(bytes([number])) for number in range(5)), key=str)
     for digest in digests:
         key = keys.referrer("r", SUBJECT, digest)
@@ -162,7 +166,7 @@ def test_referrers_come_by_digest_past_a_digest(backend: Backend, store: Manifes
     assert list(store.referrers("r", Digest.of(b"other"), None, 10)) == []
 
 
-def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(
+def test_a_deleted_referrer_is_marked_and_a_missing_one_is_a_write_conflict(
     backend: Backend, store: ManifestStore
 ) -> None:
     manifest = a_manifest(subject=SUBJECT)
@@ -183,7 +187,7 @@ def test_a_referrer_that_was_deleted_is_marked_and_one_that_never_was_loses(
     assert [edge.deleted_at for edge in store.referrers("r", SUBJECT, None, 10)] == [7]
 
 
-def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(backend: Backend, store: ManifestStore) -> None:
+def test_the_bytes_of_a_live_manifest_get_the_ulid_of_a_new_push(backend: Backend, store: ManifestStore) -> None:
     manifest = a_manifest()
     transaction = Transaction()
     store.move_body(transaction, "r", manifest.digest, "new")
@@ -199,7 +203,7 @@ def test_the_bytes_of_a_living_manifest_take_the_ulid_of_a_new_push(backend: Bac
     assert (row.ulid, row.content) == ("new", manifest.content)
 
 
-def test_the_tags_of_a_manifest_are_those_of_its_own_edges(backend: Backend, store: ManifestStore) -> None:
+def test_the_tags_of_a_manifest_are_found_by_its_edges(backend: Backend, store: ManifestStore) -> None:
     for tag, until in (("v1", 5), ("v2", 9)):
         tagged_row("r", SUBJECT, tag, until).save()
     tagged_row("r", Digest.of(b"other"), "v3", 1).save()

@@ -1,4 +1,4 @@
-"""Tags: a live row, a life in the history, and a list that passes over the dead."""
+"""Storage of tags: live rows, lives in the history, and lists of live tags."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def begin(row: TagRow, stored: TagRow | None = None) -> TagRow:
     return row
 
 
-def test_a_tag_begins_with_its_life(backend: Backend) -> None:
+def test_a_tag_is_written_with_its_life(backend: Backend) -> None:
     row = begin(a_tag())
     (life,) = rows_like(backend, "R#r", "LIFE#")
 
@@ -39,7 +39,7 @@ def test_a_tag_begins_with_its_life(backend: Backend) -> None:
     assert STORE.get("r", "v2") is None
 
 
-def test_a_tag_with_an_end_arms_a_timer_and_its_life_knows_the_end_at_once(backend: Backend) -> None:
+def test_an_expiring_tag_is_written_with_a_timer_and_the_end_of_its_life(backend: Backend) -> None:
     begin(a_tag(expires_at=99))
     (life,), (tag,) = rows_like(backend, "R#r", "LIFE#"), rows_like(backend, "R#r", "TAG#")
 
@@ -47,7 +47,7 @@ def test_a_tag_with_an_end_arms_a_timer_and_its_life_knows_the_end_at_once(backe
     assert life["expires_at"] == 99 + HISTORY_S
 
 
-def test_a_tag_is_begun_over_the_one_that_was_read(backend: Backend) -> None:
+def test_a_tag_is_written_only_over_the_one_that_was_read(backend: Backend) -> None:
     first = begin(a_tag())
     second = begin(a_tag(), first)
 
@@ -58,9 +58,7 @@ def test_a_tag_is_begun_over_the_one_that_was_read(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize(("expires_at", "now", "end"), [(None, 50, 50), (99, 50, 50), (99, 120, 99)])
-def test_a_life_ends_now_but_never_later_than_it_would_have(
-    backend: Backend, expires_at: int | None, now: int, end: int
-) -> None:
+def test_a_life_ends_now_unless_it_expired_before(backend: Backend, expires_at: int | None, now: int, end: int) -> None:
     row = begin(a_tag(expires_at=expires_at))
     transaction = Transaction()
     STORE.end(transaction, row, "r", now)
@@ -71,7 +69,7 @@ def test_a_life_ends_now_but_never_later_than_it_would_have(
     assert STORE.get("r", "v1") is None
 
 
-def test_a_tag_that_moved_is_not_taken_away(backend: Backend) -> None:
+def test_a_tag_that_moved_is_not_removed(backend: Backend) -> None:
     first = begin(a_tag())
     begin(a_tag(), first)
     transaction = Transaction()
@@ -82,7 +80,7 @@ def test_a_tag_that_moved_is_not_taken_away(backend: Backend) -> None:
     assert STORE.get("r", "v1") is not None
 
 
-def test_names_come_in_the_order_of_their_bytes_past_the_dead_and_past_a_name(backend: Backend) -> None:
+def test_live_names_are_listed_in_the_order_of_their_bytes_after_a_name(backend: Backend) -> None:
     names = ["-", "1", "A", "Z", "_", "a", "b.1", "b_1", "z"]
     put_all(a_tag(name) for name in names)
     put_all(a_tag(f"m{number}", expires_at=50) for number in range(7))
@@ -94,14 +92,14 @@ def test_names_come_in_the_order_of_their_bytes_past_the_dead_and_past_a_name(ba
     assert list(STORE.list("other", "", 100, now=0)) == []
 
 
-def test_tags_that_are_alive_come_in_order_and_no_more_than_asked_for(backend: Backend) -> None:
+def test_live_tags_are_listed_in_order_up_to_a_limit(backend: Backend) -> None:
     put_all([*(a_tag(name) for name in ("c", "a", "b")), a_tag("dead", 99)])
 
     assert [row.name for row in STORE.alive("r", 10, 100)] == ["a", "b", "c"]
     assert [row.name for row in STORE.alive("r", 2, 100)] == ["a", "b"]
 
 
-def test_tags_are_read_together_and_what_is_not_there_is_left_out(backend: Backend) -> None:
+def test_tags_are_read_with_one_call_and_missing_ones_are_omitted(backend: Backend) -> None:
     push_image(backend, "v1")
     identifier, store = repository_of(backend).id, TagStore()
     backend.calls.take()
@@ -112,23 +110,23 @@ def test_tags_are_read_together_and_what_is_not_there_is_left_out(backend: Backe
     assert backend.calls.take() == []
 
 
-def test_the_lives_of_what_is_named_after_a_manifest_are_found_by_one_look(backend: Backend) -> None:
+def test_the_lives_of_a_manifest_s_signature_tags_are_found(backend: Backend) -> None:
     image = push_image(backend, "v1").digest
     names = [f"sha256-{image.hex}.sig", f"sha256-{image.hex}.sig", f"sha256-{image.hex}.att"]
     for name in [*names, f"sha256-{image.hex}.txt", f"sha256-{'0' * 64}.sig"]:
         push_manifest(backend, a_manifest(), name)
 
-    found = TagStore().sibling_lives(repository_of(backend).id, image)
-    assert sorted(row.name for row in found) == sorted(names)
+    lives = TagStore().signature_lives(repository_of(backend).id, image)
+    assert sorted(row.name for row in lives) == sorted(names)
 
 
-def test_the_last_life_is_that_which_began_last_be_it_over_or_not(backend: Backend) -> None:
+def test_the_last_life_is_the_one_that_began_last(backend: Backend) -> None:
     push_image(backend, "v1")
     last = push_image(backend, "v1", labels={"other": "1"})
     repository = repository_of(backend)
 
-    found = TagStore().last_life(repository.id, "v1")
+    life = TagStore().last_life(repository.id, "v1")
 
-    assert found is not None
-    assert found.digest == last.digest
+    assert life is not None
+    assert life.digest == last.digest
     assert TagStore().last_life(repository.id, "v9") is None

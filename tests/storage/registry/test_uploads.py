@@ -1,4 +1,4 @@
-"""Uploads: written over the version that was read, with parts in their order."""
+"""Storage of uploads, in versions, and of their parts."""
 
 import pytest
 
@@ -22,17 +22,17 @@ def put(row: UploadRow, version: int | None) -> None:
     transaction.commit()
 
 
-def test_states_of_hashes_come_back_byte_by_byte(backend: Backend) -> None:
+def test_states_of_hashes_are_read_as_they_were_written(backend: Backend) -> None:
     row = an_upload(hash_state=bytes(range(256)), other_state=b"")
     put(row, None)
-    found = STORE.get(row.pk.removeprefix("UP#"))
+    upload = STORE.get(row.pk.removeprefix("UP#"))
 
-    assert found is not None
-    assert (found.hash_state, found.other_state, found.version) == (bytes(range(256)), b"", 0)
+    assert upload is not None
+    assert (upload.hash_state, upload.other_state, upload.version) == (bytes(range(256)), b"", 0)
     assert STORE.get(ulid()) is None
 
 
-def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(backend: Backend) -> None:
+def test_each_write_is_counted_and_one_over_another_version_is_a_write_conflict(backend: Backend) -> None:
     row = an_upload()
     put(row, None)
     for version in (0, 1):
@@ -44,7 +44,7 @@ def test_each_write_counts_and_one_over_an_older_version_is_a_lost_race(backend:
             put(row, version)
 
 
-def test_parts_come_in_their_order_however_they_were_written(backend: Backend) -> None:
+def test_parts_are_listed_by_number_in_whatever_order_they_were_written(backend: Backend) -> None:
     row, other = an_upload(), an_upload()
     identifier = row.pk.removeprefix("UP#")
     STORE.put_parts(row, [(number, f"etag{number}") for number in (10_000, 2, 30)])
@@ -52,16 +52,16 @@ def test_parts_come_in_their_order_however_they_were_written(backend: Backend) -
     transaction = Transaction()
     STORE.put_part(transaction, row, 1, "first", 7)
     transaction.commit()
-    found = STORE.parts(identifier)
+    parts = STORE.parts(identifier)
 
-    assert [(part.number, part.etag) for part in found] == [
+    assert [(part.number, part.etag) for part in parts] == [
         (1, "first"), (2, "etag2"), (30, "etag30"), (10_000, "etag10000"),
     ]  # fmt: skip
-    assert [part.size for part in found] == [7, 0, 0, 0]
-    assert {part.expires_at for part in found} == {9}
+    assert [part.size for part in parts] == [7, 0, 0, 0]
+    assert {part.expires_at for part in parts} == {9}
 
 
-def test_an_upload_whose_bytes_are_a_blob_keeps_digest_and_key_and_forgets_its_tail(backend: Backend) -> None:
+def test_a_linked_upload_keeps_its_digest_and_drops_its_tail(backend: Backend) -> None:
     row = an_upload(
         status=UploadStatus.CLOSED, tail_key="in/tail", tail_size=5, s3_key="in/old", digest=Digest.of(b"x"), offset=5
     )
@@ -69,4 +69,4 @@ def test_an_upload_whose_bytes_are_a_blob_keeps_digest_and_key_and_forgets_its_t
 
     assert (linked.status, linked.s3_key, linked.tail_key, linked.tail_size) == (UploadStatus.LINKED, "in/new", None, 0)
     assert (linked.key, linked.digest, linked.offset, linked.version) == (row.key, row.digest, 5, row.version)
-    assert (row.status, row.tail_key) == (UploadStatus.CLOSED, "in/tail"), "what was read stays as it was"
+    assert (row.status, row.tail_key) == (UploadStatus.CLOSED, "in/tail"), "the row that was read does not change"
