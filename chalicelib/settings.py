@@ -57,7 +57,7 @@ class Settings:
     presign_s: int = 900
     upload_s: int = 3600
     # How long a relay may take to bring one blob, on a slow line.
-    grant_s: int = 86400
+    presigned_upload_s: int = 86400
     log_s: int = 90 * 86400
     # Connections kept to DynamoDB and S3: as many as there are threads.
     connections: int = 12
@@ -100,7 +100,7 @@ class Settings:
     @property
     def settled_s(self) -> int:
         """Seconds after which nobody can still want a key that was written and not named."""
-        return self.grant_s + self.upload_s + self.lease_s
+        return self.presigned_upload_s + self.upload_s + self.lease_s
 
     @property
     def drained_s(self) -> int:

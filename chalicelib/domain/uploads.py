@@ -19,7 +19,7 @@ MEBIBYTE = 1024 * 1024
 SMALLEST_PART = 5 * MEBIBYTE
 # What fits a Lambda invocation in base 64 beside its headers (6,291,556 bytes of JSON).
 LARGEST_BODY = 4 * MEBIBYTE
-# What S3 keeps in one object, in the 9,000 parts that are granted: 50 TB.
+# What S3 keeps in one object, in the 9,000 parts that are presigned: 50 TB.
 LARGEST_OBJECT = 50 * 1024**4
 # What S3 takes in one PUT.
 LARGEST_PUT = 5 * 1024**3
@@ -90,6 +90,19 @@ class Chunk:
     def size(self) -> int:
         """Bytes in the range."""
         return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBody:
+    """The body of a request with bytes of an upload; `chunk` is its `Content-Range`, None if it has none."""
+
+    content: bytes = b""
+    chunk: Chunk | None = None
+
+    def check(self, offset: int) -> None:
+        """Raises OutOfOrder, SizeInvalid where the range does not fit an upload of `offset` bytes and the content."""
+        if self.chunk:
+            self.chunk.check(offset, len(self.content))
 
 
 def part_size(offset: int) -> int:

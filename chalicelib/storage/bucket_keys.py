@@ -1,7 +1,7 @@
 """Every key of the bucket. No other file spells one.
 
 in/<repository>/<attempt>                bytes that we wrote: a key for every attempt
-in/<repository>/<digest>/<upload>        bytes that the upload edge or a grant wrote
+in/<repository>/<digest>/<upload>        bytes that the upload edge or a presigned upload wrote
 staging/<repository>/<digest>/<upload>   the same, not proven yet
 bodies/<repository>/<ulid>               manifests that do not fit into an item
 exports/<sha256>                         files of the usage log, by the hash of what opens them
@@ -42,7 +42,7 @@ def out_of_staging(s3_key: str) -> str:
 
 
 def edge_digest(s3_key: str) -> Digest | None:
-    """The digest that the upload edge, or a grant, wrote a key for; None for any other key."""
+    """The digest that the upload edge, or a presigned upload, wrote a key for; None for any other key."""
     match = EDGE_KEY.fullmatch(s3_key)
     return Digest.parse(match[1]) if match else None
 

@@ -1,5 +1,5 @@
 # The upload relay on Fargate, behind CloudFront alone: a load balancer without a public address, and tasks that need no
-# rights of AWS's (docs/adr/0004). It knows the registry over HTTP, and S3 by the addresses that it is granted.
+# rights of AWS's (docs/adr/0004). It knows the registry over HTTP, and S3 by the addresses that are presigned for it.
 
 locals {
   relay_port = 8080

@@ -398,5 +398,11 @@ def reachable(backend: Backend) -> set[str]:
 
 
 def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_backend: Callable[..., Backend]) -> None:
-    chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S, "upload_s": UPLOAD_S, "grant_s": UPLOAD_S}
+    chosen = {
+        "lease_s": LEASE_S,
+        "grace_s": GRACE_S,
+        "presign_s": PRESIGN_S,
+        "upload_s": UPLOAD_S,
+        "presigned_upload_s": UPLOAD_S,
+    }
     run_state_machine_as_test(lambda: Registry(new_backend(**chosen)), settings=SETTINGS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.uploads import Chunk
+from chalicelib.domain.uploads import Chunk, UploadBody
 from chalicelib.storage import keys
 from chalicelib.storage.registry.uploads import UploadRow
 from chalicelib.storage.table import get
@@ -27,7 +27,9 @@ class Client:
 
     def append(self, content: bytes, first: int | None = None) -> int:
         chunk = None if first is None else Chunk(first, first + len(content) - 1)
-        progress = self.backend.services.registry.uploads.append(self.actor, self.name, self.token, content, chunk)
+        progress = self.backend.services.registry.uploads.append(
+            self.actor, self.name, self.token, UploadBody(content, chunk)
+        )
         self.token = progress.token
         return progress.offset
 
@@ -35,7 +37,9 @@ class Client:
         return self.backend.services.registry.uploads.status(self.actor, self.name, self.token).offset
 
     def close(self, digest: Digest, content: bytes = b"", chunk: Chunk | None = None) -> None:
-        self.backend.services.registry.uploads.close(self.actor, self.name, self.token, digest, content, chunk)
+        self.backend.services.registry.uploads.close(
+            self.actor, self.name, self.token, digest, UploadBody(content, chunk)
+        )
 
     def cancel(self) -> None:
         self.backend.services.registry.uploads.cancel(self.actor, self.name, self.token)

@@ -8,17 +8,17 @@ from chalicelib.domain.uploads import MANY, UploadToken
 
 
 class UploadTokens:
-    """Signs under the first of `keys` and believes all. `life_s` and `grant_s`, a relay's, are lives in seconds."""
+    """Signs with the first of `keys` and verifies with all; `presigned_upload_s` is the life of `presigned` tokens."""
 
     def __init__(
-        self, keys: Sequence[bytes], life_s: int, grant_s: int, clock: Callable[[], float] = time.time
+        self, keys: Sequence[bytes], life_s: int, presigned_upload_s: int, clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys, self._life_s, self._grant_s, self._clock = list(keys), life_s, grant_s, clock
+        self._keys, self._life_s, self._presigned_upload_s, self._clock = list(keys), life_s, presigned_upload_s, clock
 
     @property
     def longest_s(self) -> int:
         """Seconds after which no token of an upload is good that has had no answer since."""
-        return self._grant_s + self._life_s
+        return self._presigned_upload_s + self._life_s
 
     def begin(self, repository_id: str, algorithm: str) -> tuple[str, str]:
         """A token for a new upload into a repository, and the upload's id."""
@@ -34,9 +34,9 @@ class UploadTokens:
         """The token after a chunk: only chunks may follow."""
         return self._renewed(token, self._life_s)
 
-    def granted(self, token: UploadToken) -> str:
-        """The token for an upload that a relay brings, who may take long for it; the edge takes no bytes for it."""
-        return self._renewed(token, self._grant_s)
+    def presigned(self, token: UploadToken) -> str:
+        """Returns the token for a presigned upload, which may take long; the upload edge takes no bytes for it."""
+        return self._renewed(token, self._presigned_upload_s)
 
     def _renewed(self, token: UploadToken, life_s: int) -> str:
         until = int(self._clock()) + life_s

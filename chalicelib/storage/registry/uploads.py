@@ -27,12 +27,13 @@ SPARE_S = 7 * 86400
 class UploadStatus(StrEnum):
     """How far an upload is.
 
-    Open: bytes come through us or our relay. Granted: they come past us; hashing: they are being proven. Closed: digest
-    and key are proven and written, the bytes may still lie in parts. Linked: they are a blob. Cancelled: nothing.
+    Open: bytes come through the registry or its relay. Presigned: they go straight to S3. Hashing: the registry hashes
+    them. Closed: digest and key are proven and written; the bytes may still lie in parts. Linked: they are a blob.
     """
 
     OPEN = "open"
-    GRANTED = "granted"
+    # Stored rows have this word.
+    PRESIGNED = "granted"
     HASHING = "hashing"
     CLOSED = "closed"
     LINKED = "linked"

@@ -15,7 +15,7 @@ from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import LONGEST_DESCRIPTION, Mode, Repository, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, USER_ADMIN
 from chalicelib.domain.teams import TeamRole
-from chalicelib.services.accounts.accounts import prototypes
+from chalicelib.services.accounts import prototypes
 from chalicelib.services.registry.repositories import NewRepository
 from chalicelib.storage import keys
 from chalicelib.storage.registry.repositories import RepositoryNameRow

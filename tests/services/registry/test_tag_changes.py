@@ -80,7 +80,7 @@ def test_an_immutable_tag_is_moved_where_the_change_makes_it_mutable(backend: Ba
     with pytest.raises(TagImmutable):
         changes.begin("v1", named, NewLife(), row_of(backend, "v1"))
     transaction, changes = changes_of(backend)
-    changes.begin("v1", named, NewLife(), row_of(backend, "v1"), immutable=False)
+    changes.begin("v1", named, NewLife(immutable=False), row_of(backend, "v1"))
     changes.settle(WINDOW_S, beside=other.digest)
     transaction.commit()
 

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.uploads import LARGEST_BODY, MANY, MEBIBYTE, ONE, SMALLEST_PART, Chunk, UploadToken
+from chalicelib.domain.uploads import LARGEST_BODY, MANY, MEBIBYTE, ONE, SMALLEST_PART, Chunk, UploadBody, UploadToken
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow
 from chalicelib.storage.table import get
@@ -143,7 +143,7 @@ def test_a_range_that_is_not_as_long_as_its_bytes_is_refused(backend: Backend) -
     client = Client(backend)
 
     with pytest.raises(SizeInvalid):
-        backend.services.registry.uploads.append(client.actor, NAME, client.token, b"four", Chunk(0, 9))
+        backend.services.registry.uploads.append(client.actor, NAME, client.token, UploadBody(b"four", Chunk(0, 9)))
 
     assert client.status() == 0
 
@@ -186,8 +186,8 @@ def test_the_upload_of_another_repository_is_unknown_here(backend: Backend, is_e
 
     for attempt in (
         lambda: uploads.status(actor, NAME, token),
-        lambda: uploads.append(actor, NAME, token, b"more", None),
-        lambda: uploads.close(actor, NAME, token, Digest.of(b"chunk"), b"", None),
+        lambda: uploads.append(actor, NAME, token, UploadBody(b"more")),
+        lambda: uploads.close(actor, NAME, token, Digest.of(b"chunk"), UploadBody()),
         lambda: uploads.cancel(actor, NAME, token),
     ):
         with pytest.raises(BlobUploadUnknown):
@@ -245,8 +245,8 @@ def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(backend: Backend) -
     for attempt in (
         lambda: backend.services.registry.uploads.begin(reader, NAME),
         lambda: backend.services.registry.uploads.status(reader, NAME, client.token),
-        lambda: backend.services.registry.uploads.append(reader, NAME, client.token, b"more", None),
-        lambda: backend.services.registry.uploads.close(reader, NAME, client.token, Digest.of(b"chunk"), b"", None),
+        lambda: backend.services.registry.uploads.append(reader, NAME, client.token, UploadBody(b"more")),
+        lambda: backend.services.registry.uploads.close(reader, NAME, client.token, Digest.of(b"chunk"), UploadBody()),
         lambda: backend.services.registry.uploads.cancel(reader, NAME, client.token),
     ):
         with pytest.raises((Denied, Unauthenticated)):
