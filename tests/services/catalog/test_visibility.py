@@ -32,8 +32,8 @@ def one(backend: Backend) -> Repository:
 
 
 def role(backend: Backend, who: str, repository: Repository) -> Role | None:
-    sight = backend.services.catalog.visibility.of(backend.signed_in(who))
-    return sight.role(repository.namespace_id, repository.id)
+    visible = backend.services.catalog.visibility.of(backend.signed_in(who))
+    return visible.role(repository.namespace_id, repository.id)
 
 
 def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(backend: Backend, one: Repository) -> None:
@@ -68,21 +68,21 @@ def test_teams_of_other_namespaces_are_not_asked(backend: Backend, one: Reposito
 
 def test_the_anonymous_see_what_is_public_for_nothing(backend: Backend, one: Repository) -> None:
     backend.calls.take()
-    sight = backend.services.catalog.visibility.of(ANONYMOUS)
+    visible = backend.services.catalog.visibility.of(ANONYMOUS)
 
-    assert sight is NOTHING
+    assert visible is NOTHING
     assert backend.calls.take() == []
-    assert sight.sees(one, is_public=True)
-    assert not sight.sees(one, is_public=False)
+    assert visible.sees(one, is_public=True)
+    assert not visible.sees(one, is_public=False)
 
 
 def test_scopes_narrow_what_was_given_and_not_what_is_public(backend: Backend, one: Repository) -> None:
     owner = backend.signed_in("admin")
     for scopes, sees in ((frozenset({REPO_READ}), True), (frozenset({ORG_ADMIN}), False)):
-        sight = backend.services.catalog.visibility.of(replace(owner, scopes=scopes))
+        visible = backend.services.catalog.visibility.of(replace(owner, scopes=scopes))
 
-        assert sight.sees(one, is_public=False) is sees
-        assert sight.sees(one, is_public=True)
+        assert visible.sees(one, is_public=False) is sees
+        assert visible.sees(one, is_public=True)
 
 
 def test_who_has_all_sees_all(one: Repository) -> None:

@@ -29,7 +29,7 @@ def test_a_new_upload_may_come_in_one_put_within_its_life() -> None:
         given.verify(text)
 
 
-@pytest.mark.parametrize(("renew", "life_s"), [(UploadTokens.following, HOUR), (UploadTokens.granted, DAY)])
+@pytest.mark.parametrize(("renew", "life_s"), [(UploadTokens.following, HOUR), (UploadTokens.presigned, DAY)])
 def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew, life_s: int) -> None:
     clock = Clock()
     given = tokens(clock)
