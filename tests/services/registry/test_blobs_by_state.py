@@ -58,14 +58,14 @@ def is_shown(backend: Backend, *, promise: bool = False) -> bool:
 
 
 @every_combination
-def test_a_blob_is_shown_when_link_and_bytes_live(backend: Backend, link: str, blob: str) -> None:
+def test_a_blob_is_found_if_its_link_and_its_bytes_live(backend: Backend, link: str, blob: str) -> None:
     a_scene(backend, link, blob)
 
     assert is_shown(backend) == (link in LIVING and blob in LIVING)
 
 
 @every_combination
-def test_a_head_of_somebody_who_may_push_makes_the_condemned_live(backend: Backend, link: str, blob: str) -> None:
+def test_a_head_by_a_pusher_makes_a_condemned_blob_live(backend: Backend, link: str, blob: str) -> None:
     a_scene(backend, link, blob)
 
     if is_shown(backend, promise=True):
@@ -76,7 +76,7 @@ def test_a_head_of_somebody_who_may_push_makes_the_condemned_live(backend: Backe
 
 
 @every_combination
-def test_a_push_leaves_a_live_blob_whatever_was_there(backend: Backend, link: str, blob: str) -> None:
+def test_a_push_leaves_a_live_blob_in_every_former_state(backend: Backend, link: str, blob: str) -> None:
     key_before = a_scene(backend, link, blob)
 
     a_blob(backend, CONTENT)
@@ -89,7 +89,9 @@ def test_a_push_leaves_a_live_blob_whatever_was_there(backend: Backend, link: st
 
 
 @every_combination
-def test_a_mount_takes_only_what_its_source_shows(backend: Backend, link: str, blob: str) -> None:
+def test_a_mount_succeeds_only_if_the_blob_can_be_pulled_from_its_source(
+    backend: Backend, link: str, blob: str
+) -> None:
     a_scene(backend, link, blob, "admin/base")
     target = a_repository(backend)
     before = rows_like(backend)
@@ -107,7 +109,7 @@ def test_a_mount_takes_only_what_its_source_shows(backend: Backend, link: str, b
 
 
 @pytest.mark.parametrize("link", STATES)
-def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(backend: Backend, link: str) -> None:
+def test_a_mount_leaves_a_live_link_that_is_counted_once_in_every_former_state(backend: Backend, link: str) -> None:
     a_scene(backend, link, LIVE)
     a_blob(backend, CONTENT, "admin/base")
 
@@ -120,7 +122,7 @@ def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(backend:
 
 
 @every_combination
-def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(backend: Backend, link: str, blob: str) -> None:
+def test_a_manifest_may_name_a_blob_exactly_if_it_can_be_pulled(backend: Backend, link: str, blob: str) -> None:
     a_scene(backend, link, blob)
     shown = is_shown(backend)
 
@@ -147,7 +149,7 @@ def test_a_manifest_that_names_a_condemned_blob_renews_its_lease(backend: Backen
 
 
 @pytest.mark.parametrize("blob", [DELETING, ABSENT])
-def test_an_edge_blob_takes_the_place_of_one_that_dies(backend: Backend, blob: str) -> None:
+def test_a_direct_upload_replaces_bytes_that_are_being_deleted(backend: Backend, blob: str) -> None:
     a_blob(backend, CONTENT)
     set_link_state(repository_of(backend), DIGEST, ABSENT)
     dying = set_blob_state(backend, DIGEST, blob)

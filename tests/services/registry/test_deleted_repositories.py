@@ -40,7 +40,7 @@ def delete(backend: Backend, who: str = "admin", name: RepositoryName = NAME) ->
     backend.services.registry.repositories.delete(backend.signed_in(who), name)
 
 
-def test_the_name_moves_away_and_the_id_leads_to_where_it_lies(backend: Backend) -> None:
+def test_a_deletion_moves_the_name_row_and_the_id_leads_to_it(backend: Backend) -> None:
     made = a_repository(backend)
     backend.services.registry.repositories.describe(backend.signed_in("admin"), NAME, "text")
     delete(backend)
@@ -57,7 +57,7 @@ def test_the_name_moves_away_and_the_id_leads_to_where_it_lies(backend: Backend)
     assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/app"})
 
 
-def test_with_a_short_window_it_waits_for_tokens_and_leases_to_end(backend: Backend) -> None:
+def test_with_a_short_window_the_purge_waits_until_tokens_and_leases_end(backend: Backend) -> None:
     made = a_repository(backend)
     change(get(NamespaceRow, keys.namespace(made.namespace_id)), window_s=0)
     delete(backend)
@@ -66,7 +66,7 @@ def test_with_a_short_window_it_waits_for_tokens_and_leases_to_end(backend: Back
     assert gone["purge_at"] - gone["deleted_at"] == backend.settings.token_s + backend.settings.lease_s
 
 
-def test_deleted_again_it_stays_as_it_was(backend: Backend) -> None:
+def test_a_second_deletion_changes_nothing(backend: Backend) -> None:
     a_repository(backend)
     delete(backend)
     before = rows_like(backend)
@@ -111,7 +111,7 @@ def test_the_same_name_may_be_deleted_many_times(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.READ, Role.WRITE, None])
-def test_only_who_administers_it_deletes_it(backend: Backend, role: Role | None) -> None:
+def test_only_an_admin_deletes_a_repository(backend: Backend, role: Role | None) -> None:
     a_repository(backend)
     backend.user("bob")
     if role:
@@ -125,7 +125,7 @@ def test_only_who_administers_it_deletes_it(backend: Backend, role: Role | None)
     backend.services.registry.repositories.delete(replace(owner, scopes=frozenset({REPO_ADMIN})), NAME)
 
 
-def test_what_is_not_there_is_told_apart_by_nobody_outside(backend: Backend) -> None:
+def test_without_a_role_nobody_learns_whether_a_repository_exists(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
 
@@ -140,7 +140,7 @@ def recreate(backend: Backend) -> Repository:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_push_during_the_delete_never_lands_in_the_new_repository(backend: Backend, again: bool) -> None:
+def test_a_push_during_a_deletion_never_writes_into_the_new_repository(backend: Backend, again: bool) -> None:
     a_repository(backend)
     old, pusher = repository_of(backend), someone(backend, "admin", "admin/app")
     manifest = a_manifest([a_blob(backend)], a_blob(backend, a_config()))
@@ -161,7 +161,7 @@ def a_late_blob(backend: Backend, pusher: Actor) -> None:
     backend.services.registry.uploads.push(pusher, NAME, Digest.of(b"late"), b"late")
 
 
-def test_a_delete_that_lost_the_race_deletes_what_is_there_then(backend: Backend) -> None:
+def test_a_deletion_that_lost_a_race_deletes_the_current_repository(backend: Backend) -> None:
     a_repository(backend)
 
     with just_before_commit(

@@ -44,7 +44,7 @@ def found(backend: Backend) -> str | None:
         return None
 
 
-def test_staged_bytes_are_copied_where_blobs_are_found_and_leave_staging(staging: Backend) -> None:
+def test_staged_bytes_are_copied_to_the_prefix_of_blobs_and_removed_from_staging(staging: Backend) -> None:
     key = staged(staging, CONTENT)
 
     assert found(staging) == bucket_keys.out_of_staging(key)
@@ -62,7 +62,7 @@ def test_staged_bytes_of_another_digest_never_become_a_blob(staging: Backend) ->
     assert get(FenceRow, keys.fence(bucket_keys.out_of_staging(key))) is not None
 
 
-def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Backend) -> None:
+def test_a_refused_upload_can_be_followed_by_a_valid_one(staging: Backend) -> None:
     staged(staging, b"something else")
     assert found(staging) is None
 
@@ -71,7 +71,7 @@ def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Back
     assert found(staging) == bucket_keys.out_of_staging(key)
 
 
-def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: Backend) -> None:
+def test_bytes_that_replace_staged_ones_later_do_not_change_the_blob(staging: Backend) -> None:
     key = staged(staging, CONTENT)
     kept = found(staging)
 
@@ -81,7 +81,7 @@ def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: Bac
     assert staging.services.stores.objects.get(kept or "") == CONTENT
 
 
-def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: Backend) -> None:
+def test_bytes_that_s3_verified_are_not_read_again(staging: Backend) -> None:
     key = at_the_edge(staging, CONTENT)
     staging.calls.take()
 
@@ -89,7 +89,7 @@ def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: Backend) -> N
     assert "GetObject" not in staging.calls.take()
 
 
-def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_ask(staging: Backend) -> None:
+def test_after_a_crash_between_staging_and_link_the_next_request_completes_the_adoption(staging: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"layer {number}".encode()
         digest = Digest.of(content)
@@ -114,7 +114,7 @@ def test_a_key_that_no_blob_has_is_fenced_and_removed(backend: Backend) -> None:
     assert fence.expires_at == pytest.approx(backend.clock() + 2 * backend.settings.settled_s, abs=5)
 
 
-def test_a_blob_keeps_its_key_and_a_copy_of_it_goes(backend: Backend) -> None:
+def test_a_blob_keeps_its_key_and_its_copy_is_removed(backend: Backend) -> None:
     kept = at_the_edge(backend, CONTENT)
     assert found(backend) == kept
     copy = at_the_edge(backend, CONTENT)
@@ -135,7 +135,7 @@ def test_a_blob_being_collected_keeps_its_key_for_its_collector(backend: Backend
 
 
 @pytest.mark.parametrize("call", range(1, 7))
-def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_bytes(backend: Backend, call: int) -> None:
+def test_an_adoption_and_a_removal_at_once_leave_no_link_without_bytes(backend: Backend, call: int) -> None:
     key = at_the_edge(backend, CONTENT)
     calls: list[object] = []
 
@@ -151,7 +151,7 @@ def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_byt
     assert (found(backend) is None) == (not backend.services.stores.objects.exists(key))
 
 
-def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(backend: Backend) -> None:
+def test_after_a_crash_in_a_removal_the_next_one_completes_it(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"unnamed {number} {uuid4()}".encode()
         key = at_the_edge(backend, content)

@@ -108,7 +108,7 @@ def delete(backend: Backend, manifest: Manifest) -> None:
     backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, manifest.digest)
 
 
-def test_all_blobs_and_children_that_are_missing_are_named_at_once(backend: Backend) -> None:
+def test_an_error_names_all_missing_blobs_and_children(backend: Backend) -> None:
     there, child = a_blob(backend), a_push(backend)
     missing = [Digest.of(bytes([number])) for number in range(4)]
     index = an_index([child.digest, *missing[2:]], layers=[a_descriptor(blob) for blob in (there, *missing[:2])])
@@ -121,7 +121,7 @@ def test_all_blobs_and_children_that_are_missing_are_named_at_once(backend: Back
 
 
 @pytest.mark.parametrize("state", ["deleted", DELETING])
-def test_a_child_that_no_reader_would_get_is_missing(backend: Backend, state: str) -> None:
+def test_a_child_that_cannot_be_pulled_is_missing(backend: Backend, state: str) -> None:
     child = a_push(backend, "v1")
     if state == "deleted":
         delete(backend, child)
@@ -132,7 +132,7 @@ def test_a_child_that_no_reader_would_get_is_missing(backend: Backend, state: st
         a_bare_push(backend, an_index([child.digest]), "v2")
 
 
-def test_a_condemned_child_is_made_live_by_who_names_it(backend: Backend) -> None:
+def test_a_condemned_child_is_made_live_by_an_index_that_names_it(backend: Backend) -> None:
     child = a_push(backend)
     change(row_of(backend, child), state=CONDEMNED)
     assert pulled(backend, child.digest) == child.digest, "the condemned is served as live"
@@ -143,7 +143,7 @@ def test_a_condemned_child_is_made_live_by_who_names_it(backend: Backend) -> Non
     invariants.check(backend)
 
 
-def test_a_manifest_that_was_being_deleted_is_written_anew_with_its_bytes(backend: Backend) -> None:
+def test_a_manifest_that_was_being_deleted_is_written_again_with_its_bytes(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     before = row_of(backend, manifest)
     change(before, state=DELETING)
@@ -156,7 +156,7 @@ def test_a_manifest_that_was_being_deleted_is_written_anew_with_its_bytes(backen
     invariants.check_edges(backend)
 
 
-def test_a_new_tag_has_an_open_life_an_edge_without_end_and_needs_no_lease(backend: Backend) -> None:
+def test_a_new_tag_has_an_open_life_and_an_edge_without_end_and_needs_no_lease(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     row = row_of(backend, manifest)
 
@@ -165,7 +165,7 @@ def test_a_new_tag_has_an_open_life_an_edge_without_end_and_needs_no_lease(backe
     assert (row.live_until, row.leased_until) == (FOREVER, None)
 
 
-def test_a_manifest_without_a_tag_is_leased_and_its_collector_armed(backend: Backend) -> None:
+def test_a_manifest_without_a_tag_has_a_lease_and_a_timer_of_the_collector(backend: Backend) -> None:
     manifest = a_push(backend)
     row = row_of(backend, manifest)
 
@@ -205,7 +205,7 @@ def test_a_manifest_lives_as_long_as_the_last_of_its_tags(backend: Backend) -> N
     invariants.check(backend)
 
 
-def test_the_same_push_again_begins_no_new_life(backend: Backend) -> None:
+def test_a_repeated_push_begins_no_new_life(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     before = lives(backend)
     a_bare_push(backend, manifest, "v1", "v1")
@@ -214,7 +214,7 @@ def test_the_same_push_again_begins_no_new_life(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_a_tag_that_comes_back_to_a_manifest_has_three_lives_and_one_edge_each(backend: Backend) -> None:
+def test_a_tag_that_returns_to_a_manifest_has_three_lives_and_one_edge_to_each_manifest(backend: Backend) -> None:
     first = a_push(backend, "v1")
     second = a_push(backend, "v1")
     a_bare_push(backend, first, "v1")
@@ -252,7 +252,7 @@ EXPIRING = [with_label, with_annotation, with_annotation_of_an_index, with_label
 
 
 @pytest.mark.parametrize("push", EXPIRING)
-def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
+def test_an_end_is_written_to_the_tag_its_life_its_edge_and_its_timer(
     backend: Backend, push: Callable[[Backend], Manifest]
 ) -> None:
     a_repository(backend)
@@ -267,7 +267,7 @@ def test_an_expiry_is_written_with_the_tag_its_life_its_edge_and_its_timer(
     invariants.check(backend)
 
 
-def test_an_expired_tag_is_gone_at_that_second_though_its_item_is_there(backend: Backend) -> None:
+def test_an_expired_tag_cannot_be_pulled_even_before_its_item_is_deleted(backend: Backend) -> None:
     manifest = with_label(backend)
     end = ends(backend, manifest)["v1"]
     actor = someone(backend, "admin", "admin/app")
@@ -287,7 +287,9 @@ def test_an_expired_tag_is_gone_at_that_second_though_its_item_is_there(backend:
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["the same manifest", "another"])
-def test_a_tag_pushed_after_its_end_lives_anew_and_its_history_keeps_the_old_end(backend: Backend, again: bool) -> None:
+def test_a_tag_pushed_after_its_end_has_a_new_life_and_its_history_keeps_the_old_end(
+    backend: Backend, again: bool
+) -> None:
     old = with_label(backend)
     end = ends(backend, old)["v1"]
     backend.clock.ahead_s = 10_000
@@ -299,7 +301,7 @@ def test_a_tag_pushed_after_its_end_lives_anew_and_its_history_keeps_the_old_end
     invariants.check(backend)
 
 
-def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(backend: Backend) -> None:
+def test_a_repeated_push_moves_the_end_of_a_tag(backend: Backend) -> None:
     manifest = with_label(backend)
     before = ends(backend, manifest)["v1"]
     backend.clock.ahead_s = 1000
@@ -312,7 +314,7 @@ def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(backend: Backend) 
     invariants.check(backend)
 
 
-def test_a_delete_by_digest_ends_every_tag_however_many(backend: Backend) -> None:
+def test_a_delete_by_digest_ends_all_tags_even_if_they_are_many(backend: Backend) -> None:
     tags = [f"v{number:02d}" for number in range(23)]
     manifest, other = a_push(backend, *tags), a_push(backend, "other")
     delete(backend, manifest)
@@ -332,7 +334,7 @@ def test_a_delete_by_digest_ends_every_tag_however_many(backend: Backend) -> Non
     invariants.check(backend)
 
 
-def test_a_deleted_manifest_is_no_longer_served_from_memory(backend: Backend) -> None:
+def test_a_deleted_manifest_is_not_served_from_the_cache(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     assert pulled(backend, manifest.digest) == manifest.digest
     delete(backend, manifest)
@@ -340,7 +342,7 @@ def test_a_deleted_manifest_is_no_longer_served_from_memory(backend: Backend) ->
     assert pulled(backend, manifest.digest) is None
 
 
-def test_a_deleted_manifest_that_is_pushed_again_is_back_and_refers_again(backend: Backend) -> None:
+def test_a_deleted_manifest_that_is_pushed_again_can_be_pulled_and_is_a_referrer_again(backend: Backend) -> None:
     subject = a_push(backend, "v1")
     referrer = a_referrer(backend, subject.digest)
     delete(backend, referrer)
@@ -365,7 +367,7 @@ def referrers(backend: Backend, subject: Manifest) -> list[Digest]:
     return [referrer.digest for referrer in page.items]
 
 
-def test_a_head_by_a_pusher_renews_a_short_lease_and_brings_the_condemned_back(backend: Backend) -> None:
+def test_a_head_by_a_pusher_renews_a_short_lease_and_makes_a_condemned_manifest_live(backend: Backend) -> None:
     manifest = a_push(backend)
     change(row_of(backend, manifest), state=CONDEMNED)
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
@@ -378,7 +380,7 @@ def test_a_head_by_a_pusher_renews_a_short_lease_and_brings_the_condemned_back(b
     assert garbage_due(backend, manifest) == row.leased_until
 
 
-def test_a_reader_renews_nothing(backend: Backend) -> None:
+def test_a_head_by_a_reader_renews_no_lease(backend: Backend) -> None:
     manifest = a_push(backend)
     backend.user("bob")
     reader = a_granted(backend, "bob", Role.READ)

@@ -37,7 +37,7 @@ def make_public(backend: Backend, *repositories: str) -> None:
         backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
 
-def test_the_first_push_makes_a_private_repository_and_writes_it_down(backend: Backend) -> None:
+def test_the_first_push_creates_a_private_repository_and_records_it(backend: Backend) -> None:
     actor = someone(backend, "admin", "admin/app")
 
     made = backend.services.registry.repositories.for_push(actor, NAME)
@@ -51,7 +51,7 @@ def test_the_first_push_makes_a_private_repository_and_writes_it_down(backend: B
     assert (event["kind"], event["repository_id"], event["performer"]) == ("create_repo", made.id, "admin")
 
 
-def test_the_second_push_makes_nothing(backend: Backend) -> None:
+def test_the_second_push_creates_nothing(backend: Backend) -> None:
     made = a_repository(backend)
     before = rows_like(backend)
 
@@ -60,11 +60,11 @@ def test_the_second_push_makes_nothing(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("name", ["admin/a/b/c", "admin/a__b", "admin/a.b-c", "admin/" + "a" * 249])
-def test_a_repository_may_have_any_name_of_the_grammar(backend: Backend, name: str) -> None:
+def test_a_repository_may_have_any_valid_name(backend: Backend, name: str) -> None:
     assert a_repository(backend, name) == repository_of(backend, name)
 
 
-def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None:
+def test_ten_first_pushes_at_once_create_one_repository(backend: Backend) -> None:
     actor = someone(backend, "admin", "admin/app")
 
     def push(number: int) -> str:
@@ -82,7 +82,7 @@ def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None
     invariants.check(backend)
 
 
-def test_who_comes_second_gets_the_repository_that_the_first_made_meanwhile(backend: Backend) -> None:
+def test_the_second_of_two_first_pushes_gets_the_repository_of_the_first(backend: Backend) -> None:
     actor, made = someone(backend, "admin", "admin/app"), []
 
     def meanwhile(*_: object, operation_name: str = "", **__: object) -> None:
@@ -98,7 +98,7 @@ def test_who_comes_second_gets_the_repository_that_the_first_made_meanwhile(back
 
 
 @pytest.mark.parametrize("name", ["nobody/app", "bob/app"])
-def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(backend: Backend, name: str) -> None:
+def test_a_push_creates_no_repository_in_a_foreign_namespace(backend: Backend, name: str) -> None:
     backend.user("bob")
     with pytest.raises((Denied, Unauthenticated)):
         backend.services.registry.repositories.for_push(someone(backend, "admin", name), RepositoryName.parse(name))
@@ -106,7 +106,7 @@ def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(backend: Ba
     assert rows_like(backend, "R#") == []
 
 
-def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
+def test_a_new_role_replaces_the_previous_one(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
     a_granted(backend, "bob", Role.ADMIN)
@@ -118,7 +118,7 @@ def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.READ, Role.WRITE])
-def test_only_an_admin_of_a_repository_grants_or_makes_it_public(backend: Backend, role: Role) -> None:
+def test_only_an_admin_of_a_repository_gives_roles_or_makes_it_public(backend: Backend, role: Role) -> None:
     a_repository(backend)
     backend.user("bob")
     actor = a_granted(backend, "bob", role)
@@ -129,7 +129,7 @@ def test_only_an_admin_of_a_repository_grants_or_makes_it_public(backend: Backen
         backend.services.registry.repositories.change_visibility(actor, NAME, Visibility.PUBLIC)
 
 
-def test_visibility_changes_on_both_sides_of_the_name(backend: Backend) -> None:
+def test_visibility_changes_in_both_rows_of_a_repository(backend: Backend) -> None:
     make_public(backend, "admin/app")
 
     (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, "R#", "META")
@@ -153,7 +153,7 @@ def make(backend: Backend, name: RepositoryName = OWN, who: str = "admin", **wis
     return backend.services.registry.repositories.create(backend.signed_in(who), NewRepository(name, **wish))
 
 
-def test_a_repository_is_made_by_hand_as_it_is_wished(backend: Backend) -> None:
+def test_a_repository_is_created_with_the_requested_settings(backend: Backend) -> None:
     made = make(backend, visibility=Visibility.PUBLIC, description="Of *mine*.")
 
     (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{made.id}", "META")
@@ -166,7 +166,7 @@ def test_a_repository_is_made_by_hand_as_it_is_wished(backend: Backend) -> None:
     assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/new"})
 
 
-def test_whoever_makes_one_in_an_organization_administers_it(backend: Backend) -> None:
+def test_the_creator_of_an_organizations_repository_administers_it(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     backend.services.accounts.teams.put(backend.signed_in("admin"), "acme", "makers", TeamRole.CREATOR, None)
@@ -181,7 +181,7 @@ def test_whoever_makes_one_in_an_organization_administers_it(backend: Backend) -
         assert backend.services.security.access.require_role(backend.signed_in("bob"), repository.name, Role.ADMIN)
 
 
-def test_a_name_is_made_once_and_the_second_is_told_in_quay_s_words(backend: Backend) -> None:
+def test_a_name_that_exists_is_refused_with_quays_error(backend: Backend) -> None:
     make(backend)
     before = rows_like(backend)
 
@@ -190,7 +190,7 @@ def test_a_name_is_made_once_and_the_second_is_told_in_quay_s_words(backend: Bac
     assert rows_like(backend) == before
 
 
-def test_one_of_ten_makers_at_once_makes_it(backend: Backend) -> None:
+def test_one_of_ten_creations_at_once_succeeds(backend: Backend) -> None:
     def attempt(_: int) -> bool:
         try:
             make(backend)
@@ -207,7 +207,7 @@ def scoped(backend: Backend, *scopes: str) -> Actor:
     return replace(backend.signed_in("admin"), scopes=frozenset(scopes))
 
 
-def test_only_members_who_may_make_one_and_tokens_that_may(backend: Backend) -> None:
+def test_only_members_and_tokens_with_the_right_create_repositories(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     create = backend.services.registry.repositories.create
@@ -227,7 +227,7 @@ def test_only_members_who_may_make_one_and_tokens_that_may(backend: Backend) -> 
     assert create(scoped(backend, REPO_CREATE), NewRepository(OWN))
 
 
-def test_nobody_makes_anything_where_the_organization_ended_meanwhile(backend: Backend) -> None:
+def test_no_repository_is_created_in_an_organization_that_was_deleted_meanwhile(backend: Backend) -> None:
     an_organization(backend)
     owner, name = backend.signed_in("admin"), RepositoryName("acme", "late")
     pusher = someone(backend, "admin", "acme/late")
@@ -242,7 +242,7 @@ def test_nobody_makes_anything_where_the_organization_ended_meanwhile(backend: B
     assert rows_like(backend, "R#") == []
 
 
-def test_a_token_from_before_one_left_the_team_makes_nothing(backend: Backend) -> None:
+def test_a_token_from_before_its_user_left_the_team_creates_nothing(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     owner, name = backend.signed_in("admin"), RepositoryName("acme", "late")
@@ -255,7 +255,7 @@ def test_a_token_from_before_one_left_the_team_makes_nothing(backend: Backend) -
         backend.services.registry.repositories.for_push(pusher, name)
 
 
-def test_a_description_has_an_end(backend: Backend) -> None:
+def test_a_description_that_is_too_long_is_refused(backend: Backend) -> None:
     for text in ("x" * (LONGEST_DESCRIPTION + 1),):
         with pytest.raises(FieldInvalid, match="description"):
             make(backend, description=text)
@@ -284,7 +284,7 @@ CHANGES: dict[str, tuple[Change, Role, str, str, str]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_on_both_sides_of_the_name_and_in_the_log(backend: Backend, what: str) -> None:
+def test_a_change_is_in_both_rows_of_a_repository_and_in_the_log(backend: Backend, what: str) -> None:
     made = a_repository(backend)
     change_it, _, kind, word, value = CHANGES[what]
 
@@ -302,7 +302,7 @@ def test_a_change_is_on_both_sides_of_the_name_and_in_the_log(backend: Backend, 
 
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.parametrize("role", [*Role, None])
-def test_a_change_needs_its_role_and_scope(backend: Backend, what: str, role: Role | None) -> None:
+def test_a_change_needs_a_role_and_a_scope(backend: Backend, what: str, role: Role | None) -> None:
     a_repository(backend)
     backend.user("bob")
     change_it, needed, *_ = CHANGES[what]
@@ -318,7 +318,7 @@ def test_a_change_needs_its_role_and_scope(backend: Backend, what: str, role: Ro
             change_it(backend, refused)
 
 
-def test_a_superuser_changes_nothing_of_others_without_full_access(backend: Backend) -> None:
+def test_a_superuser_without_full_access_changes_no_foreign_repository(backend: Backend) -> None:
     backend.user("bob")
     a_repository(backend, "bob/app")
     name = RepositoryName.parse("bob/app")
@@ -346,7 +346,7 @@ def test_two_changes_at_once_are_both_kept(backend: Backend) -> None:
     assert (row["description"], row["visibility"], row["mode"]) == ("text", "public", "READ_ONLY")
 
 
-def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(backend: Backend) -> None:
+def test_default_permissions_apply_to_repositories_created_by_the_api_and_by_a_push(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     owner = backend.signed_in("admin")

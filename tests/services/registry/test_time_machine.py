@@ -50,7 +50,7 @@ def machine(backend: Backend, action: str, *arguments: object, who: str = "admin
     getattr(TagActions(backend, who), action)(*arguments, **options)
 
 
-def test_a_tag_is_given_an_end_another_and_none(backend: Backend) -> None:
+def test_the_end_of_a_tag_can_be_set_changed_and_removed(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     now = int(backend.clock())
     for end in (now + 2 * HOUR, now + 5 * HOUR):
@@ -66,7 +66,7 @@ def test_a_tag_is_given_an_end_another_and_none(backend: Backend) -> None:
     assert len(events(backend, "change_tag_expiration")) == 3
 
 
-def test_an_end_lies_within_an_hour_and_two_years_of_the_beginning(backend: Backend) -> None:
+def test_an_end_is_between_an_hour_and_two_years_after_the_tags_start(backend: Backend) -> None:
     a_push(backend, "v1")
     (start,) = [row["started_at"] for row in rows_like(backend, "R#", "TAG#v1")]
     machine(backend, "set_end", "v1", int(backend.clock()) + 60)
@@ -82,7 +82,7 @@ def test_an_end_that_has_passed_is_refused(backend: Backend) -> None:
         machine(backend, "set_end", "v1", int(backend.clock()) - 1)
 
 
-def test_the_same_end_again_is_no_change(backend: Backend) -> None:
+def test_the_same_end_again_changes_nothing(backend: Backend) -> None:
     a_push(backend, "v1")
     end = int(backend.clock()) + 2 * HOUR
     machine(backend, "set_end", "v1", end)
@@ -93,7 +93,7 @@ def test_the_same_end_again_is_no_change(backend: Backend) -> None:
     assert len(events(backend, "change_tag_expiration")) == 2
 
 
-def test_a_tag_is_pointed_to_what_can_be_pulled(backend: Backend) -> None:
+def test_a_tag_can_be_pointed_to_a_pullable_manifest(backend: Backend) -> None:
     first, second = a_push(backend, "v1"), a_push(backend, "v2", labels={"quay.expires-after": "3h"})
     machine(backend, "point", "copy", str(first.digest))
     assert pulled(backend, "copy") == first.digest
@@ -108,7 +108,7 @@ def test_a_tag_is_pointed_to_what_can_be_pulled(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("digest", ["nonsense", "", "sha256:" + "0" * 64])
-def test_what_is_not_there_is_pointed_to_by_none(backend: Backend, digest: str) -> None:
+def test_a_tag_cannot_be_pointed_to_a_missing_manifest(backend: Backend, digest: str) -> None:
     a_push(backend, "v1")
     for action in ("point", "restore"):
         with pytest.raises(ResourceUnknown):
@@ -133,7 +133,7 @@ def test_a_deleted_tag_is_restored_with_its_history(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_a_tag_is_restored_to_what_it_named_before_and_to_what_another_did(backend: Backend) -> None:
+def test_a_tag_can_be_restored_to_its_former_manifest_and_to_that_of_another_tag(backend: Backend) -> None:
     first, second = a_push(backend, "v1"), a_push(backend, "v1")
     other = a_push(backend, "other")
     for manifest in (first, other, second):
@@ -142,7 +142,7 @@ def test_a_tag_is_restored_to_what_it_named_before_and_to_what_another_did(backe
         invariants.check(backend)
 
 
-def test_a_manifest_deleted_by_digest_comes_back_with_its_place_among_the_referrers(backend: Backend) -> None:
+def test_a_manifest_deleted_by_digest_is_a_referrer_again_when_it_is_restored(backend: Backend) -> None:
     subject = a_push(backend, "v1")
     signature = a_referrer(backend, subject.digest)
     backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, signature.digest)
@@ -156,7 +156,7 @@ def test_a_manifest_deleted_by_digest_comes_back_with_its_place_among_the_referr
     invariants.check(backend)
 
 
-def test_what_was_collected_cannot_be_restored(backend: Backend) -> None:
+def test_a_collected_manifest_cannot_be_restored(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     machine(backend, "delete", "v1")
     outlive(backend)
@@ -166,7 +166,7 @@ def test_what_was_collected_cannot_be_restored(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("is_alive", [True, False], ids=["while it lives", "when it is dead"])
-def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Backend, is_alive: bool) -> None:
+def test_a_forgotten_tag_frees_its_bytes_before_the_window_ends(backend: Backend, is_alive: bool) -> None:
     manifest = a_push(backend, "v1")
     if not is_alive:
         machine(backend, "delete", "v1")
@@ -183,7 +183,7 @@ def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Back
         machine(backend, "forget", "v1", str(manifest.digest), is_alive=False)
 
 
-def test_another_tag_keeps_what_one_was_deleted_for_good_from(backend: Backend) -> None:
+def test_another_tag_keeps_the_manifest_of_a_forgotten_tag(backend: Backend) -> None:
     manifest = a_push(backend, "v1", "v2")
     machine(backend, "delete", "v2")
     machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
@@ -196,7 +196,7 @@ def test_another_tag_keeps_what_one_was_deleted_for_good_from(backend: Backend) 
 
 
 @pytest.mark.parametrize(("tag", "is_alive"), [("v1", False), ("none", False), ("none", True)])
-def test_only_what_is_so_can_be_deleted_for_good(backend: Backend, tag: str, is_alive: bool) -> None:
+def test_only_a_tag_in_the_named_state_can_be_forgotten(backend: Backend, tag: str, is_alive: bool) -> None:
     manifest = a_push(backend, "v1")
     with pytest.raises(ResourceUnknown):
         machine(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
@@ -204,7 +204,7 @@ def test_only_what_is_so_can_be_deleted_for_good(backend: Backend, tag: str, is_
         machine(backend, "forget", "v1", "nonsense", is_alive=True)
 
 
-def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend: Backend) -> None:
+def test_an_immutable_tag_cannot_be_moved_deleted_or_given_an_end(backend: Backend) -> None:
     manifest, other = a_push(backend, "v1"), a_push(backend, "v2")
     machine(backend, "set_immutable", "v1", immutable=True)
     actor = someone(backend, "admin", "admin/app")
@@ -231,13 +231,13 @@ def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend:
     invariants.check(backend)
 
 
-def test_a_tag_with_an_end_is_not_made_immutable(backend: Backend) -> None:
+def test_a_tag_with_an_end_cannot_be_made_immutable(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "3h"})
     with pytest.raises(FieldInvalid, match="Clear expiration first"):
         machine(backend, "set_immutable", "v1", immutable=True)
 
 
-def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None:
+def test_an_update_changes_all_its_fields_or_none(backend: Backend) -> None:
     first, second = a_push(backend, "v1"), a_push(backend, "v2")
     end = int(backend.clock()) + 5 * HOUR
     missing = Digest.of(b"missing")
@@ -261,14 +261,14 @@ def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None
     invariants.check(backend)
 
 
-def test_an_update_that_sets_something_needs_the_tag(backend: Backend) -> None:
+def test_an_update_without_a_digest_needs_an_existing_tag(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     for update in (TagUpdate(sets_end=True, digest=manifest.digest), TagUpdate(immutable=True)):
         with pytest.raises(ResourceUnknown):
             backend.services.registry.tags.update(backend.signed_in("admin"), NAME, Tag("new"), update)
 
 
-def test_tags_of_a_frozen_repository_stay_as_they_are(backend: Backend) -> None:
+def test_tags_of_a_frozen_repository_cannot_be_changed(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     key = keys.repository_name(repository_of(backend).namespace_id, "app")
     change(get(RepositoryNameRow, key), mode="READ_ONLY")
@@ -279,13 +279,13 @@ def test_tags_of_a_frozen_repository_stay_as_they_are(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("tag", ["-x", "bad!tag", "x" * 129])
-def test_a_name_outside_the_grammar_is_refused(backend: Backend, tag: str) -> None:
+def test_an_invalid_tag_name_is_refused(backend: Backend, tag: str) -> None:
     manifest = a_push(backend, "v1")
     with pytest.raises(TagInvalid):
         machine(backend, "point", tag, str(manifest.digest))
 
 
-def test_readers_and_strangers_change_nothing(backend: Backend) -> None:
+def test_actors_without_the_write_role_change_no_tag(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
     backend.user("bob")
     backend.user("eve")
