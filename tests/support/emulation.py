@@ -125,9 +125,9 @@ class Cloud:
     def behind_cloudfront(
         self, origins: Mapping[str, str], functions: Mapping[str, str], protocols: str = "https-only"
     ) -> tuple[str, str]:
-        """A distribution that takes every method, and leads to the first of these domains unless a function chooses.
+        """Makes a distribution for all methods; its origin is the first of these, unless a function chooses another.
 
-        `functions` are ARNs by event. Its host, and its ARN.
+        `origins` maps names to domains, `functions` events to ARNs. Returns the host and the ARN.
         """
         name = unique("distribution")
         signing = self.cloudfront.create_origin_access_control(
@@ -148,7 +148,7 @@ class Cloud:
                 [{"EventType": event, "FunctionARN": arn} for event, arn in functions.items()]
             ),
         }
-        made = self.cloudfront.create_distribution(
+        distribution = self.cloudfront.create_distribution(
             DistributionConfig={
                 "CallerReference": name,
                 "Comment": name,
@@ -157,7 +157,7 @@ class Cloud:
                 "DefaultCacheBehavior": behavior,
             }
         )["Distribution"]
-        return made["DomainName"], made["ARN"]
+        return distribution["DomainName"], distribution["ARN"]
 
     def bucket(self) -> str:
         """Makes a private bucket and returns its name."""

@@ -1,4 +1,4 @@
-"""Somebody who uploads, and what an upload leaves behind."""
+"""A client that uploads, and what uploads leave in the bucket."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ APP = "admin/app"
 
 
 class Client:
-    """Somebody who uploads into a repository, holding the newest token as a client does."""
+    """A client that uploads into a repository and keeps the newest token."""
 
     def __init__(self, backend: Backend, repository: str = APP, algorithm: str = "sha256") -> None:
         self.backend, self.name = backend, RepositoryName.parse(repository)
@@ -55,12 +55,12 @@ class Client:
 
 def pulled(backend: Backend, digest: Digest, repository: str = APP) -> bytes:
     name = RepositoryName.parse(repository)
-    found = backend.services.registry.blobs.find(someone(backend, name.namespace, repository), name, digest)
-    return backend.services.stores.objects.get(found.s3_key)
+    location = backend.services.registry.blobs.find(someone(backend, name.namespace, repository), name, digest)
+    return backend.services.stores.objects.get(location.s3_key)
 
 
 def upload(backend: Backend, chunks: Sequence[bytes], last: bytes = b"", algorithm: str = "sha256") -> Client:
-    """An upload in chunks, closed with its last bytes by a digest of this algorithm."""
+    """Uploads chunks and closes the upload with its last bytes, by a digest of this algorithm."""
     client = Client(backend)
     for chunk in chunks:
         client.append(chunk)
@@ -69,7 +69,7 @@ def upload(backend: Backend, chunks: Sequence[bytes], last: bytes = b"", algorit
 
 
 def leftovers(backend: Backend, repository: str = APP) -> set[str]:
-    """Keys in the bucket of a repository that no blob names."""
+    """Returns the keys of a repository in the bucket that no blob has."""
     named = {row["s3_key"] for row in rows_like(backend, "BLOB#", "META")}
     prefix = f"in/{repository_of(backend, repository).id}/"
     return set(object_keys(backend, prefix)) - named | set(open_multiparts(backend, prefix))

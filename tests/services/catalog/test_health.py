@@ -1,4 +1,4 @@
-"""Health is asked of table, bucket and keys, each by itself."""
+"""Health checks of the table, the bucket and the keys."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""One repository: what it is, its tags, and what the actor may do to it."""
+"""Details of a repository: settings, tags, and the rights of the actor."""
 
 from dataclasses import replace
 
@@ -19,8 +19,8 @@ from tests.support.rows import repository_of
 NAME = RepositoryName.parse("admin/app")
 
 
-def overview(backend: Backend, actor: Actor | None = None, **told: bool) -> RepositoryView:
-    return backend.services.catalog.repository_details.get(actor or backend.signed_in("admin"), NAME, **told)
+def overview(backend: Backend, actor: Actor | None = None, **options: bool) -> RepositoryView:
+    return backend.services.catalog.repository_details.get(actor or backend.signed_in("admin"), NAME, **options)
 
 
 def test_an_empty_repository_has_details(backend: Backend) -> None:
@@ -95,7 +95,7 @@ def test_rights_follow_from_the_role(backend: Backend, role: Role, writes: bool,
     assert (found.can_write, found.can_admin) == (bool(writes), bool(admins))
 
 
-def test_nobody_can_write_to_a_read_only_repository(backend: Backend) -> None:
+def test_nobody_can_write_to_a_read_only_repository_or_a_mirror(backend: Backend) -> None:
     a_repository(backend)
     for mode in (Mode.READ_ONLY, Mode.MIRROR):
         backend.services.registry.repositories.change_mode(backend.signed_in("admin"), NAME, mode)
@@ -118,12 +118,12 @@ def test_without_a_role_a_private_repository_looks_like_a_missing_one(backend: B
     a_repository(backend)
     backend.user("bob")
     for actor in (ANONYMOUS, backend.signed_in("bob")):
-        told = set()
+        messages = set()
         for name in ("admin/app", "admin/none", "nobody/none"):
             with pytest.raises(Denied) as refused:
                 backend.services.catalog.repository_details.get(actor, RepositoryName.parse(name))
-            told.add(str(refused.value).replace(name, ""))
-        assert len(told) == 1
+            messages.add(str(refused.value).replace(name, ""))
+        assert len(messages) == 1
     with pytest.raises(NameUnknown):
         backend.services.catalog.repository_details.get(backend.signed_in("admin"), RepositoryName.parse("admin/none"))
 

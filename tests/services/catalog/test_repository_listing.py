@@ -1,4 +1,4 @@
-"""Lists of repositories: who sees what, page by page, and what a page costs."""
+"""Lists of repositories: visibility, pages, and the AWS calls of a page."""
 
 import base64
 
@@ -44,23 +44,23 @@ def give(backend: Backend, repository: str, holder: str, kind: str = "team", rol
     backend.services.accounts.permissions.put(owner, RepositoryName.parse(repository), kind, holder, role)
 
 
-def pages(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[list[ListedRepository]]:
+def pages(backend: Backend, actor: Actor, query: RepositoryQuery) -> list[list[ListedRepository]]:
     found, token = [], None
     while True:
-        page = backend.services.catalog.repository_listing.page(actor, asked, token)
+        page = backend.services.catalog.repository_listing.page(actor, query, token)
         found.append(list(page.repositories))
         token = page.following
         if token is None:
             return found
 
 
-def listed(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[str]:
-    return [str(one.repository.name) for page in pages(backend, actor, asked) for one in page]
+def listed(backend: Backend, actor: Actor, query: RepositoryQuery) -> list[str]:
+    return [str(one.repository.name) for page in pages(backend, actor, query) for one in page]
 
 
 @pytest.fixture
 def acme(backend: Backend) -> str:
-    """An organization of admin's, with something public and something private; gives its id."""
+    """Creates an organization of admin's with a public and a private repository; returns its id."""
     identifier = an_organization(backend)
     of_acme(backend, "secret", "team/deep")
     of_acme(backend, "open", visibility=Visibility.PUBLIC)
@@ -126,8 +126,8 @@ def test_an_unknown_or_deleted_namespace_lists_nothing(backend: Backend, acme: s
 
     backend.services.accounts.organizations.delete(owner, "acme")
 
-    for asked in (RepositoryQuery("acme"), RepositoryQuery("acme", public=True), RepositoryQuery(public=True)):
-        assert listed(backend, owner, asked) == []
+    for query in (RepositoryQuery("acme"), RepositoryQuery("acme", public=True), RepositoryQuery(public=True)):
+        assert listed(backend, owner, query) == []
 
 
 def test_a_name_that_now_belongs_to_another_namespace_is_not_read_from_the_cache(backend: Backend, acme: str) -> None:
@@ -209,9 +209,9 @@ def test_a_list_has_last_push_pulls_and_bytes_if_requested(backend: Backend) -> 
     a_repository(backend, "admin/empty")
     actor, name = backend.owner()
     backend.services.registry.manifests.pull(actor, name, "v1")
-    asked = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
+    query = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
 
-    ((app, empty),) = pages(backend, backend.signed_in("admin"), asked)
+    ((app, empty),) = pages(backend, backend.signed_in("admin"), query)
     ((plain, _),) = pages(backend, backend.signed_in("admin"), RepositoryQuery("admin"))
 
     assert app.last_modified is not None
@@ -260,13 +260,13 @@ def test_details_cost_one_batch_one_query_and_one_batch_for_a_dozen(backend: Bac
     for number in range(13):
         a_repository(backend, f"admin/r{number:02d}")
     actor = backend.signed_in("admin")
-    for asked, expected in (
+    for query, expected in (
         (RepositoryQuery("admin", last_modified=True), ["BatchGetItem"]),
         (RepositoryQuery("admin", popularity=True), ["Query"]),
         (RepositoryQuery("admin", quota=True), ["BatchGetItem", "BatchGetItem"]),
     ):
         backend.calls.take()
-        backend.services.catalog.repository_listing.page(actor, asked)
+        backend.services.catalog.repository_listing.page(actor, query)
         assert backend.calls.take() == ["Query", "Query", *expected]
 
 
@@ -325,8 +325,8 @@ def test_a_deleted_repository_is_in_no_list(backend: Backend) -> None:
 
     for actor in (ANONYMOUS, someone(backend, "admin"), someone(backend, "bob")):
         assert catalog(backend, actor) == []
-    for asked in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
-        assert listed(backend, ANONYMOUS, asked) == []
+    for query in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
+        assert listed(backend, ANONYMOUS, query) == []
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])

@@ -1,4 +1,4 @@
-"""Search: by the beginnings of words, within rights, a bounded number of names at a time."""
+"""Search by the beginnings of words, among what an actor may see."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from tests.support.builders import a_granted, a_push, a_repository, a_team, an_o
 
 @pytest.fixture
 def acme(backend: Backend) -> Backend:
-    """Admin's organization, made as people make it, with a public and a private repository; bob is outside."""
+    """An organization of admin's with a public and a private repository; bob is no member."""
     admin = backend.signed_in("admin")
     backend.services.accounts.organizations.create(admin, "acme")
     for name, visibility in (("web-front", Visibility.PUBLIC), ("web-back", Visibility.PRIVATE)):

@@ -1,4 +1,4 @@
-"""Stars: one's own, of what one may read, and gone from the list when one may no longer."""
+"""Stars, which users give to repositories that they may read."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def starred(backend: Backend, actor: Actor) -> list[str]:
 
 @pytest.fixture
 def bob(backend: Backend) -> Actor:
-    """Somebody who may read what is admin's."""
+    """A user who may read the admin's repository."""
     a_repository(backend)
     backend.user("bob")
     a_granted(backend, "bob", Role.READ)

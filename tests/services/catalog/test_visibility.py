@@ -1,4 +1,4 @@
-"""What an actor may see: by themselves, by their teams, and no more than their token lets through."""
+"""Visibility of repositories by roles, teams and scopes."""
 
 from dataclasses import replace
 
@@ -19,16 +19,16 @@ ONE = RepositoryName("acme", "one")
 
 @pytest.fixture
 def one(backend: Backend) -> Repository:
-    """A repository of an organization of admin's, with bob in two of its teams and carol in none."""
+    """A repository of an organization of admin's; bob is in two of its teams, carol in none."""
     an_organization(backend)
     owner = backend.signed_in("admin")
-    made = backend.services.registry.repositories.create(owner, NewRepository(ONE))
+    repository = backend.services.registry.repositories.create(owner, NewRepository(ONE))
     for name in ("bob", "carol"):
         backend.user(name)
     for team in ("devs", "ops"):
         backend.services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, None)
         backend.services.accounts.teams.add_member(owner, "acme", team, "bob")
-    return made
+    return repository
 
 
 def role(backend: Backend, who: str, repository: Repository) -> Role | None:

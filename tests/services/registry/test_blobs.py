@@ -1,4 +1,4 @@
-"""Blobs of a repository: found, promised, mounted, adopted, deleted, in whatever state a collector left them."""
+"""Finds, mounts, adopts and deletes blobs, in every state in which a collector may leave them."""
 
 import os
 import time
@@ -46,7 +46,7 @@ def lease_left(backend: Backend) -> float:
     return link_of(backend).leased_until - backend.clock()
 
 
-def is_shown(
+def is_visible(
     backend: Backend, actor: Actor | None = None, repository: str = "admin/app", *, promise: bool = False
 ) -> bool:
     actor = actor or someone(backend, "admin", repository)
@@ -65,7 +65,7 @@ def test_a_head_renews_a_lease_of_which_less_than_half_is_left(
     before = link_of(backend).leased_until
     backend.clock.ahead_s = backend.settings.lease_s * passed
 
-    assert is_shown(backend, promise=True)
+    assert is_visible(backend, promise=True)
 
     assert (link_of(backend).leased_until > before) == is_renewed
     if is_renewed:
@@ -82,7 +82,7 @@ def test_only_a_head_by_a_pusher_renews_a_lease(backend: Backend, why: str) -> N
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
     before = rows_like(backend)
 
-    assert is_shown(backend, reader, promise=True) if why == "a reader's head" else is_shown(backend)
+    assert is_visible(backend, reader, promise=True) if why == "a reader's head" else is_visible(backend)
 
     assert rows_like(backend) == before
 
@@ -204,7 +204,6 @@ def test_a_mount_without_a_source_uses_the_actors_own_repositories(backend: Back
 
 @pytest.mark.parametrize("state", [DELETING, "deleted"])
 def test_a_mount_without_a_source_skips_repositories_where_the_blob_is_deleted(backend: Backend, state: str) -> None:
-    """Whichever of the two comes first."""
     for repository in ("admin/one", "admin/two"):
         a_blob(backend, CONTENT, repository)
     first = min((repository_of(backend, name) for name in ("admin/one", "admin/two")), key=lambda it: it.id)
@@ -255,7 +254,7 @@ def test_a_head_by_a_reader_adopts_no_direct_upload(backend: Backend) -> None:
     backend.user("bob")
     before = rows_like(backend, "R#", "BLOB#")
 
-    assert not is_shown(backend, a_granted(backend, "bob", Role.READ), promise=True)
+    assert not is_visible(backend, a_granted(backend, "bob", Role.READ), promise=True)
 
     assert rows_like(backend, "R#", "BLOB#") == before == []
 
@@ -264,7 +263,7 @@ def test_a_direct_upload_into_another_repository_is_not_adopted(backend: Backend
     at_the_edge(backend, CONTENT, repository="admin/base")
     a_repository(backend)
 
-    assert not is_shown(backend)
+    assert not is_visible(backend)
 
 
 def test_a_registry_without_an_upload_edge_looks_for_no_direct_uploads(new_backend) -> None:
@@ -272,7 +271,7 @@ def test_a_registry_without_an_upload_edge_looks_for_no_direct_uploads(new_backe
     at_the_edge(backend, CONTENT)
     backend.calls.take()
 
-    assert not is_shown(backend)
+    assert not is_visible(backend)
     assert "ListObjectsV2" not in backend.calls.take()
 
 
@@ -280,14 +279,14 @@ def test_a_fenced_key_is_not_adopted(backend: Backend) -> None:
     key = at_the_edge(backend, CONTENT)
     FenceRow.under(keys.fence(key), expires_at=int(backend.clock()) + 100).save()
 
-    assert not is_shown(backend)
+    assert not is_visible(backend)
     assert rows_like(backend, "R#", "BLOB#") == []
 
 
 def test_a_new_direct_upload_is_adopted_although_the_previous_key_is_fenced(backend: Backend) -> None:
     fenced = at_the_edge(backend, CONTENT)
     FenceRow.under(keys.fence(fenced), expires_at=int(backend.clock()) + 100).save()
-    time.sleep(1.1)  # S3 tells times by the second
+    time.sleep(1.1)  # S3 stores times in whole seconds
     key = at_the_edge(backend, CONTENT)
 
     assert backend.services.registry.blobs.find(someone(backend, "admin", "admin/app"), NAME, DIGEST).s3_key == key
@@ -307,7 +306,7 @@ def test_a_deleted_blob_cannot_be_pulled_and_its_collector_is_due_at_once(backen
 
     backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
 
-    assert not is_shown(backend, promise=True)
+    assert not is_visible(backend, promise=True)
     assert not mount(backend, "admin", "admin/other", "admin/app")
     assert due_at("garbage", keys.blob_target(repository_of(backend).id, DIGEST)) <= backend.clock()
     with pytest.raises(BlobUnknown):
@@ -320,21 +319,21 @@ def test_a_deleted_blob_that_is_pushed_again_can_be_pulled(backend: Backend) -> 
 
     a_blob(backend, CONTENT)
 
-    assert is_shown(backend)
+    assert is_visible(backend)
     invariants.check(backend)
 
 
 def test_a_deleted_blob_that_is_uploaded_directly_again_can_be_pulled(backend: Backend) -> None:
     at_the_edge(backend, CONTENT, backend.clock() - 10)
-    assert is_shown(backend)
+    assert is_visible(backend)
     backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
-    assert not is_shown(backend), "its old bytes do not bring it back"
+    assert not is_visible(backend), "its old bytes do not bring it back"
     sweep(backend, GARBAGE)
-    assert (rows_like(backend, "R#", "BLOB#"), is_shown(backend)) == ([], False), "nor do they without its link"
+    assert (rows_like(backend, "R#", "BLOB#"), is_visible(backend)) == ([], False), "nor do they without its link"
 
     at_the_edge(backend, CONTENT, backend.clock() + 10)
 
-    assert is_shown(backend)
+    assert is_visible(backend)
     invariants.check(backend)
 
 
@@ -343,7 +342,7 @@ def test_a_deleted_blob_stays_in_another_repository(backend: Backend) -> None:
     a_blob(backend, CONTENT, "admin/base")
     backend.services.registry.blobs.delete(someone(backend, "admin", "admin/app"), NAME, DIGEST)
 
-    assert is_shown(backend, repository="admin/base")
+    assert is_visible(backend, repository="admin/base")
 
 
 def test_a_blob_that_a_pullable_manifest_uses_is_not_deleted(backend: Backend) -> None:

@@ -1,4 +1,4 @@
-"""Bytes of manifests that this process has read lately."""
+"""The cache of the bytes of manifests."""
 
 from chalicelib.domain.digests import Digest
 from chalicelib.services.registry.body_cache import BodyCache

@@ -1,4 +1,4 @@
-"""The end of an upload: by the right digest, by a wrong one, and by the same one again, whatever happened since."""
+"""Closes uploads: by the right digest, by a wrong one, and by the same one again."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Deleted repositories: the name is free at once, nothing is inherited, and what was there waits for its purge."""
+"""Deleted repositories: the name is free at once, and the content is kept until the purge."""
 
 import json
 from collections.abc import Callable
@@ -41,25 +41,25 @@ def delete(backend: Backend, who: str = "admin", name: RepositoryName = NAME) ->
 
 
 def test_a_deletion_moves_the_name_row_and_the_id_leads_to_it(backend: Backend) -> None:
-    made = a_repository(backend)
+    repository = a_repository(backend)
     backend.services.registry.repositories.describe(backend.signed_in("admin"), NAME, "text")
     delete(backend)
 
     now = int(backend.clock())
-    (gone,), (way_back,) = rows_like(backend, "N#", "GONE#"), rows_like(backend, f"R#{made.id}", "META")
+    (gone,), (way_back,) = rows_like(backend, "N#", "GONE#"), rows_like(backend, f"R#{repository.id}", "META")
     assert rows_like(backend, "N#", "REPO#") == []
     assert gone["sk"] == f"GONE#app#{way_back['gone']}"
-    assert (gone["repository_id"], gone["description"], gone["state"]) == (made.id, "text", "deleted")
+    assert (gone["repository_id"], gone["description"], gone["state"]) == (repository.id, "text", "deleted")
     assert way_back["state"] == "deleted"
     assert gone["deleted_at"] == pytest.approx(now, abs=5)
-    assert gone["purge_at"] == gone["deleted_at"] + WEEKS_S == due_at(PURGE_REPOSITORY, made.id)
+    assert gone["purge_at"] == gone["deleted_at"] + WEEKS_S == due_at(PURGE_REPOSITORY, repository.id)
     (event,) = events(backend, "delete_repo")
-    assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/app"})
+    assert (event["repository_id"], json.loads(event["metadata"])) == (repository.id, {"repository": "admin/app"})
 
 
 def test_with_a_short_window_the_purge_waits_until_tokens_and_leases_end(backend: Backend) -> None:
-    made = a_repository(backend)
-    change(get(NamespaceRow, keys.namespace(made.namespace_id)), window_s=0)
+    repository = a_repository(backend)
+    change(get(NamespaceRow, keys.namespace(repository.namespace_id)), window_s=0)
     delete(backend)
 
     (gone,) = rows_like(backend, "N#", "GONE#")

@@ -1,4 +1,4 @@
-"""Arrivals: what came to S3 past us is proven where nobody has, and removed where nobody names it."""
+"""Direct uploads are verified unless S3 did it, and removed if no blob has them."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -18,25 +18,25 @@ from tests.support.builders import a_blob, a_repository, at_the_edge, someone
 from tests.support.crashes import before_calls, crash_everywhere
 
 NAME = RepositoryName.parse("admin/app")
-CONTENT = b"a layer that went past us"
+CONTENT = b"a layer that was uploaded directly"
 DIGEST = Digest.of(CONTENT)
 
 
 @pytest.fixture
 def staging(new_backend: Callable[..., Backend]) -> Backend:
-    """A backend whose edge cannot have S3 prove what it writes."""
+    """A backend whose upload edge cannot let S3 verify what it writes."""
     return new_backend(edge="staging")
 
 
 def staged(backend: Backend, content: bytes, digest: Digest = DIGEST) -> str:
-    """Bytes as such an edge writes them, whatever they are; gives their key."""
+    """Writes bytes as such an upload edge does, even if they are wrong; returns their key."""
     key = bucket_keys.staging_prefix(a_repository(backend).id, digest) + ulid()
     backend.services.stores.objects.client.put_object(Bucket=backend.settings.bucket, Key=key, Body=content)
     return key
 
 
 def found(backend: Backend) -> str | None:
-    """The key of the blob as a pusher's HEAD finds it."""
+    """Returns the key of the blob that a pusher's HEAD finds, or None."""
     actor = someone(backend, "admin", "admin/app")
     try:
         return backend.services.registry.blobs.find(actor, NAME, DIGEST).s3_key

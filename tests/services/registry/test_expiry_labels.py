@@ -1,4 +1,4 @@
-"""Expirations: the end that a push finds for its tags, wherever it is said, and what its pusher is told."""
+"""Expiration labels: the end of a pushed tag, and the warning to its pusher."""
 
 import datetime
 import json
@@ -26,13 +26,13 @@ def push(backend: Backend, manifest: Manifest, *tags: str) -> str:
 
 
 def newest(backend: Backend, tag: str = "v1") -> TagLife:
-    asked = TagHistoryQuery(1, tag=tag)
-    (life,) = backend.services.lifecycle.tag_history.page(backend.signed_in("admin"), NAME, asked).lives
+    query = TagHistoryQuery(1, tag=tag)
+    (life,) = backend.services.lifecycle.tag_history.page(backend.signed_in("admin"), NAME, query).lives
     return life
 
 
 def built(backend: Backend, label: str) -> Manifest:
-    """An image that was built at `BUILT`."""
+    """Returns an image that was built at `BUILT`."""
     config = {
         "created": BUILT.isoformat(),
         "config": {"Labels": {"quay.expires-after": label}, "Env": [os.urandom(8).hex()]},

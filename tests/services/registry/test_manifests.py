@@ -1,4 +1,4 @@
-"""Manifests: what a push writes beside them, how long they live, and what is left of them after a delete."""
+"""Pushes, pulls and deletes manifests, and checks their edges, lives and timers."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from tests.support.builders import (
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, end_due_at, events, repository_of, rows_like
 
 NAME = RepositoryName.parse("admin/app")
-# The Time Machine's window when nobody chose one: two weeks.
+# The Time Machine's default window: two weeks.
 WINDOW_S = 14 * 86400
 
 
@@ -47,7 +47,7 @@ def test_every_edge_carries_the_ulid_of_its_manifest(backend: Backend) -> None:
 
 
 def test_a_manifest_pushed_again_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
-    """An edge of another push counts for a lease only: then the collector would take what a pullable manifest names."""
+    """An edge of another push counts only during a lease: later the collector would delete what the manifest names."""
     child = a_push(backend, "v1")
     index = a_bare_push(backend, an_index([child.digest]), "v2")
     referrer = a_referrer(backend, child.digest)
@@ -68,13 +68,13 @@ def test_a_manifest_pushed_with_more_tags_than_one_transaction_takes_keeps_edges
 
 
 def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int | None]]:
-    """Digest and end of a tag's lives, in their order."""
+    """Returns digest and end of a tag's lives, oldest first."""
     found = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
     return [(row["digest"], row.get("ended_at")) for row in found]
 
 
 def ends(backend: Backend, manifest: Manifest) -> dict[str, int]:
-    """Until when tags name a manifest."""
+    """Returns until when each tag keeps a manifest."""
     found = rows_like(backend, f"R#{repository_of(backend).id}", f"TAGGED#{manifest.digest}#")
     return {row["tag"]: row["until"] for row in found}
 
@@ -90,7 +90,7 @@ def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
 
 
 def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
-    """What a reader gets who asks for the bytes, None where there is nothing."""
+    """Returns the digest of the bytes that a reader gets, None if there are none."""
     actor = someone(backend, "admin", "admin/app")
     try:
         found = backend.services.registry.manifests.pull(actor, NAME, reference)

@@ -1,4 +1,4 @@
-"""Referrers: what else says something about a manifest, in pages, without the deleted."""
+"""Lists of referrers: pages, filters, and deleted ones."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def listed(
 
 
 def every(backend: Backend, kind: str | None = None) -> tuple[list[Digest], int]:
-    """All digests of a list, and over how many pages they came."""
+    """Returns all digests of a list, and the number of its pages."""
     found: list[Digest] = []
     pages, more = 0, True
     while more:
@@ -51,7 +51,7 @@ def every(backend: Backend, kind: str | None = None) -> tuple[list[Digest], int]
 
 
 def edges(backend: Backend, count: int, **fields: object) -> list[Digest]:
-    """Edges as so many pushes write them; gives the digests in their order."""
+    """Writes referrers as so many pushes do; returns the digests in their order."""
     repository, seed = a_repository(backend), str(fields)
     digests = sorted((Digest.of(f"{seed}{number}".encode()) for number in range(count)), key=str)
     plain = {"media_type": "t", "size": 1, "ulid": "u", "annotations": "{}", **fields}

@@ -1,4 +1,4 @@
-"""Repositories: made once however many come first, granted, described, opened and closed, deleted for good."""
+"""Creates and changes repositories."""
 
 import json
 from collections.abc import Callable
@@ -40,22 +40,22 @@ def make_public(backend: Backend, *repositories: str) -> None:
 def test_the_first_push_creates_a_private_repository_and_records_it(backend: Backend) -> None:
     actor = someone(backend, "admin", "admin/app")
 
-    made = backend.services.registry.repositories.for_push(actor, NAME)
+    created = backend.services.registry.repositories.for_push(actor, NAME)
 
-    assert repository_of(backend) == made
+    assert repository_of(backend) == created
     (name_row,) = rows_like(backend, "N#", "REPO#")
-    (way_back,) = rows_like(backend, f"R#{made.id}", "META")
+    (way_back,) = rows_like(backend, f"R#{created.id}", "META")
     assert name_row["visibility"] == way_back["visibility"] == "private"
-    assert (way_back["namespace_id"], way_back["namespace"], way_back["name"]) == (made.namespace_id, "admin", "app")
+    assert (way_back["namespace_id"], way_back["namespace"], way_back["name"]) == (created.namespace_id, "admin", "app")
     _, event = events(backend)
-    assert (event["kind"], event["repository_id"], event["performer"]) == ("create_repo", made.id, "admin")
+    assert (event["kind"], event["repository_id"], event["performer"]) == ("create_repo", created.id, "admin")
 
 
 def test_the_second_push_creates_nothing(backend: Backend) -> None:
-    made = a_repository(backend)
+    created = a_repository(backend)
     before = rows_like(backend)
 
-    assert a_repository(backend) == made
+    assert a_repository(backend) == created
     assert rows_like(backend) == before
 
 
@@ -83,17 +83,17 @@ def test_ten_first_pushes_at_once_create_one_repository(backend: Backend) -> Non
 
 
 def test_the_second_of_two_first_pushes_gets_the_repository_of_the_first(backend: Backend) -> None:
-    actor, made = someone(backend, "admin", "admin/app"), []
+    actor, created = someone(backend, "admin", "admin/app"), []
 
     def meanwhile(*_: object, operation_name: str = "", **__: object) -> None:
-        if operation_name == "TransactWriteItems" and not made:
-            made.append(None)
-            made[0] = backend.services.registry.repositories.for_push(actor, NAME)
+        if operation_name == "TransactWriteItems" and not created:
+            created.append(None)
+            created[0] = backend.services.registry.repositories.for_push(actor, NAME)
 
     with before_calls(backend, meanwhile):
         second = backend.services.registry.repositories.for_push(actor, NAME)
 
-    assert second == made[0]
+    assert second == created[0]
     assert len(rows_like(backend, "R#", "META")) == 1
 
 
@@ -149,21 +149,21 @@ def test_a_repository_that_was_deleted_meanwhile_is_not_made_public(backend: Bac
 OWN = RepositoryName("admin", "new")
 
 
-def make(backend: Backend, name: RepositoryName = OWN, who: str = "admin", **wish: Any) -> Repository:
-    return backend.services.registry.repositories.create(backend.signed_in(who), NewRepository(name, **wish))
+def make(backend: Backend, name: RepositoryName = OWN, who: str = "admin", **fields: Any) -> Repository:
+    return backend.services.registry.repositories.create(backend.signed_in(who), NewRepository(name, **fields))
 
 
 def test_a_repository_is_created_with_the_requested_settings(backend: Backend) -> None:
-    made = make(backend, visibility=Visibility.PUBLIC, description="Of *mine*.")
+    created = make(backend, visibility=Visibility.PUBLIC, description="Of *mine*.")
 
-    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{made.id}", "META")
+    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{created.id}", "META")
     for row in (name_row, way_back):
         assert (row["visibility"], row["description"], row["mode"]) == ("public", "Of *mine*.", "NORMAL")
     assert name_row["status_token"]
     assert name_row["created_at"] == pytest.approx(backend.clock(), abs=60)
     assert rows_like(backend, "R#", "PERM#") == []
     (event,) = events(backend, "create_repo")
-    assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/new"})
+    assert (event["repository_id"], json.loads(event["metadata"])) == (created.id, {"repository": "admin/new"})
 
 
 def test_the_creator_of_an_organizations_repository_administers_it(backend: Backend) -> None:
@@ -285,17 +285,17 @@ CHANGES: dict[str, tuple[Change, Role, str, str, str]] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_is_in_both_rows_of_a_repository_and_in_the_log(backend: Backend, what: str) -> None:
-    made = a_repository(backend)
+    created = a_repository(backend)
     change_it, _, kind, word, value = CHANGES[what]
 
     change_it(backend, backend.signed_in("admin"))
 
     field = {"state_changed": "mode"}.get(word, word)
-    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{made.id}", "META")
+    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{created.id}", "META")
     assert name_row[field] == way_back[field] == value
     (event,) = events(backend, kind)
     assert (event["repository_id"], json.loads(event["metadata"])) == (
-        made.id,
+        created.id,
         {"repository": "admin/app", word: value},
     )
 
@@ -352,9 +352,9 @@ def test_default_permissions_apply_to_repositories_created_by_the_api_and_by_a_p
     owner = backend.signed_in("admin")
     backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewPrototype(Role.WRITE, "user", "bob"))
     pushed = RepositoryName("acme", "push")
-    for made in (
+    for created in (
         make(backend, RepositoryName("acme", "hand")),
         backend.services.registry.repositories.for_push(someone(backend, "admin", str(pushed)), pushed),
     ):
-        given = {row["name"]: row["role"] for row in rows_like(backend, f"R#{made.id}", "PERM#")}
+        given = {row["name"]: row["role"] for row in rows_like(backend, f"R#{created.id}", "PERM#")}
         assert given == {"admin": "admin", "bob": "write"}

@@ -1,4 +1,4 @@
-"""Changes of tags within one transaction: edges, lives and manifests follow."""
+"""Changes of tags within one transaction, with their edges, lives and manifests."""
 
 import pytest
 

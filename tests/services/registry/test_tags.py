@@ -1,4 +1,4 @@
-"""Tags: listed without the dead, and taken away with everything that follows from it."""
+"""Lists and deletes tags."""
 
 import json
 
@@ -210,7 +210,7 @@ def test_a_tag_that_moves_during_its_deletion_is_deleted_from_its_new_manifest(b
 
 
 def a_bare_push_of(backend: Backend, manifest: Manifest, marks: list[object]) -> Manifest:
-    """A push from within a call of another operation: its own calls shall not start it again."""
+    """Pushes from within a call of another operation; marks it first, so that its own calls do not push again."""
     marks.append(manifest)
     return a_bare_push(backend, manifest, "v1")
 

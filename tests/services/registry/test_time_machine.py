@@ -1,4 +1,4 @@
-"""The Time Machine: tags pointed, given an end, deleted, restored, and deleted for good."""
+"""Points, ends, deletes, restores and forgets tags with the Time Machine."""
 
 from collections.abc import Callable
 
@@ -41,12 +41,12 @@ def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
 
 
 def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int | None, int]]:
-    """Digest, end and reversion of each life of a tag, oldest first."""
+    """Returns digest, end and reversion of each life of a tag, oldest first."""
     rows = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
     return [(row["digest"], row.get("ended_at"), row["reversion"]) for row in rows]
 
 
-def machine(backend: Backend, action: str, *arguments: object, who: str = "admin", **options: object) -> None:
+def act(backend: Backend, action: str, *arguments: object, who: str = "admin", **options: object) -> None:
     getattr(TagActions(backend, who), action)(*arguments, **options)
 
 
@@ -54,12 +54,12 @@ def test_the_end_of_a_tag_can_be_set_changed_and_removed(backend: Backend) -> No
     manifest = a_push(backend, "v1")
     now = int(backend.clock())
     for end in (now + 2 * HOUR, now + 5 * HOUR):
-        machine(backend, "set_end", "v1", end)
+        act(backend, "set_end", "v1", end)
         assert lives(backend) == [(str(manifest.digest), end, 0)]
         assert end_due_at(backend) == end
         invariants.check(backend)
 
-    machine(backend, "set_end", "v1", None)
+    act(backend, "set_end", "v1", None)
     assert lives(backend) == [(str(manifest.digest), None, 0)]
     assert end_due_at(backend) is None
     invariants.check(backend)
@@ -69,35 +69,35 @@ def test_the_end_of_a_tag_can_be_set_changed_and_removed(backend: Backend) -> No
 def test_an_end_is_between_an_hour_and_two_years_after_the_tags_start(backend: Backend) -> None:
     a_push(backend, "v1")
     (start,) = [row["started_at"] for row in rows_like(backend, "R#", "TAG#v1")]
-    machine(backend, "set_end", "v1", int(backend.clock()) + 60)
+    act(backend, "set_end", "v1", int(backend.clock()) + 60)
     assert lives(backend)[0][1] == start + HOUR
 
-    machine(backend, "set_end", "v1", start + 10 * 365 * 86400)
+    act(backend, "set_end", "v1", start + 10 * 365 * 86400)
     assert lives(backend)[0][1] == start + 104 * 7 * 86400
 
 
 def test_an_end_that_has_passed_is_refused(backend: Backend) -> None:
     a_push(backend, "v1")
     with pytest.raises(FieldInvalid, match="expiration"):
-        machine(backend, "set_end", "v1", int(backend.clock()) - 1)
+        act(backend, "set_end", "v1", int(backend.clock()) - 1)
 
 
 def test_the_same_end_again_changes_nothing(backend: Backend) -> None:
     a_push(backend, "v1")
     end = int(backend.clock()) + 2 * HOUR
-    machine(backend, "set_end", "v1", end)
-    machine(backend, "set_end", "v1", end)
-    machine(backend, "set_end", "v1", None)
-    machine(backend, "set_end", "v1", None)
+    act(backend, "set_end", "v1", end)
+    act(backend, "set_end", "v1", end)
+    act(backend, "set_end", "v1", None)
+    act(backend, "set_end", "v1", None)
 
     assert len(events(backend, "change_tag_expiration")) == 2
 
 
 def test_a_tag_can_be_pointed_to_a_pullable_manifest(backend: Backend) -> None:
     first, second = a_push(backend, "v1"), a_push(backend, "v2", labels={"quay.expires-after": "3h"})
-    machine(backend, "point", "copy", str(first.digest))
+    act(backend, "point", "copy", str(first.digest))
     assert pulled(backend, "copy") == first.digest
-    machine(backend, "point", "copy", str(second.digest))
+    act(backend, "point", "copy", str(second.digest))
     assert pulled(backend, "copy") == second.digest
 
     assert [digest for digest, _, _ in lives(backend, "copy")] == [str(first.digest), str(second.digest)]
@@ -112,19 +112,19 @@ def test_a_tag_cannot_be_pointed_to_a_missing_manifest(backend: Backend, digest:
     a_push(backend, "v1")
     for action in ("point", "restore"):
         with pytest.raises(ResourceUnknown):
-            machine(backend, action, "v1", digest)
+            act(backend, action, "v1", digest)
 
 
 def test_a_deleted_tag_is_restored_with_its_history(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
-    machine(backend, "delete", "v1")
+    act(backend, "delete", "v1")
     later(backend, WINDOW_S - HOUR)
     sweep(backend)
     assert pulled(backend, "v1") is None
     with pytest.raises(ResourceUnknown):
-        machine(backend, "delete", "v1")
+        act(backend, "delete", "v1")
 
-    machine(backend, "restore", "v1", str(manifest.digest))
+    act(backend, "restore", "v1", str(manifest.digest))
     assert pulled(backend, "v1") == manifest.digest
     assert [reversion for _, _, reversion in lives(backend)] == [0, 1]
     outlive(backend)
@@ -137,7 +137,7 @@ def test_a_tag_can_be_restored_to_its_former_manifest_and_to_that_of_another_tag
     first, second = a_push(backend, "v1"), a_push(backend, "v1")
     other = a_push(backend, "other")
     for manifest in (first, other, second):
-        machine(backend, "restore", "v1", str(manifest.digest))
+        act(backend, "restore", "v1", str(manifest.digest))
         assert pulled(backend, "v1") == manifest.digest
         invariants.check(backend)
 
@@ -146,7 +146,7 @@ def test_a_manifest_deleted_by_digest_is_a_referrer_again_when_it_is_restored(ba
     subject = a_push(backend, "v1")
     signature = a_referrer(backend, subject.digest)
     backend.services.registry.manifests.delete(someone(backend, "admin", "admin/app"), NAME, signature.digest)
-    machine(backend, "restore", "signature", str(signature.digest))
+    act(backend, "restore", "signature", str(signature.digest))
 
     listed = backend.services.registry.referrers.list(
         someone(backend, "admin", "admin/app"), NAME, subject.digest, None, None
@@ -158,19 +158,19 @@ def test_a_manifest_deleted_by_digest_is_a_referrer_again_when_it_is_restored(ba
 
 def test_a_collected_manifest_cannot_be_restored(backend: Backend) -> None:
     manifest = a_push(backend, "v1")
-    machine(backend, "delete", "v1")
+    act(backend, "delete", "v1")
     outlive(backend)
 
     with pytest.raises(ResourceUnknown):
-        machine(backend, "restore", "v1", str(manifest.digest))
+        act(backend, "restore", "v1", str(manifest.digest))
 
 
 @pytest.mark.parametrize("is_alive", [True, False], ids=["while it lives", "when it is dead"])
 def test_a_forgotten_tag_frees_its_bytes_before_the_window_ends(backend: Backend, is_alive: bool) -> None:
     manifest = a_push(backend, "v1")
     if not is_alive:
-        machine(backend, "delete", "v1")
-    machine(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
+        act(backend, "delete", "v1")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
     for _ in range(2):
         later(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
         sweep(backend)
@@ -180,17 +180,17 @@ def test_a_forgotten_tag_frees_its_bytes_before_the_window_ends(backend: Backend
     assert rows_like(backend, "BLOB#") == []
     assert len(events(backend, "permanently_delete_tag")) == 1
     with pytest.raises(ResourceUnknown):
-        machine(backend, "forget", "v1", str(manifest.digest), is_alive=False)
+        act(backend, "forget", "v1", str(manifest.digest), is_alive=False)
 
 
 def test_another_tag_keeps_the_manifest_of_a_forgotten_tag(backend: Backend) -> None:
     manifest = a_push(backend, "v1", "v2")
-    machine(backend, "delete", "v2")
-    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+    act(backend, "delete", "v2")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=True)
     invariants.check(backend)
     later(backend, WINDOW_S - HOUR)
     sweep(backend)
-    machine(backend, "restore", "v2", str(manifest.digest))
+    act(backend, "restore", "v2", str(manifest.digest))
 
     assert pulled(backend, "v2") == manifest.digest
 
@@ -199,21 +199,21 @@ def test_another_tag_keeps_the_manifest_of_a_forgotten_tag(backend: Backend) -> 
 def test_only_a_tag_in_the_named_state_can_be_forgotten(backend: Backend, tag: str, is_alive: bool) -> None:
     manifest = a_push(backend, "v1")
     with pytest.raises(ResourceUnknown):
-        machine(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
+        act(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
     with pytest.raises(ResourceUnknown):
-        machine(backend, "forget", "v1", "nonsense", is_alive=True)
+        act(backend, "forget", "v1", "nonsense", is_alive=True)
 
 
 def test_an_immutable_tag_cannot_be_moved_deleted_or_given_an_end(backend: Backend) -> None:
     manifest, other = a_push(backend, "v1"), a_push(backend, "v2")
-    machine(backend, "set_immutable", "v1", immutable=True)
+    act(backend, "set_immutable", "v1", immutable=True)
     actor = someone(backend, "admin", "admin/app")
     attempts: list[Callable[[], object]] = [
-        lambda: machine(backend, "point", "v1", str(other.digest)),
-        lambda: machine(backend, "restore", "v1", str(other.digest)),
-        lambda: machine(backend, "delete", "v1"),
-        lambda: machine(backend, "forget", "v1", str(manifest.digest), is_alive=True),
-        lambda: machine(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
+        lambda: act(backend, "point", "v1", str(other.digest)),
+        lambda: act(backend, "restore", "v1", str(other.digest)),
+        lambda: act(backend, "delete", "v1"),
+        lambda: act(backend, "forget", "v1", str(manifest.digest), is_alive=True),
+        lambda: act(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
         lambda: a_bare_push(backend, a_manifest(), "v1"),
         lambda: backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1")),
         lambda: backend.services.registry.manifests.delete(actor, NAME, manifest.digest),
@@ -226,15 +226,15 @@ def test_an_immutable_tag_cannot_be_moved_deleted_or_given_an_end(backend: Backe
         a_bare_push(backend, other, "v1")
 
     assert pulled(backend, "v1") == manifest.digest
-    machine(backend, "set_immutable", "v1", immutable=False)
-    machine(backend, "delete", "v1")
+    act(backend, "set_immutable", "v1", immutable=False)
+    act(backend, "delete", "v1")
     invariants.check(backend)
 
 
 def test_a_tag_with_an_end_cannot_be_made_immutable(backend: Backend) -> None:
     a_push(backend, "v1", labels={"quay.expires-after": "3h"})
     with pytest.raises(FieldInvalid, match="Clear expiration first"):
-        machine(backend, "set_immutable", "v1", immutable=True)
+        act(backend, "set_immutable", "v1", immutable=True)
 
 
 def test_an_update_changes_all_its_fields_or_none(backend: Backend) -> None:
@@ -274,15 +274,15 @@ def test_tags_of_a_frozen_repository_cannot_be_changed(backend: Backend) -> None
     change(get(RepositoryNameRow, key), mode="READ_ONLY")
 
     with pytest.raises(RepositoryFrozen, match="mode: 1"):
-        machine(backend, "delete", "v1")
-    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+        act(backend, "delete", "v1")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=True)
 
 
 @pytest.mark.parametrize("tag", ["-x", "bad!tag", "x" * 129])
 def test_an_invalid_tag_name_is_refused(backend: Backend, tag: str) -> None:
     manifest = a_push(backend, "v1")
     with pytest.raises(TagInvalid):
-        machine(backend, "point", tag, str(manifest.digest))
+        act(backend, "point", tag, str(manifest.digest))
 
 
 def test_actors_without_the_write_role_change_no_tag(backend: Backend) -> None:
@@ -292,9 +292,9 @@ def test_actors_without_the_write_role_change_no_tag(backend: Backend) -> None:
     a_granted(backend, "bob", Role.READ)
     for who in ("bob", "eve"):
         with pytest.raises(Denied):
-            machine(backend, "delete", "v1", who=who)
+            act(backend, "delete", "v1", who=who)
         with pytest.raises(Denied):
-            machine(backend, "restore", "v1", str(manifest.digest), who=who)
+            act(backend, "restore", "v1", str(manifest.digest), who=who)
     with pytest.raises(Denied):
         backend.services.registry.tags.delete(ANONYMOUS, NAME, Tag("v1"))
 

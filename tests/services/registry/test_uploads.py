@@ -1,4 +1,4 @@
-"""Uploads: in one piece or in chunks, verified before they count, and closed once."""
+"""Uploads in one request or in chunks."""
 
 import os
 
