@@ -49,7 +49,7 @@ def delete_tag(backend: Backend, tag: str, repository: str = "admin/app") -> Non
     )
 
 
-def held(backend: Backend, repository: str = "admin/app") -> list[str]:
+def content_keys(backend: Backend, repository: str = "admin/app") -> list[str]:
     """Returns the sort keys of the content that a repository still has."""
     rows = rows_like(backend, f"R#{repository_of(backend, repository).id}")
     return [row["sk"] for row in rows if row["sk"].startswith(CONTENT)]

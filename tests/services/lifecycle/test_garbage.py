@@ -12,7 +12,7 @@ from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index, someone
 from tests.support.rows import change, due_at, linked_bytes, object_keys, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, content_keys, delete_tag, later, outlive, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -60,10 +60,10 @@ def test_a_deleted_tag_frees_everything_when_window_and_grace_have_passed(backen
 
     later(backend, WINDOW_S - 60)
     sweep(backend)
-    assert len([key for key in held(backend) if key.startswith("MAN#")]) == 1
+    assert len([key for key in content_keys(backend) if key.startswith("MAN#")]) == 1
     outlive(backend)
 
-    assert held(backend) == []
+    assert content_keys(backend) == []
     assert object_keys(backend, f"in/{repository.id}/") == []
     assert linked_bytes(backend, repository) == (0, 0, 0)
     assert rows_like(backend, "BLOB#") == []
@@ -84,10 +84,10 @@ def test_blobs_that_nobody_named_go_with_their_lease(backend: Backend) -> None:
     a_blob(backend)
     later(backend, backend.settings.lease_s - 10)
     sweep(backend)
-    assert len(held(backend)) == 1
+    assert len(content_keys(backend)) == 1
 
     outlive(backend)
-    assert held(backend) == []
+    assert content_keys(backend) == []
     assert object_keys(backend, f"in/{repository_of(backend).id}/") == []
 
 
@@ -96,7 +96,7 @@ def test_an_untagged_manifest_goes_with_its_lease(backend: Backend) -> None:
     outlive(backend)
 
     assert not is_pullable(backend, manifest.digest)
-    assert held(backend) == []
+    assert content_keys(backend) == []
 
 
 def test_a_shared_layer_stays_while_one_manifest_uses_it(backend: Backend) -> None:
@@ -106,9 +106,9 @@ def test_a_shared_layer_stays_while_one_manifest_uses_it(backend: Backend) -> No
     delete_tag(backend, "v1")
     outlive(backend)
 
-    assert f"BLOB#{layer}" in held(backend)
-    assert len([key for key in held(backend) if key.startswith(f"USES#{layer}")]) == 1
-    assert len([key for key in held(backend) if key.startswith("BLOB#")]) == 2
+    assert f"BLOB#{layer}" in content_keys(backend)
+    assert len([key for key in content_keys(backend) if key.startswith(f"USES#{layer}")]) == 1
+    assert len([key for key in content_keys(backend) if key.startswith("BLOB#")]) == 2
     invariants.check(backend)
 
 
@@ -119,7 +119,7 @@ def test_bytes_that_another_repository_has_stay(backend: Backend) -> None:
     delete_tag(backend, "v1")
     outlive(backend)
 
-    assert held(backend) == []
+    assert content_keys(backend) == []
     assert [row["sk"] for row in rows_like(backend, f"BLOB#{Digest.of(content)}")] == [
         f"LINK#{repository_of(backend, 'admin/two').id}",
         "META",
@@ -136,7 +136,7 @@ def test_children_live_with_their_index_and_die_with_it(backend: Backend) -> Non
     delete_tag(backend, "v1")
     outlive(backend)
     assert not is_pullable(backend, index.digest)
-    assert held(backend) == []
+    assert content_keys(backend) == []
 
 
 def test_a_child_with_a_tag_of_its_own_survives_its_index(backend: Backend) -> None:
@@ -157,7 +157,7 @@ def test_referrers_die_with_their_subject_and_never_before(backend: Backend) -> 
 
     delete_tag(backend, "v1")
     outlive(backend)
-    assert held(backend) == []
+    assert content_keys(backend) == []
 
 
 def test_a_deleted_referrer_goes_though_its_subject_lives(backend: Backend) -> None:
@@ -166,9 +166,9 @@ def test_a_deleted_referrer_goes_though_its_subject_lives(backend: Backend) -> N
     delete(backend, signature.digest)
     outlive(backend)
 
-    assert f"MAN#{signature.digest}" not in held(backend)
+    assert f"MAN#{signature.digest}" not in content_keys(backend)
     assert is_pullable(backend, subject.digest)
-    assert not [key for key in held(backend) if key.startswith("REFERRER#")]
+    assert not [key for key in content_keys(backend) if key.startswith("REFERRER#")]
 
 
 def test_a_long_manifest_s_bytes_leave_the_bucket(backend: Backend) -> None:
@@ -188,7 +188,7 @@ def test_with_no_window_the_bytes_go_after_lease_and_grace(backend: Backend) -> 
     delete_tag(backend, "v1")
     later(backend, backend.settings.lease_s + 1)
     sweep(backend)
-    assert held(backend) == []
+    assert content_keys(backend) == []
     assert rows_like(backend, "BLOB#", "META")
 
     later(backend, backend.settings.grace_s + 1)
@@ -201,13 +201,13 @@ def test_a_shorter_window_counts_for_what_died_before(backend: Backend) -> None:
     delete_tag(backend, "v1")
     later(backend, backend.settings.lease_s + 10)
     sweep(backend)
-    assert held(backend)
+    assert content_keys(backend)
 
     window(backend, 0)
     repository = repository_of(backend)
-    (digest,) = [Digest.parse(key.removeprefix("MAN#")) for key in held(backend) if key.startswith("MAN#")]
+    (digest,) = [Digest.parse(key.removeprefix("MAN#")) for key in content_keys(backend) if key.startswith("MAN#")]
     assert backend.services.lifecycle.garbage.collect(keys.manifest_target(repository.id, digest)).again_at is None
-    assert not [key for key in held(backend) if key.startswith("MAN#")]
+    assert not [key for key in content_keys(backend) if key.startswith("MAN#")]
 
 
 def test_a_timer_for_what_has_gone_is_done(backend: Backend) -> None:

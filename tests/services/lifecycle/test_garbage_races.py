@@ -13,7 +13,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_blob, a_config, a_manifest, a_push, a_referrer, an_index
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import object_keys, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, content_keys, delete_tag, later, outlive, sweep
 
 
 def everywhere(backend: Backend, prepare: Callable[[int], tuple[Callable[[], object], Callable[[], object]]]) -> int:
@@ -125,7 +125,7 @@ def test_a_crash_anywhere_in_the_end_of_a_manifest_is_made_good(backend: Backend
     assert rounds >= 7
     for number in range(1, rounds + 1):
         repository = f"admin/round{number}"
-        assert held(backend, repository) == []
+        assert content_keys(backend, repository) == []
         assert object_keys(backend, f"bodies/{repository_of(backend, repository).id}/") == []
 
 

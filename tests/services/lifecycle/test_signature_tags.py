@@ -16,7 +16,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_manifest, a_push
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import events, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, content_keys, delete_tag, later, outlive, sweep
 from tests.support.tag_actions import TagActions
 
 
@@ -37,7 +37,7 @@ def tags(backend: Backend, repository: str = "admin/app") -> list[str]:
 
 def kept(backend: Backend) -> list[str]:
     """Digests of the manifests that are there."""
-    return [key.removeprefix("MAN#") for key in held(backend) if key.startswith("MAN#")]
+    return [key.removeprefix("MAN#") for key in content_keys(backend) if key.startswith("MAN#")]
 
 
 def test_they_stay_while_the_subject_can_be_restored_and_go_with_it(backend: Backend) -> None:
@@ -57,7 +57,7 @@ def test_they_stay_while_the_subject_can_be_restored_and_go_with_it(backend: Bac
     assert {one["subject"] for one in told} == {str(image.digest)}
     assert len(told) == 3
     outlive(backend)
-    assert held(backend) == []
+    assert content_keys(backend) == []
 
 
 def test_another_tag_keeps_what_was_said(backend: Backend) -> None:
@@ -87,7 +87,7 @@ def test_one_that_may_not_change_goes_too(backend: Backend) -> None:
     delete_tag(backend, "v1")
     outlive(backend)
 
-    assert held(backend) == []
+    assert content_keys(backend) == []
 
 
 def test_what_is_signed_of_others_stays(backend: Backend) -> None:

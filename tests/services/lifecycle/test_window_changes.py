@@ -11,7 +11,7 @@ from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_push, an_organization
 from tests.support.rows import due_at, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, delete_tag, held, later, sweep
+from tests.support.sweeping import WINDOW_S, content_keys, delete_tag, later, sweep
 
 DAY_S = 86400
 
@@ -35,13 +35,13 @@ def test_what_died_before_a_window_of_nothing_goes_at_once_and_what_lives_stays(
     outlast_lease(backend)
     delete_tag(backend, "v1")
     sweep(backend)
-    assert f"MAN#{dead.digest}" in held(backend)
+    assert f"MAN#{dead.digest}" in content_keys(backend)
 
     shorten(backend, 0)
     for _ in range(3):
         outlast_lease(backend)
 
-    kept = [key for key in held(backend) if key.startswith("MAN#")]
+    kept = [key for key in content_keys(backend) if key.startswith("MAN#")]
     assert kept == [f"MAN#{alive.digest}"]
     assert window_timer(backend) is None
     invariants.check(backend)

@@ -26,7 +26,7 @@ from tests.support.backends import Backend
 from tests.support.builders import a_bare_push, a_granted, a_manifest, a_push, a_referrer, someone
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, held, later, outlive, sweep
+from tests.support.sweeping import WINDOW_S, content_keys, later, outlive, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -176,7 +176,7 @@ def test_a_forgotten_tag_frees_its_bytes_before_the_window_ends(backend: Backend
         sweep(backend)
 
     assert pulled(backend, "v1") is None
-    assert held(backend) == []
+    assert content_keys(backend) == []
     assert rows_like(backend, "BLOB#") == []
     assert len(events(backend, "permanently_delete_tag")) == 1
     with pytest.raises(ResourceUnknown):
