@@ -58,7 +58,7 @@ class Settings:
     presign_s: int = 900
     upload_s: int = 3600
     # How long a relay may take to upload one blob over a slow line.
-    grant_s: int = 86400
+    presigned_upload_s: int = 86400
     log_s: int = 90 * 86400
     # Connections kept open to DynamoDB and S3: as many as there are threads.
     connections: int = 12
@@ -101,7 +101,7 @@ class Settings:
     @property
     def settled_s(self) -> int:
         """Seconds after which no upload can still link an S3 key that was written and is not linked."""
-        return self.grant_s + self.upload_s + self.lease_s
+        return self.presigned_upload_s + self.upload_s + self.lease_s
 
     @property
     def drained_s(self) -> int:

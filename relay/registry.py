@@ -76,7 +76,7 @@ class Registry:
 
     def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> Json:
         """Returns presigned addresses for the next parts of an upload; needs the key. Raises Refused."""
-        return self._post_signed(f"{location}/grants", credentials, {"first": first, "count": count})
+        return self._post_signed(f"{location}/presigned", credentials, {"first": first, "count": count})
 
     def report_parts(self, location: str, credentials: Credentials, report: Json) -> Json:
         """Reports the parts that were stored; needs the key. Raises Refused."""
@@ -94,7 +94,7 @@ class Registry:
     def presign(self, location: str, credentials: Credentials, digest: str, size: int, first: int = 1) -> Json:
         """Returns presigned addresses for a whole blob: one, or those of parts from `first` on. Raises Refused."""
         document = {"digest": digest, "size": size, "first": first}
-        response = self._post_unsigned(f"{location}/grants", credentials, document)
+        response = self._post_unsigned(f"{location}/presigned", credentials, document)
         if response.status_code != requests.codes.ok:
             raise Refused(response)
         result: Json = response.json()

@@ -92,6 +92,19 @@ class Chunk:
         return self.last - self.first + 1
 
 
+@dataclass(frozen=True, slots=True)
+class UploadBody:
+    """The body of a request with bytes of an upload; `chunk` is its `Content-Range`, None if it has none."""
+
+    content: bytes = b""
+    chunk: Chunk | None = None
+
+    def check(self, offset: int) -> None:
+        """Raises OutOfOrder, SizeInvalid where the range does not fit an upload of `offset` bytes and the content."""
+        if self.chunk:
+            self.chunk.check(offset, len(self.content))
+
+
 def part_size(offset: int) -> int:
     """Returns the bytes of the next part of a streamed upload. Parts are held in memory, so the first ones are small.
 

@@ -44,7 +44,7 @@ class SecurityRoom:
 
         stores = self._stores
         settings = stores.settings
-        return UploadTokens(stores.secrets.upload, settings.upload_s, settings.grant_s, stores.clock)
+        return UploadTokens(stores.secrets.upload, settings.upload_s, settings.presigned_upload_s, stores.clock)
 
     @cached_property
     def outgoing(self) -> "Outgoing":

@@ -1,4 +1,4 @@
-"""What a client had in its storage, by the archive it saves: layers and configuration, told by their digests."""
+"""Digests of the layers and the configuration in an archive that a client saved."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from tests.clients.images import Descriptor, Layout, content_of
 
 
 def saved_content(path: Path) -> tuple[str, list[str]]:
-    """The digests of the configuration and of each unpacked layer in a docker archive."""
+    """Returns the digests of the configuration and of each unpacked layer in a docker archive."""
     with tarfile.open(path) as archive:
         (image,) = json.load(_member(archive, "manifest.json"))
         config, *layers = (_digest(archive, name) for name in [image["Config"], *image["Layers"]])
@@ -17,7 +17,7 @@ def saved_content(path: Path) -> tuple[str, list[str]]:
 
 
 def pushed_content(layout: Layout, image: Descriptor) -> tuple[str, list[str]]:
-    """The same digests, of an image in a layout."""
+    """Returns the same digests of an image in a layout."""
     config = content_of(layout, image)[0]
     return config["digest"], json.loads(layout.read(config))["rootfs"]["diff_ids"]
 

@@ -1,4 +1,4 @@
-"""Who asks the API of a running stack: people in a browser, and programs with a token, over nothing but `requests`."""
+"""Clients of the API of a running stack over `requests`: users in a browser, and programs with a token."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import requests
 from tests.clients.registry import Installation
 
 PASSWORD = "password-1"
-# All but what only superusers have.
+# All scopes except the superusers'.
 SCOPES = "repo:read repo:write repo:admin repo:create user:read user:admin org:admin"
 
 
 class Caller:
-    """One program. Paths begin at the host; redirects are told, not followed."""
+    """One program. Paths start after the host; redirects are not followed."""
 
     def __init__(self, stack: Installation, token: str = "") -> None:
         self.stack = stack
@@ -25,37 +25,37 @@ class Caller:
             self.http.headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
-        """Asks, with a body of JSON where there is one."""
+        """Sends a request, with a JSON body if there is one."""
         if body is not None:
             options["json"] = body
         return self.http.request(method, self.stack.url + path, allow_redirects=False, timeout=60, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        """Reads."""
+        """Sends a GET."""
         return self.ask("GET", path, **options)
 
     def post(self, path: str, body: object = None, **options: Any) -> requests.Response:
-        """Makes something."""
+        """Sends a POST."""
         return self.ask("POST", path, body, **options)
 
     def put(self, path: str, body: object = None, **options: Any) -> requests.Response:
-        """Changes something."""
+        """Sends a PUT."""
         return self.ask("PUT", path, body, **options)
 
     def delete(self, path: str, **options: Any) -> requests.Response:
-        """Removes something."""
+        """Sends a DELETE."""
         return self.ask("DELETE", path, **options)
 
 
 class Person(Caller):
-    """Somebody in a browser, signed in: a cookie, and a CSRF token with every request, which answers may renew."""
+    """A user in a browser, with a cookie and with a CSRF token in every request, which responses may renew."""
 
     def __init__(self, stack: Installation, name: str, password: str = PASSWORD) -> None:
         super().__init__(stack)
         self.name, self.password = name, password
 
     def ask(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
-        """Asks as a page's script does."""
+        """Sends a request as a page's script does."""
         answer = super().ask(method, path, body, **options)
         if following := answer.headers.get("X-Next-CSRF-Token"):
             self.http.headers["X-CSRF-Token"] = following
@@ -63,38 +63,40 @@ class Person(Caller):
 
     @property
     def csrf(self) -> str:
-        """The CSRF token that the next request shows."""
+        """The CSRF token of the next request."""
         return str(self.http.headers["X-CSRF-Token"])
 
     def arrive(self) -> None:
-        """Opens the first page: a session of nobody yet."""
+        """Gets the CSRF token of an anonymous session."""
         self.http.headers["X-CSRF-Token"] = self.get("/csrf_token").json()["csrf_token"]
 
     def sign_up(self) -> Person:
-        """Becomes a user of the registry."""
+        """Signs up as a new user."""
         self.arrive()
-        told = {"username": self.name, "password": self.password, "email": f"{self.name}@example.com"}
-        self._expect(self.post("/api/v1/user/", told), 200)
+        account = {"username": self.name, "password": self.password, "email": f"{self.name}@example.com"}
+        self._expect(self.post("/api/v1/user/", account), 200)
         return self
 
     def sign_in(self) -> Person:
-        """Comes back."""
+        """Signs in again."""
         self.arrive()
         self._expect(self.post("/api/v1/signin", {"username": self.name, "password": self.password}), 200)
         return self
 
     def organization(self, name: str = "") -> str:
-        """A new organization that this person owns; its name."""
+        """Creates an organization of this user; returns its name."""
         name = name or fresh("org")
         self._expect(self.post("/api/v1/organization/", {"name": name, "email": f"{name}@example.com"}), 201)
         return name
 
     def program(self, organization: str, scopes: str = SCOPES) -> Caller:
-        """A program with a token of an application of the organization, which acts as this person."""
+        """Returns a program with a token of a new application of the organization, which acts as this user."""
         path = f"/api/v1/organization/{organization}/applications"
-        made = self._expect(self.post(path, {"name": "automation"}), 200)
-        given = self._expect(self.post(f"{path}/{made['client_id']}/tokens", {"name": "ci", "scope": scopes}), 200)
-        return Caller(self.stack, given["token"])
+        application = self._expect(self.post(path, {"name": "automation"}), 200)
+        created = self._expect(
+            self.post(f"{path}/{application['client_id']}/tokens", {"name": "ci", "scope": scopes}), 200
+        )
+        return Caller(self.stack, created["token"])
 
     @staticmethod
     def _expect(answer: requests.Response, status: int) -> Any:
@@ -103,10 +105,10 @@ class Person(Caller):
 
 
 def fresh(kind: str) -> str:
-    """A name that nobody has."""
+    """Returns a unique name."""
     return f"{kind}{uuid.uuid4().hex[:10]}"
 
 
-def person(stack: Installation) -> Person:
-    """Somebody who has just signed up."""
+def person(stack: Stack) -> Person:
+    """Returns a user who has just signed up."""
     return Person(stack, fresh("user")).sign_up()

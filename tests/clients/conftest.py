@@ -1,4 +1,4 @@
-"""Every client with a home of its own, logged in to the stack; who is not installed is skipped by name."""
+"""Fixtures of clients, each with its own home and logged in to the stack."""
 
 import importlib
 import re
@@ -22,20 +22,20 @@ from tests.support.stack import Stack
 
 @pytest.fixture(scope="session")
 def client() -> Callable[[str], None]:
-    """Ask for a client by name: without it the test is skipped, or fails where CLOUDBERTH_NO_SKIPS is set."""
+    """Requires a client by name: without it the test is skipped, or fails if CLOUDBERTH_NO_SKIPS is set."""
     return require
 
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
-    """One directory for all that the clients keep, in `/tmp` because the path of a socket has to be short."""
+    """One directory for all data of the clients, in `/tmp` because the path of a socket has to be short."""
     with fresh_directory(Path("/tmp"), "cb-clients") as directory:
         yield directory
 
 
 @contextmanager
 def fresh_directory(parent: Path, kind: str) -> Iterator[Path]:
-    """An empty directory, gone afterwards; podman refuses the names that `tempfile` makes up."""
+    """Yields an empty directory and removes it afterwards; podman refuses the names of `tempfile`."""
     directory = parent / f"{kind}-{uuid.uuid4().hex[:8]}"
     directory.mkdir(mode=0o700)
     yield directory
@@ -61,13 +61,13 @@ def repository(request: pytest.FixtureRequest, stack: Stack) -> str:
 
 @pytest.fixture
 def reference(repository: str, stack: Stack) -> str:
-    """The repository as a client names it, without a tag."""
+    """The repository with its host, without a tag."""
     return f"{stack.host}/{repository}"
 
 
 @pytest.fixture
 def layout(home: Path) -> Iterator[Layout]:
-    """An empty image layout beside the clients' storage, so that large layers go when the test ends."""
+    """An empty image layout, whose large layers are deleted when the test ends."""
     with fresh_directory(home, "layout") as directory:
         yield Layout(directory)
 
@@ -114,7 +114,7 @@ def containerd_socket(client: Callable[[str], None], environment: dict[str, str]
 
 @pytest.fixture
 def ctr(containerd_socket: Path, environment: dict[str, str]) -> Program:
-    """containerd's own command line, in a namespace where nothing is yet."""
+    """containerd's command line, in an empty namespace."""
     options = ("--address", str(containerd_socket), "--namespace", f"test-{uuid.uuid4().hex[:8]}")
     return Program(("ctr", *options), environment)
 
@@ -127,7 +127,7 @@ def docker(
     request: pytest.FixtureRequest,
     stack: Stack,
 ) -> Iterator[Program]:
-    """docker with a daemon of its own, logged in."""
+    """docker with its own daemon, logged in."""
     client("docker")
     socket: Path = request.getfixturevalue("containerd_socket")
     with daemons.dockerd(home / "docker", socket, environment) as host:
@@ -140,17 +140,17 @@ def docker(
 def make_oras(
     client: Callable[[str], None], stack: Stack, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
-    """Make a client of the library, logged in with a password or not at all."""
+    """Returns a function that makes a client of the library, logged in if it gets a password."""
     client("oras")
     monkeypatch.setenv("HOME", str(home))
     library = importlib.import_module("oras.client")
-    # It waits two minutes in all before it believes a refusal.
+    # It retries for two minutes before it reports a refusal.
     monkeypatch.setattr("oras.decorator.time", types.SimpleNamespace(sleep=lambda _: None))
 
     def make(password: str | None = None, name: str = stack.admin) -> Any:
-        made = library.OrasClient(hostname=stack.host, insecure=True)
+        oras = library.OrasClient(hostname=stack.host, insecure=True)
         if password is not None:
-            made.auth.set_basic_auth(name, password)
-        return made
+            oras.auth.set_basic_auth(name, password)
+        return oras
 
     return make

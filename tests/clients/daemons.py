@@ -1,6 +1,6 @@
-"""dockerd and containerd, started for the tests as root: everything they keep lies in one directory of ours.
+"""Starts dockerd and containerd for the tests as root, with all their data in one directory.
 
-No bridge, no iptables, no overlay: they only push and pull, and must not disturb a daemon that already runs here.
+They have no bridge, no iptables and no overlay: they only push and pull, and must not disturb a running daemon.
 """
 
 import subprocess
@@ -21,7 +21,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
 address = "{socket}"
 
-# Else a pull into one namespace takes its layers from another, and asks the registry for nothing.
+# Otherwise a pull into one namespace takes its layers from another, and not from the registry.
 [plugins."io.containerd.metadata.v1.bolt"]
 content_sharing_policy = "isolated"
 """
@@ -29,7 +29,7 @@ content_sharing_policy = "isolated"
 
 @contextmanager
 def containerd(directory: Path, environment: Mapping[str, str]) -> Iterator[Path]:
-    """Run a containerd of its own; gives the socket it listens on."""
+    """Runs a containerd; yields its socket."""
     directory.mkdir()
     socket, settings = directory / "containerd.sock", directory / "config.toml"
     settings.write_text(CONTAINERD_SETTINGS.format(directory=directory, socket=socket))
@@ -41,7 +41,7 @@ def containerd(directory: Path, environment: Mapping[str, str]) -> Iterator[Path
 
 @contextmanager
 def dockerd(directory: Path, containerd_socket: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """Run a dockerd of its own on the vfs graph driver; gives the value for DOCKER_HOST."""
+    """Runs a dockerd with the vfs graph driver; yields the value for DOCKER_HOST."""
     directory.mkdir()
     (directory / "daemon.json").write_text("{}")
     host = f"unix://{directory}/docker.sock"
@@ -63,7 +63,7 @@ def dockerd(directory: Path, containerd_socket: Path, environment: Mapping[str, 
         with _daemon(command, environment, directory / "log", lambda: _succeeds(probe, environment)):
             yield host
     finally:
-        # dockerd mounts its data root upon itself, and leaves it so when it is killed.
+        # dockerd mounts its data root on itself, and leaves it mounted when it is killed.
         subprocess.run(["umount", str(directory / "root")], env=dict(environment), capture_output=True, check=False)
 
 
@@ -83,11 +83,11 @@ def _daemon(
 def _wait(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path) -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while not is_ready():
-        late = time.monotonic() > deadline
-        if late or process.poll() is not None:
-            why = f"is not up after {STARTS_WITHIN:.0f} s" if late else f"ended with {process.returncode}"
-            words = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise RuntimeError(f"{Path(str(process.args[0])).name} {why}; it last said:\n{words}")  # type: ignore[index]
+        is_late = time.monotonic() > deadline
+        if is_late or process.poll() is not None:
+            reason = f"is not up after {STARTS_WITHIN:.0f} s" if is_late else f"ended with {process.returncode}"
+            lines = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise RuntimeError(f"{Path(str(process.args[0])).name} {reason}; the end of its log:\n{lines}")  # type: ignore[index]
         time.sleep(0.1)
 
 

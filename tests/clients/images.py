@@ -1,7 +1,7 @@
-"""Images made of nothing: layouts, archives, indexes and artifacts, the same bytes for the same seed.
+"""Makes images: layouts, archives, indexes and artifacts, with the same bytes for the same seed.
 
 Every builder adds to an OCI image layout on disk (https://github.com/opencontainers/image-spec/blob/main/image-layout.md)
-and returns the descriptor of what it added. Layers are real tars of noise that no compressor makes smaller.
+and returns the descriptor of what it added. Layers are real tars of incompressible noise.
 """
 
 import gzip
@@ -32,7 +32,7 @@ SMALL = (64 * 1024, 100_000)
 
 
 class Noise:
-    """A readable file of `size` pseudo-random bytes, the same for the same seed."""
+    """A readable file of `size` pseudo-random bytes, which depend on the seed."""
 
     def __init__(self, seed: str, size: int) -> None:
         self._random = random.Random(seed)
@@ -45,7 +45,7 @@ class Noise:
 
 
 class HashingWriter:
-    """Passes what is written on to another file, and knows its digest and size."""
+    """Writes to another file, and has the digest and size of what was written."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self._target = target
@@ -67,7 +67,7 @@ class HashingWriter:
 
 @dataclass(frozen=True)
 class Layout:
-    """An OCI image layout: a directory of blobs, and an index of the names in it."""
+    """An OCI image layout: a directory of blobs, and an index of names."""
 
     directory: Path
 
@@ -86,7 +86,7 @@ class Layout:
         self._index.write_text(json.dumps(index))
 
     def path(self, digest: str) -> Path:
-        """The file that holds the blob or manifest of that digest."""
+        """Returns the file of a blob or manifest."""
         return self.directory / "blobs" / digest.replace(":", "/")
 
     def read(self, descriptor: Descriptor) -> bytes:
@@ -98,11 +98,11 @@ class Layout:
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
     def add_json(self, content: dict[str, Any]) -> Descriptor:
-        """A manifest, oddly spaced: whoever encodes it again is found out by its digest."""
+        """Adds a manifest with unusual spaces: a client that encodes it again changes its digest."""
         return self.add(json.dumps(content, indent=3).encode(), content["mediaType"])
 
     def tag(self, descriptor: Descriptor, name: str) -> None:
-        """Give a manifest a name in this layout, in OCI's words and in containerd's; a name moves."""
+        """Gives a manifest a name in this layout, by OCI's annotation and containerd's; moves an existing name."""
         annotations = {"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
         manifests = json.loads(self._index.read_text())["manifests"]
         others = [each for each in manifests if each["annotations"] != annotations]
@@ -110,9 +110,9 @@ class Layout:
 
 
 def a_layer(layout: Layout, seed: str, size: int, media_type: str = OCI_LAYER) -> tuple[Descriptor, str]:
-    """A gzipped tar with one file of `size` bytes of noise, and the digest of the tar (its diff id).
+    """Adds a gzipped tar with one file of `size` bytes of noise; returns also the digest of the tar (its diff id).
 
-    Stored, not deflated: noise does not shrink, and the largest layers are made in seconds.
+    It is stored, not deflated: noise does not shrink, and so the largest layers are made in seconds.
     """
     unfinished = layout.directory / f"{hashlib.sha256(seed.encode()).hexdigest()}.part"
     with unfinished.open("wb") as file:
@@ -136,28 +136,28 @@ def an_image(
     docker: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> Descriptor:
-    """An image of layers of the given sizes in bytes; docker's schema 2 instead of OCI's when asked."""
+    """Adds an image with layers of these sizes in bytes, in OCI's format or docker's schema 2."""
     layer_type = DOCKER_LAYER if docker else OCI_LAYER
-    made = [a_layer(layout, f"{seed}-{architecture}-{n}", size, layer_type) for n, size in enumerate(layers)]
+    blobs = [a_layer(layout, f"{seed}-{architecture}-{n}", size, layer_type) for n, size in enumerate(layers)]
     config = {
         "created": "2024-01-01T00:00:00Z",
         "architecture": architecture,
         "os": "linux",
         "config": {"Cmd": ["/bin/true"], "Labels": {"seed": seed, **(labels or {})}},
-        "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in made]},
+        "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in blobs]},
         "history": [{"created": "2024-01-01T00:00:00Z", "created_by": f"noise {size}"} for size in layers],
     }
     manifest = {
         "schemaVersion": 2,
         "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
         "config": layout.add(json.dumps(config).encode(), DOCKER_CONFIG if docker else OCI_CONFIG),
-        "layers": [descriptor for descriptor, _ in made],
+        "layers": [descriptor for descriptor, _ in blobs],
     }
     return layout.add_json(manifest)
 
 
 def an_index(layout: Layout, seed: str = "index", architectures: Sequence[str] = ("amd64", "arm64")) -> Descriptor:
-    """A multi-architecture index of one small image for each architecture."""
+    """Adds an index with one small image for each architecture."""
     children = [
         {**an_image(layout, seed, (20_000,), architecture), "platform": {"os": "linux", "architecture": architecture}}
         for architecture in architectures
@@ -166,7 +166,7 @@ def an_index(layout: Layout, seed: str = "index", architectures: Sequence[str] =
 
 
 def an_artifact(layout: Layout, subject: Descriptor, artifact_type: str = "application/vnd.example.note") -> Descriptor:
-    """An artifact about another manifest: it refers to its subject, nothing refers to it."""
+    """Adds an artifact that refers to another manifest."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
@@ -180,7 +180,7 @@ def an_artifact(layout: Layout, subject: Descriptor, artifact_type: str = "appli
 
 
 def content_of(layout: Layout, manifest: Descriptor) -> list[Descriptor]:
-    """The descriptors of all that a manifest names: children first for an index, else config and layers."""
+    """Returns the descriptors that a manifest names: an index's manifests, or config and layers."""
     body = json.loads(layout.read(manifest))
     if manifest["mediaType"] in INDEXES:
         return list(body["manifests"])
@@ -188,7 +188,7 @@ def content_of(layout: Layout, manifest: Descriptor) -> list[Descriptor]:
 
 
 def write_oci_archive(layout: Layout, path: Path) -> Path:
-    """The layout as one tar, as `ctr images import` and `podman load` read it."""
+    """Writes the layout as one tar, as `ctr images import` and `podman load` read it."""
     with tarfile.open(path, "w") as archive:
         for entry in ("oci-layout", "index.json", "blobs"):
             archive.add(layout.directory / entry, entry)
@@ -196,7 +196,7 @@ def write_oci_archive(layout: Layout, path: Path) -> Path:
 
 
 def write_docker_archive(layout: Layout, image: Descriptor, name: str, path: Path) -> Path:
-    """The image as `docker load` reads it: its config, its layers unpacked to plain tars, and the name to give it."""
+    """Writes the image as `docker load` reads it: its config, its unpacked layers, and its name."""
     config, *layers = content_of(layout, image)
     members = [f"{layer['digest'].removeprefix('sha256:')}.tar" for layer in layers]
     listing = [{"Config": "config.json", "RepoTags": [name], "Layers": members}]
@@ -211,7 +211,7 @@ def write_docker_archive(layout: Layout, image: Descriptor, name: str, path: Pat
 
 
 def _add_unpacked(archive: tarfile.TarFile, packed: Path, member: str) -> None:
-    """Add a gzipped file to an archive, unpacked; read twice, since a tar names the size first."""
+    """Adds a gzipped file to an archive, unpacked; reads it twice, since a tar has the size first."""
     info = tarfile.TarInfo(member)
     with gzip.open(packed) as file:
         info.size = file.seek(0, 2)
@@ -220,7 +220,7 @@ def _add_unpacked(archive: tarfile.TarFile, packed: Path, member: str) -> None:
 
 
 def write_directory(layout: Layout, image: Descriptor, path: Path) -> Path:
-    """The image as skopeo's `dir:` transport reads it, which also takes docker's schema 2 as it stands."""
+    """Writes the image as skopeo's `dir:` transport reads it, which also keeps docker's schema 2."""
     path.mkdir()
     (path / "version").write_text("Directory Transport Version: 1.1\n")
     (path / "manifest.json").write_bytes(layout.read(image))
@@ -230,6 +230,6 @@ def write_directory(layout: Layout, image: Descriptor, path: Path) -> Path:
 
 
 def digest_of(path: Path) -> str:
-    """The sha256 digest of a file of any size."""
+    """Returns the sha256 digest of a file of any size."""
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

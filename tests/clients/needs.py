@@ -1,4 +1,4 @@
-"""What each client needs on this machine, and what becomes of a test that does not find it."""
+"""What each client needs on this machine; tests of missing clients are skipped, or fail."""
 
 import importlib.util
 import os
@@ -12,7 +12,7 @@ from tests.clients.programs import SEARCH_PATH
 
 @dataclass(frozen=True)
 class Needs:
-    """What a client needs on this machine, and how one gets it."""
+    """What a client needs on this machine; `remedy` says how to install it."""
 
     remedy: str
     programs: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Needs:
     root: bool = False
 
     def missing(self) -> str:
-        """The first thing that is not there, in words; empty when all is."""
+        """Returns a sentence about the first thing that is missing; empty if nothing is."""
         for program in self.programs:
             if not shutil.which(program, path=SEARCH_PATH):
                 return f"{program} is not installed: {self.remedy}"
@@ -43,7 +43,7 @@ CLIENTS = {
 
 
 def require(name: str) -> None:
-    """Skip the test by the client's name when it is not here; fail it where CLOUDBERTH_NO_SKIPS is set."""
+    """Skips the test if the client is missing; fails it if CLOUDBERTH_NO_SKIPS is set."""
     missing = CLIENTS[name].missing()
     if missing and os.environ.get("CLOUDBERTH_NO_SKIPS"):
         pytest.fail(f"{name}: {missing} (CLOUDBERTH_NO_SKIPS is set)")

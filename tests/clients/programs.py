@@ -1,4 +1,4 @@
-"""How the tests run a client: a command line program with a home, credentials and storage of its own."""
+"""Runs clients: command line programs with their own home, credentials and storage."""
 
 import os
 import shlex
@@ -12,28 +12,28 @@ SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/s
 
 @dataclass(frozen=True)
 class Program:
-    """A program and the options it always gets. Calling it runs it and returns what it printed."""
+    """A program with fixed options. A call runs it and returns its standard output."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
 
     def __call__(self, *arguments: str | Path, typed: str = "") -> str:
-        """Run it, and fail the test with its own words when it fails. `typed` is what it reads from its input."""
+        """Runs it with `typed` as its input; fails the test with its output if it fails."""
         done = self._run(arguments, typed)
-        assert done.returncode == 0, f"{shlex.join(done.args)} failed with {done.returncode}:\n{_said(done)}"
+        assert done.returncode == 0, f"{shlex.join(done.args)} failed with {done.returncode}:\n{_output(done)}"
         return done.stdout.strip()
 
-    def said(self, *arguments: str | Path) -> str:
-        """Run it, and return all it said on the way, its log included."""
+    def output(self, *arguments: str | Path) -> str:
+        """Runs it; returns its output with its log."""
         done = self._run(arguments, "")
-        assert done.returncode == 0, f"{shlex.join(done.args)} failed with {done.returncode}:\n{_said(done)}"
-        return _said(done)
+        assert done.returncode == 0, f"{shlex.join(done.args)} failed with {done.returncode}:\n{_output(done)}"
+        return _output(done)
 
     def refused(self, *arguments: str | Path, typed: str = "") -> str:
-        """Run it where it must fail, and return its words in lower case."""
+        """Runs it, which must fail; returns its output in lower case."""
         done = self._run(arguments, typed)
-        assert done.returncode != 0, f"{shlex.join(done.args)} was not refused:\n{_said(done)}"
-        return _said(done).lower()
+        assert done.returncode != 0, f"{shlex.join(done.args)} was not refused:\n{_output(done)}"
+        return _output(done).lower()
 
     def with_options(self, *options: str) -> "Program":
         return replace(self, command=(*self.command, *options))
@@ -53,12 +53,12 @@ class Program:
         )
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _output(done: subprocess.CompletedProcess[str]) -> str:
     return f"{done.stdout}\n{done.stderr}".strip()
 
 
 def make_environment(home: Path, host: str) -> dict[str, str]:
-    """A home that knows one registry, without TLS; nothing of the user's own settings or proxies."""
+    """Returns an environment with its own home and one registry without TLS; the user's settings are not used."""
     settings = home / ".config" / "containers"
     for directory in (settings, home / "run", home / "tmp"):
         directory.mkdir(parents=True)
@@ -78,7 +78,7 @@ def make_environment(home: Path, host: str) -> dict[str, str]:
 
 
 def anonymous(program: Program) -> Program:
-    """The same program of someone who never logged in anywhere."""
+    """Returns the same program without any login."""
     home = Path(program.environment["HOME"])
     return program.with_environment(
         REGISTRY_AUTH_FILE=str(home / "no-login.json"), DOCKER_CONFIG=str(home / "no-login")

@@ -1,4 +1,4 @@
-"""The registry as the tests themselves ask it, beside the client under test, with nothing but `requests`."""
+"""A plain client of the registry over `requests`, with which tests check the results of the client under test."""
 
 import gzip
 import hashlib
@@ -38,7 +38,7 @@ class Installation(Protocol):
 
 
 class Registry:
-    """A plain client of one registry, as its administrator unless it is somebody else."""
+    """A plain client of one registry, as its administrator or another user."""
 
     def __init__(self, stack: Installation, name: str = "", password: str = "") -> None:
         self._stack = stack
@@ -47,11 +47,11 @@ class Registry:
         self._session.trust_env = False
 
     def manifest(self, repository: str, reference: str) -> requests.Response:
-        """The manifest's bytes are its `content`; fails unless the registry has it."""
+        """Returns the response with a manifest as its `content`; fails unless the registry has it."""
         return self._ask("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": ACCEPT})
 
     def refused_manifest(self, repository: str, reference: str) -> requests.Response:
-        """What is said of a manifest that the registry does not have."""
+        """Returns the 404 for a manifest that the registry does not have."""
         return self._ask("GET", f"/v2/{repository}/manifests/{reference}", (404,), headers={"Accept": ACCEPT})
 
     def knows(self, repository: str, reference: str) -> bool:
@@ -59,12 +59,12 @@ class Registry:
         return self._ask("HEAD", path, (200, 404), headers={"Accept": ACCEPT}).status_code == 200
 
     def digest_of_blob(self, repository: str, digest: str) -> str:
-        """The sha256 digest of the bytes that the registry sends for a blob."""
+        """Returns the sha256 digest of the bytes that the registry sends for a blob."""
         with closing(self._blob(repository, digest)) as reply:
             return _digest(reply.iter_content(MIB))
 
     def diff_id_of_blob(self, repository: str, digest: str) -> str:
-        """The sha256 digest of a gzipped blob's content: what a layer's tar had before it was compressed."""
+        """Returns the sha256 digest of a gzipped blob's content: a layer's diff id."""
         with closing(self._blob(repository, digest)) as reply, gzip.open(cast(IO[bytes], reply.raw)) as file:
             return _digest(iter(lambda: file.read(MIB), b""))
 
@@ -73,7 +73,7 @@ class Registry:
         return found
 
     def push(self, layout: Layout, manifest: Descriptor, repository: str, reference: str) -> None:
-        """Push what a manifest names, then the manifest; for tests in which the client only pulls."""
+        """Pushes what a manifest names, then the manifest; for tests in which the client only pulls."""
         for child in content_of(layout, manifest):
             if manifest["mediaType"] in INDEXES:
                 self.push(layout, child, repository, child["digest"])
@@ -83,10 +83,10 @@ class Registry:
         self._ask("PUT", path, (201,), data=layout.read(manifest), headers={"Content-Type": manifest["mediaType"]})
 
     def _push_blob(self, layout: Layout, blob: Descriptor, repository: str) -> None:
-        place = self._ask("POST", f"/v2/{repository}/blobs/uploads/", (202,)).headers["Location"]
+        location = self._ask("POST", f"/v2/{repository}/blobs/uploads/", (202,)).headers["Location"]
         headers = {"Content-Type": "application/octet-stream"}
-        separator = "&" if "?" in place else "?"
-        path = f"{place}{separator}digest={blob['digest']}"
+        separator = "&" if "?" in location else "?"
+        path = f"{location}{separator}digest={blob['digest']}"
         self._ask("PUT", path, (201,), data=layout.read(blob), headers=headers)
 
     def _blob(self, repository: str, digest: str) -> requests.Response:
@@ -103,15 +103,15 @@ class Registry:
         repository = re.fullmatch(r".*/v2/(.+?)/(?:blobs|manifests|referrers|tags)/.*", path)
         assert repository, path
         challenge = self._session.get(f"{self._stack.url}/v2/", timeout=30).headers["WWW-Authenticate"]
-        said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        wanted = {"service": said["service"], "scope": f"repository:{repository[1]}:pull,push,delete"}
-        reply = self._session.get(said["realm"], params=wanted, auth=self._who, timeout=30)
-        assert reply.status_code == 200, f"{said['realm']}: {reply.status_code} {reply.text[:500]}"
+        parameters = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        query = {"service": parameters["service"], "scope": f"repository:{repository[1]}:pull,push,delete"}
+        reply = self._session.get(parameters["realm"], params=query, auth=self._who, timeout=30)
+        assert reply.status_code == 200, f"{parameters['realm']}: {reply.status_code} {reply.text[:500]}"
         return str(reply.json()["token"])
 
 
 def _digest(chunks: Iterator[bytes]) -> str:
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for chunk in chunks:
-        found.update(chunk)
-    return f"sha256:{found.hexdigest()}"
+        hasher.update(chunk)
+    return f"sha256:{hasher.hexdigest()}"

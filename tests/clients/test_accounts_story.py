@@ -1,4 +1,4 @@
-"""A new user's first day: an organization, a team, a robot that pushes with podman, an application that reads tags.
+"""The first steps of a new user: an organization, a team, a robot that pushes with podman, an application.
 
 Everything goes over the wire of a running stack, and all of it is found in the usage log, under Quay's names.
 """
@@ -26,7 +26,7 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 @dataclass
 class Company:
-    """What the user has made: an organization with a team, a robot, and a repository to which the robot pushed."""
+    """The user's organization with a team, a robot, and a repository to which the robot pushed."""
 
     owner: Person
     mate: Person
@@ -40,20 +40,20 @@ class Company:
         return f"{self.name}/app"
 
     def log(self, of: str = "") -> list[dict[str, Any]]:
-        """All that the usage log has of the organization, or of one repository, page by page."""
+        """Returns all records of the organization, or of one repository, in the usage log."""
         path, page = f"/api/v1/{of or f'organization/{self.name}'}/logs", None
         found: list[dict[str, Any]] = []
         while True:
-            told = self.owner.get(path, params={"next_page": page} if page else {}).json()
-            found += told["logs"]
-            page = told.get("next_page")
+            body = self.owner.get(path, params={"next_page": page} if page else {}).json()
+            found += body["logs"]
+            page = body.get("next_page")
             if not page:
                 return found
 
 
 @pytest.fixture(scope="module")
 def company(stack: Stack) -> Company:
-    """The user signs up and in, makes an organization with a team for a colleague, and a robot that may push."""
+    """An organization of a new user, with a team for a colleague, and a robot that may push."""
     owner, mate = person(stack), person(stack)
     owner = Person(stack, owner.name).sign_in()
     name = owner.organization(fresh("acme"))
@@ -70,7 +70,7 @@ def company(stack: Stack) -> Company:
 
 @pytest.fixture
 def pushed(company: Company, podman: Program, layout: Layout, stack: Stack, tmp_path: Path) -> Company:
-    """The robot has logged in with podman, and pushed a tag of its own to the repository."""
+    """The organization after its robot has pushed a tag with podman."""
     robot, tag = company.robot, fresh("v")
     login = ("login", "--authfile", tmp_path / "robot.json", "--username", robot["name"], "--password-stdin")
     assert podman(*login, stack.host, typed=robot["token"]) == "Login Succeeded!"
@@ -83,24 +83,26 @@ def pushed(company: Company, podman: Program, layout: Layout, stack: Stack, tmp_
 
 
 class Bot:
-    """An application of the organization, and what the user's browser does about it."""
+    """An application of the organization, and the browser of its user."""
 
     def __init__(self, company: Company) -> None:
         self.user, self.company = company.owner, company
         path = f"/api/v1/organization/{company.name}/applications"
-        made = done(self.user.post(path, {"name": fresh("bot"), "redirect_uri": BACK, "description": "Lists tags."}))
-        self.name, self.id, self.secret = made["name"], made["client_id"], made["client_secret"]
+        application = done(
+            self.user.post(path, {"name": fresh("bot"), "redirect_uri": BACK, "description": "Lists tags."})
+        )
+        self.name, self.id, self.secret = application["name"], application["client_id"], application["client_secret"]
 
     def question(self, scope: str, **more: str) -> dict[str, str]:
-        """What it wants."""
+        """Returns the query of an authorization request."""
         return {"client_id": self.id, "redirect_uri": BACK, "scope": scope, "response_type": "code", **more}
 
     def page(self, question: dict[str, str]) -> requests.Response:
-        """The page that asks the user."""
+        """Returns the page that asks the user."""
         return self.user.get("/oauth/authorize", params=question)
 
     def allowed(self, question: dict[str, str]) -> str:
-        """Where the user is sent after the button of that page, which brings along what stands in its hidden fields."""
+        """Presses the button of that page, with its hidden fields; returns where the user is redirected."""
         page = self.page(question)
         assert page.status_code == 200, page.text
         form = page.text[page.text.index('action="/oauth/authorizeapp"') :].partition("</form>")[0]
@@ -110,7 +112,7 @@ class Bot:
         return answer.headers["Location"]
 
     def exchanged(self, code: str, **more: str) -> requests.Response:
-        """What the application's own server gets for a code."""
+        """Returns the response to the application's server for a code."""
         form = {
             "grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": self.id,
             "client_secret": self.secret, **more,
@@ -118,7 +120,7 @@ class Bot:
         return Caller(self.user.stack).post("/oauth/access_token", data=form)
 
     def token_by_code(self, scope: str) -> str:
-        """A token by a code with PKCE."""
+        """Returns a token by a code with PKCE."""
         question = self.question(scope, state="s1", code_challenge=CHALLENGE, code_challenge_method="S256")
         carried = parse_qs(urlsplit(self.allowed(question)).query)
         assert carried["state"] == ["s1"]
@@ -126,19 +128,19 @@ class Bot:
 
 
 def done(answer: requests.Response, status: int = 200) -> Any:
-    """What was answered, which must be a success."""
+    """Returns the JSON of a response with this status."""
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
-def test_a_robot_logs_in_with_podman_and_pushes_what_its_organization_sees(pushed: Company) -> None:
-    shown = done(pushed.owner.get(f"/api/v1/repository/{pushed.repository}"))
+def test_a_robot_logs_in_with_podman_and_pushes_a_tag_that_its_organization_sees(pushed: Company) -> None:
+    details = done(pushed.owner.get(f"/api/v1/repository/{pushed.repository}"))
 
-    assert pushed.tags[-1] in shown["tags"]
-    assert shown["is_public"] is False
+    assert pushed.tags[-1] in details["tags"]
+    assert details["is_public"] is False
 
 
-def test_a_member_sees_what_their_team_was_given_and_a_stranger_nothing(pushed: Company, stack: Stack) -> None:
+def test_a_member_sees_the_repository_of_their_team_and_others_see_nothing(pushed: Company, stack: Stack) -> None:
     path = f"/api/v1/repository/{pushed.repository}"
 
     assert done(pushed.mate.get(path))["can_write"] is False
@@ -146,7 +148,7 @@ def test_a_member_sees_what_their_team_was_given_and_a_stranger_nothing(pushed: 
     assert Caller(stack).get(path).status_code == 403
 
 
-def test_a_robot_whose_token_was_replaced_is_let_in_with_the_new_one_only(
+def test_a_robot_with_a_replaced_token_logs_in_only_with_the_new_one(
     company: Company, podman: Program, stack: Stack, tmp_path: Path
 ) -> None:
     path = f"/api/v1/organization/{company.name}/robots/spare"
@@ -162,7 +164,7 @@ def test_a_robot_whose_token_was_replaced_is_let_in_with_the_new_one_only(
     assert "invalid username/password" in podman.refused(*login, typed=overlapping["token"])
 
 
-def test_the_page_tells_who_asks_for_what(company: Company) -> None:
+def test_the_page_names_the_application_and_its_scopes(company: Company) -> None:
     bot = Bot(company)
 
     page = bot.page(bot.question("repo:read"))
@@ -188,7 +190,7 @@ def test_a_token_by_code_reads_tags_and_is_refused_what_its_scope_lacks(pushed: 
     assert pushed.tags[-1] in done(pushed.owner.get(f"/api/v1/repository/{pushed.repository}"))["tags"]
 
 
-def test_a_code_is_good_once_and_only_with_its_verifier(company: Company) -> None:
+def test_a_code_is_valid_once_and_only_with_its_verifier(company: Company) -> None:
     bot = Bot(company)
     question = bot.question("repo:read", code_challenge=CHALLENGE, code_challenge_method="S256")
     code = parse_qs(urlsplit(bot.allowed(question)).query)["code"][0]
@@ -201,7 +203,7 @@ def test_a_code_is_good_once_and_only_with_its_verifier(company: Company) -> Non
     assert bot.exchanged(code, code_verifier=VERIFIER).json()["error"] == "invalid_grant"
 
 
-def test_a_yes_without_the_csrf_token_of_the_page_is_none(company: Company) -> None:
+def test_a_consent_without_the_csrf_token_of_the_page_is_refused(company: Company) -> None:
     bot = Bot(company)
 
     answer = bot.user.post("/oauth/authorizeapp", data=bot.question("repo:read"))
@@ -210,7 +212,7 @@ def test_a_yes_without_the_csrf_token_of_the_page_is_none(company: Company) -> N
     assert "Location" not in answer.headers
 
 
-def test_a_token_for_oneself_is_shown_once_by_the_page_and_never_again(pushed: Company, stack: Stack) -> None:
+def test_a_personal_token_is_shown_only_once(pushed: Company, stack: Stack) -> None:
     bot, local = Bot(pushed), f"{stack.url}/oauth/localapp"
     place = bot.allowed(bot.question("repo:read", response_type="token", redirect_uri=local))
 
@@ -227,7 +229,7 @@ def test_a_token_for_oneself_is_shown_once_by_the_page_and_never_again(pushed: C
     assert token not in kept
 
 
-def test_a_token_that_its_user_takes_back_is_nobody_s(pushed: Company, stack: Stack) -> None:
+def test_a_token_that_its_user_revokes_is_refused(pushed: Company, stack: Stack) -> None:
     bot = Bot(pushed)
     reader = Caller(stack, bot.token_by_code("repo:read"))
     path = f"/api/v1/repository/{pushed.repository}/tag/"
@@ -240,7 +242,7 @@ def test_a_token_that_its_user_takes_back_is_nobody_s(pushed: Company, stack: St
     assert reader.get(path).status_code == 403
 
 
-def test_an_oauth_token_pulls_with_podman_what_its_scope_lets_through(
+def test_an_oauth_token_pulls_with_podman_what_its_scope_permits(
     pushed: Company, podman: Program, stack: Stack, tmp_path: Path
 ) -> None:
     token, reference = Bot(pushed).token_by_code("repo:read"), f"{stack.host}/{pushed.repository}:{pushed.tags[-1]}"
@@ -253,7 +255,7 @@ def test_an_oauth_token_pulls_with_podman_what_its_scope_lets_through(
     assert "denied" in podman.refused(*again) or "unauthorized" in podman.refused(*again)
 
 
-def test_all_of_it_is_found_in_the_usage_log_under_quays_names(pushed: Company, stack: Stack) -> None:
+def test_the_usage_log_has_all_events_under_quays_names(pushed: Company, stack: Stack) -> None:
     bot = Bot(pushed)
     Caller(stack, bot.token_by_code("repo:read")).get(f"/api/v1/repository/{pushed.repository}/tag/")
     expected = {
@@ -263,12 +265,12 @@ def test_all_of_it_is_found_in_the_usage_log_under_quays_names(pushed: Company, 
     wait_for(lambda: expected <= {entry["kind"] for entry in pushed.log()}, "the usage log")
 
     entries = {kind: [entry for entry in pushed.log() if entry["kind"] == kind] for kind in expected}
-    told = {kind: [entry["metadata"] for entry in found] for kind, found in entries.items()}
+    metadata_of = {kind: [entry["metadata"] for entry in found] for kind, found in entries.items()}
 
-    assert "ci" in [metadata["robot"] for metadata in told["create_robot"]]
-    assert [metadata["member"] for metadata in told["org_add_team_member"]] == [pushed.mate.name]
-    assert bot.name in [metadata["application_name"] for metadata in told["create_oauth_api_token"]]
-    assert sorted(metadata["tag"] for metadata in told["push_repo"]) == sorted(pushed.tags)
+    assert "ci" in [metadata["robot"] for metadata in metadata_of["create_robot"]]
+    assert [metadata["member"] for metadata in metadata_of["org_add_team_member"]] == [pushed.mate.name]
+    assert bot.name in [metadata["application_name"] for metadata in metadata_of["create_oauth_api_token"]]
+    assert sorted(metadata["tag"] for metadata in metadata_of["push_repo"]) == sorted(pushed.tags)
     for kind, found in entries.items():
         who = pushed.robot["name"] if kind == "push_repo" else pushed.owner.name
         assert {(one["performer"]["name"], one["performer"]["is_robot"]) for one in found} == {(who, "+" in who)}

@@ -1,4 +1,4 @@
-"""A layer of 300 MB through each client: the same bytes after the way there and back."""
+"""Pushes and pulls a layer of 300 MB with each client, and compares the bytes."""
 
 import hashlib
 import subprocess
@@ -36,7 +36,7 @@ class BigImage(NamedTuple):
 
 @pytest.fixture
 def big(layout: Layout, repository: str) -> BigImage:
-    """Each test its own bytes: podman's family remembers where a layer lies already, and would not send it again."""
+    """An image with different bytes in each test: podman remembers where a layer is and does not send it again."""
     image = an_image(layout, repository, (LAYER_BYTES,))
     layout.tag(image, "big")
     return BigImage(layout, image, content_of(layout, image)[1])
@@ -44,13 +44,13 @@ def big(layout: Layout, repository: str) -> BigImage:
 
 @pytest.fixture
 def space(layout: Layout) -> Path:
-    """A directory for what comes back, gone when the test ends."""
+    """A directory for pulled files, which is deleted when the test ends."""
     directory = layout.directory / "space"
     directory.mkdir()
     return directory
 
 
-def test_skopeo_brings_a_large_layer_there_and_back(
+def test_skopeo_pushes_and_pulls_a_large_layer(
     skopeo: Program, registry: Registry, big: BigImage, repository: str, reference: str, space: Path
 ) -> None:
     skopeo("copy", f"oci:{big.layout.directory}:big", f"docker://{reference}:1")
@@ -60,7 +60,7 @@ def test_skopeo_brings_a_large_layer_there_and_back(
     assert digest_of(Layout(space).path(big.layer["digest"])) == big.layer["digest"]
 
 
-def test_podman_brings_a_large_layer_there_and_back(
+def test_podman_pushes_and_pulls_a_large_layer(
     podman: Program, registry: Registry, big: BigImage, repository: str, reference: str, space: Path
 ) -> None:
     podman("tag", podman("pull", "--quiet", f"oci:{big.layout.directory}:big"), f"{reference}:1")
@@ -74,7 +74,7 @@ def test_podman_brings_a_large_layer_there_and_back(
     assert saved_content(space / "back.tar")[1] == diff_ids
 
 
-def test_buildah_brings_a_large_layer_there_and_back(
+def test_buildah_pushes_and_pulls_a_large_layer(
     buildah: Program, registry: Registry, big: BigImage, repository: str, reference: str, space: Path
 ) -> None:
     loaded = buildah("pull", "--quiet", f"oci:{big.layout.directory}:big")
@@ -88,7 +88,7 @@ def test_buildah_brings_a_large_layer_there_and_back(
     assert saved_content(space / "back.tar")[1] == diff_ids
 
 
-def test_docker_brings_a_large_layer_there_and_back(
+def test_docker_pushes_and_pulls_a_large_layer(
     docker: Program, registry: Registry, big: BigImage, repository: str, reference: str, space: Path
 ) -> None:
     archive = write_docker_archive(big.layout, big.image, f"{reference}:1", space / "archive.tar")
@@ -103,7 +103,7 @@ def test_docker_brings_a_large_layer_there_and_back(
     assert saved_content(space / "back.tar") == pushed_content(big.layout, big.image)
 
 
-def test_containerd_brings_a_large_layer_there_and_back(
+def test_containerd_pushes_and_pulls_a_large_layer(
     ctr: Program, registry: Registry, big: BigImage, repository: str, reference: str, space: Path, stack: Stack
 ) -> None:
     big.layout.tag(big.image, f"{reference}:1")
@@ -117,7 +117,7 @@ def test_containerd_brings_a_large_layer_there_and_back(
     assert digest_in_containerd(other, big.layer["digest"]) == big.layer["digest"]
 
 
-def test_oras_brings_a_large_file_there_and_back(
+def test_oras_pushes_and_pulls_a_large_file(
     make_oras: Callable[..., Any], big: BigImage, reference: str, space: Path, stack: Stack
 ) -> None:
     file = big.layout.path(big.layer["digest"])
@@ -128,18 +128,18 @@ def test_oras_brings_a_large_file_there_and_back(
 
 
 def diff_ids_in_registry(registry: Registry, repository: str) -> list[str]:
-    """What the layers of the image tagged 1 are when unpacked."""
+    """Returns the diff ids of the layers of the image with the tag 1."""
     layers = registry.manifest(repository, "1").json()["layers"]
     return [registry.diff_id_of_blob(repository, layer["digest"]) for layer in layers]
 
 
 def digest_in_containerd(ctr: Program, digest: str) -> str:
-    """The digest of the bytes that containerd has under a digest."""
+    """Returns the digest of the bytes that containerd has under a digest."""
     command = [*ctr.command, "content", "get", digest]
     with subprocess.Popen(command, env=dict(ctr.environment), stdout=subprocess.PIPE) as process:
         assert process.stdout
-        found = hashlib.sha256()
+        hasher = hashlib.sha256()
         while chunk := process.stdout.read(MIB):
-            found.update(chunk)
+            hasher.update(chunk)
     assert process.returncode == 0
-    return f"sha256:{found.hexdigest()}"
+    return f"sha256:{hasher.hexdigest()}"

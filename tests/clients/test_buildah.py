@@ -1,4 +1,4 @@
-"""buildah builds an image and pushes it; its wire is podman's, its storage and its lists are its own."""
+"""buildah builds an image and pushes it; its requests are podman's, its storage and its lists are not."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.stack import Stack
 
 
 def build(buildah: Program, name: str, directory: Path, architecture: str = "amd64") -> Path:
-    """Build an image of one layer with one file of noise in it, and return that file."""
+    """Builds an image of one layer with one file of noise; returns that file."""
     file = directory / f"{architecture}.bin"
     file.write_bytes(Noise(name + architecture, 100_000).read(100_000))
     container = buildah("from", "--arch", architecture, "scratch")
@@ -78,10 +78,10 @@ def test_buildah_mounts_the_layers_of_an_image_it_pushes_to_a_second_repository(
 ) -> None:
     build(buildah, f"{reference}:1", tmp_path)
     buildah("push", f"{reference}:1")
-    said = buildah.said("--log-level", "debug", "push", f"{reference}:1", f"docker://{reference}/copy:1")
+    output = buildah.output("--log-level", "debug", "push", f"{reference}:1", f"docker://{reference}/copy:1")
     manifest = registry.manifest(f"{repository}/copy", "1")
 
-    assert said.count("... mount OK") == len(manifest.json()["layers"])
+    assert output.count("... mount OK") == len(manifest.json()["layers"])
     assert manifest.content == registry.manifest(repository, "1").content
     for layer in manifest.json()["layers"]:
         assert registry.digest_of_blob(f"{repository}/copy", layer["digest"]) == layer["digest"]

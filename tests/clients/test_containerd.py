@@ -1,4 +1,4 @@
-"""containerd keeps layers as they came and pushes each by one PUT with its length: docker >= 29 does the same."""
+"""containerd keeps layers compressed and pushes each in one PUT with its length, like docker >= 29."""
 
 import json
 import subprocess
@@ -13,12 +13,12 @@ from tests.support.stack import Stack
 
 @pytest.fixture
 def login(stack: Stack) -> tuple[str, ...]:
-    """containerd keeps no login: each command names the user."""
+    """Returns the options of a login: containerd stores none."""
     return ("--plain-http", "--user", f"{stack.admin}:{stack.password}")
 
 
 def load(ctr: Program, layout: Layout, image: Descriptor, name: str) -> None:
-    """Take an image and all it names into containerd's content store."""
+    """Imports an image with all that it names into containerd's content store."""
     layout.tag(image, name)
     archive = write_oci_archive(layout, layout.directory.with_suffix(".tar"))
     ctr("images", "import", "--no-unpack", "--all-platforms", archive)
@@ -30,7 +30,7 @@ def pull(ctr: Program, login: tuple[str, ...], name: str, *options: str) -> None
 
 
 def assert_kept(ctr: Program, layout: Layout, descriptor: Descriptor) -> None:
-    """containerd's content store has the very bytes of the layout."""
+    """Asserts that containerd's content store has the same bytes as the layout."""
     done = subprocess.run(
         [*ctr.command, "content", "get", descriptor["digest"]],
         env=dict(ctr.environment),
@@ -41,7 +41,7 @@ def assert_kept(ctr: Program, layout: Layout, descriptor: Descriptor) -> None:
 
 
 def elsewhere(ctr: Program) -> Program:
-    """The same daemon in a second namespace, in which there is nothing."""
+    """The same daemon in a second, empty namespace."""
     return ctr.with_options("--namespace", f"{ctr.command[-1]}-elsewhere")
 
 
@@ -127,10 +127,10 @@ def test_containerd_mounts_the_layers_of_an_image_it_pushes_to_a_second_reposito
     registry.push(layout, image, repository, "1")
     pull(ctr, login, f"{reference}:1")
     ctr("images", "tag", f"{reference}:1", f"{reference}/copy:1")
-    said = ctr.said("images", "push", "--http-dump", *login, f"{reference}/copy:1")
+    output = ctr.output("images", "push", "--http-dump", *login, f"{reference}/copy:1")
 
-    assert said.count(f"&from={repository} HTTP/1.1") == len(content_of(layout, image))
-    assert f"PUT /v2/{repository}/copy/blobs/" not in said
+    assert output.count(f"&from={repository} HTTP/1.1") == len(content_of(layout, image))
+    assert f"PUT /v2/{repository}/copy/blobs/" not in output
     assert registry.manifest(f"{repository}/copy", "1").content == layout.read(image)
     for part in content_of(layout, image):
         assert registry.digest_of_blob(f"{repository}/copy", part["digest"]) == part["digest"]

@@ -1,4 +1,4 @@
-"""docker's daemon on its own graph driver: it compresses each layer on the way, in one PATCH of unknown length."""
+"""docker with the daemon's graph driver: it compresses each layer while it pushes, in one PATCH of unknown length."""
 
 import json
 import re
@@ -27,9 +27,9 @@ def load(docker: Program, layout: Layout, image: Descriptor, name: str) -> None:
     assert docker("load", "--quiet", "--input", archive) == f"Loaded image: {name}"
 
 
-def digest_in(said: str) -> str:
-    """The digest that docker prints at the end of a push or a pull."""
-    (digest,) = re.findall(r"(?i)digest: (sha256:[0-9a-f]{64})", said)
+def digest_in(output: str) -> str:
+    """Returns the digest that docker prints at the end of a push or a pull."""
+    (digest,) = re.findall(r"(?i)digest: (sha256:[0-9a-f]{64})", output)
     return str(digest)
 
 
@@ -79,10 +79,10 @@ def test_docker_mounts_the_layers_of_an_image_it_pushes_to_a_second_repository(
     load(docker, layout, an_image(layout, repository), f"{reference}:1")
     docker("push", f"{reference}:1")
     docker("tag", f"{reference}:1", f"{reference}/copy:1")
-    said = docker("push", f"{reference}/copy:1")
+    output = docker("push", f"{reference}/copy:1")
     manifest = registry.manifest(f"{repository}/copy", "1")
 
-    assert said.count(f"Mounted from {repository}") == 2
+    assert output.count(f"Mounted from {repository}") == 2
     assert manifest.content == registry.manifest(repository, "1").content
     for layer in manifest.json()["layers"]:
         assert registry.digest_of_blob(f"{repository}/copy", layer["digest"]) == layer["digest"]

@@ -1,6 +1,6 @@
-"""A tag's whole life: pushed with a label, listed with its end, gone at that second, restored, and gone for good.
+"""The life of a tag with a label: it is pushed, listed, expires, is restored, and is deleted with its bytes.
 
-Everything goes over the wire of a stack of its own, whose leases and addresses are short, down to the bytes in S3.
+The test has its own stack with short leases and addresses, uses it only over HTTP, and checks the bytes in S3.
 """
 
 import json
@@ -21,13 +21,13 @@ from tests.clients.images import Layout, an_image
 from tests.clients.registry import Registry
 from tests.support.stack import Stack, wait_for
 
-# Seconds that the label gives, and from the end of the window to that of the bytes.
+# The seconds of the label, and those in which the bytes must be deleted after the window.
 LIVES_S, FREED_S = 5, 60
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that frees what is dead within a minute."""
+    """A stack that deletes unused bytes within a minute."""
     short = {"CLOUDBERTH_LEASE_S": "10", "CLOUDBERTH_GRACE_S": "20", "CLOUDBERTH_PRESIGN_S": "15"}
     started = Stack.start(tmp_path_factory.mktemp("quick"), **short)
     yield started
@@ -36,7 +36,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @dataclass
 class Story:
-    """Somebody with a repository."""
+    """A user with a repository."""
 
     stack: Stack
     owner: Person
@@ -44,22 +44,22 @@ class Story:
     repository: str
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """What the API says of the repository; it must be a success."""
+        """Sends a request below the repository, which must succeed; returns the JSON."""
         answer = self.owner.ask(method, f"/api/v1/repository/{self.repository}/{path}", body)
         assert answer.status_code in (200, 201), answer.text
         return answer.json() if answer.content.startswith((b"{", b"[")) else None
 
     def tags(self, only_active: bool) -> list[dict[str, Any]]:
-        """Lives of tags, the latest first."""
+        """Returns the lives of tags, latest first."""
         found: list[dict[str, Any]] = self.ask("GET", f"tag/?onlyActiveTags={str(only_active).lower()}")["tags"]
         return found
 
     def refusal(self, tag: str) -> requests.Response:
-        """The answer to a pull that must fail."""
+        """Returns the response to a pull that must fail."""
         return self.registry.refused_manifest(self.repository, tag)
 
     def objects(self) -> list[str]:
-        """Keys of all that stands in the bucket."""
+        """Returns all keys in the bucket."""
         keys = json.loads((self.stack.data / "s3.json").read_text())["identities"][0]["credentials"][0]
         base = ports.read(self.stack.data / ports.FILE)
         assert base is not None
@@ -75,15 +75,13 @@ class Story:
 
 @pytest.fixture
 def story(quick: Stack) -> Story:
-    """Somebody who has just signed up."""
+    """A user who has just signed up, with a repository name."""
     owner = person(quick)
     registry = Registry(quick, owner.name, owner.password)
     return Story(quick, owner, registry, f"{owner.name}/{fresh('app')}")
 
 
-def test_a_tag_ends_by_its_label_comes_back_by_the_time_machine_and_goes_with_its_bytes(
-    story: Story, layout: Layout
-) -> None:
+def test_a_tag_expires_by_its_label_is_restored_and_is_deleted_with_its_bytes(story: Story, layout: Layout) -> None:
     image = an_image(layout, "expires", labels={"quay.expires-after": f"{LIVES_S}s"})
     digest = image["digest"]
     story.registry.push(layout, image, story.repository, "v1")
@@ -114,5 +112,5 @@ def test_a_tag_ends_by_its_label_comes_back_by_the_time_machine_and_goes_with_it
     assert story.objects()
     story.ask("POST", "tag/v1/expire", {"manifest_digest": digest, "is_alive": True})
     assert "no manifest" in story.refusal("v1").json()["errors"][0]["message"]
-    wait_for(lambda: not story.objects(), "the bytes to go", FREED_S)
+    wait_for(lambda: not story.objects(), "the deletion of the bytes", FREED_S)
     assert not story.registry.knows(story.repository, digest)

@@ -1,4 +1,4 @@
-"""oras, the Python library: it asks for each blob by HEAD, then sends it by one PUT, or in chunks on demand."""
+"""oras, the Python library: it sends a HEAD for each blob, then one PUT, or chunks if requested."""
 
 import importlib
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def file(tmp_path: Path, repository: str) -> Path:
 
 
 def push(oras: Any, target: str, *files: Path, **options: Any) -> str:
-    """Push files as an artifact; returns its digest."""
+    """Pushes files as an artifact; returns its digest."""
     reply = oras.push(target, files=[f"{file}:text/plain" for file in files], disable_path_validation=True, **options)
     assert reply.status_code == 201, reply.text
     return str(reply.headers["Docker-Content-Digest"])
@@ -33,7 +33,7 @@ def push(oras: Any, target: str, *files: Path, **options: Any) -> str:
 
 def test_oras_is_refused_with_a_wrong_password(make_oras: Callable[..., Any], reference: str, file: Path) -> None:
     with pytest.raises(ValueError, match="Cannot respond to request for authentication"):
-        # Without its pauses oras tries so often that sign-ins are throttled: of nobody whom the other tests need.
+        # Without pauses oras tries so often that sign-in is blocked: for a user that no other test needs.
         push(make_oras("wrong", name="mallory"), f"{reference}:1", file)
 
 
@@ -42,9 +42,9 @@ def test_oras_logs_in_through_a_file_of_credentials(
 ) -> None:
     login, newcomer = make_oras(), make_oras()
     settings = tmp_path / "config.json"
-    said = login.login(stack.admin, stack.password, hostname=stack.host, config_path=str(settings))
+    output = login.login(stack.admin, stack.password, hostname=stack.host, config_path=str(settings))
 
-    assert said["Status"] == "Login Succeeded"
+    assert output["Status"] == "Login Succeeded"
     assert push(newcomer, f"{reference}:1", file, config_path=str(settings)).startswith("sha256:")
 
 
@@ -96,7 +96,7 @@ def test_oras_copies_a_layout_through_the_registry_byte_for_byte(
     tmp_path: Path,
 ) -> None:
     library = importlib.import_module("oras.layout")
-    # Each keeps one token, and a token is for one repository.
+    # Each client keeps one token, which is for one repository.
     first, second = make_oras(stack.password), make_oras(stack.password)
 
     index = an_index(layout, repository)

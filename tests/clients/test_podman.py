@@ -1,4 +1,4 @@
-"""podman pushes what it keeps unpacked: it compresses each layer on the way, in one PATCH of unknown length."""
+"""podman keeps layers unpacked: it compresses each one while it pushes, in one PATCH of unknown length."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.stack import Stack
 
 
 def load(podman: Program, layout: Layout, image: Descriptor, name: str) -> None:
-    """Take an image from a layout into podman's storage, and give it a name there."""
+    """Copies an image from a layout into podman's storage, with a name."""
     layout.tag(image, "loaded")
     podman("tag", podman("pull", "--quiet", f"oci:{layout.directory}:loaded"), name)
 
@@ -70,10 +70,10 @@ def test_podman_mounts_the_layers_of_an_image_it_pushes_to_a_second_repository(
     image = an_image(layout, repository)
     load(podman, layout, image, f"{reference}:1")
     podman("push", f"{reference}:1")
-    said = podman.said("--log-level", "debug", "push", f"{reference}:1", f"docker://{reference}/copy:1")
+    output = podman.output("--log-level", "debug", "push", f"{reference}:1", f"docker://{reference}/copy:1")
     manifest = registry.manifest(f"{repository}/copy", "1")
 
-    assert said.count("... mount OK") == len(manifest.json()["layers"])
+    assert output.count("... mount OK") == len(manifest.json()["layers"])
     assert manifest.content == registry.manifest(repository, "1").content
     for layer in manifest.json()["layers"]:
         assert registry.digest_of_blob(f"{repository}/copy", layer["digest"]) == layer["digest"]

@@ -16,60 +16,60 @@ FATAL = (401, 403, 405)
 
 
 class Play:
-    """What its modules share. Every request says that it sends and wants JSON, those without a body too."""
+    """The client of its modules. Every request names JSON as its content type and as accepted, even without a body."""
 
     def __init__(self, stack: Stack, name: str = "", password: str = "", token: str = "") -> None:
         self._caller = Caller(stack, token)
         self._caller.http.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
         if name:
             csrf = self._caller.get("/csrf_token", headers={"Accept": "*/*"}).json()["csrf_token"]
-            told = {"username": name, "password": password}
-            answer = self._caller.post("/api/v1/signin", told, headers={"X-CSRF-Token": csrf})
+            credentials = {"username": name, "password": password}
+            answer = self._caller.post("/api/v1/signin", credentials, headers={"X-CSRF-Token": csrf})
             assert answer.status_code == 200, answer.text
-            # One token for the whole session: the collection never looks for another.
+            # The collection uses one token for the whole session.
             self._caller.http.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
 
     def ask(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
-        """A request below the API that does not end the play."""
+        """Sends a request below the API; a failure does not end the play."""
         answer = self._caller.ask(method, f"/api/v1/{path}", body, **options)
         is_fatal = answer.status_code in FATAL or answer.status_code >= 500
         assert not is_fatal, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
     def found(self, path: str, absent: tuple[int, ...] = (404,), **query: object) -> Any:
-        """An object, or None."""
+        """Returns an object, or None."""
         answer = self.ask("GET", path, params=query)
         if answer.status_code in absent:
             return None
-        assert answer.status_code == 200, self.said(answer)
+        assert answer.status_code == 200, self.message(answer)
         return answer.json()
 
     def make(self, path: str, body: object) -> Any:
-        """Makes an object; what was answered."""
+        """Makes an object; returns the response\'s JSON."""
         return self._done(self.ask("POST", path, body))
 
     def change(self, path: str, body: object) -> Any:
-        """Changes an object; what was answered."""
+        """Changes an object; returns the response\'s JSON."""
         return self._done(self.ask("PUT", path, body))
 
     def remove(self, path: str) -> bool:
-        """Whether something went away: 400 and 404 are taken for gone already."""
+        """Removes an object; returns False for a 400 or 404, which mean that it does not exist."""
         answer = self.ask("DELETE", path)
-        assert answer.status_code in (200, 201, 202, 204, 400, 404), self.said(answer)
+        assert answer.status_code in (200, 201, 202, 204, 400, 404), self.message(answer)
         return answer.status_code < 300
 
     def _done(self, answer: requests.Response) -> Any:
-        assert answer.status_code in (200, 201, 204), self.said(answer)
+        assert answer.status_code in (200, 201, 204), self.message(answer)
         return answer.json() if answer.content else {}
 
     @staticmethod
-    def said(answer: requests.Response) -> str:
-        """The words of an error, as the collection looks for them."""
-        told = answer.json()
-        return told if isinstance(told, str) else str(told.get("message") or told.get("error_message"))
+    def message(answer: requests.Response) -> str:
+        """Returns the message of an error, as the collection finds it."""
+        body = answer.json()
+        return body if isinstance(body, str) else str(body.get("message") or body.get("error_message"))
 
     def api_token(self, client_id: str, rights: str) -> str:
-        """A token by the web flow, without the page: the collection reads it out of the redirect."""
+        """Returns a token by the web flow without the page: the collection reads it from the redirect."""
         form = {
             "response_type": "token", "client_id": client_id, "scope": rights,
             "redirect_uri": f"{self._caller.stack.url}/oauth/localapp",
@@ -83,25 +83,25 @@ class Play:
         return token[1]
 
     def sign_out(self) -> int:
-        """The end of a module."""
+        """Signs out, as a module does at its end; returns the status."""
         return self._caller.post("/api/v1/signout").status_code
 
 
 @pytest.fixture
 def play(stack: Stack) -> Play:
-    """A play of a superuser by name and password."""
+    """A play of a superuser with name and password."""
     return Play(stack, stack.admin, stack.password)
 
 
 @pytest.fixture
 def organization(play: Play) -> str:
-    """An organization that the play has made."""
+    """The name of an organization that the play created."""
     name = fresh("ansible")
     play.make("organization/", {"name": name, "email": f"{name}@example.com"})
     return name
 
 
-def test_a_session_lasts_by_the_token_that_signing_in_gave(play: Play) -> None:
+def test_a_session_works_with_the_csrf_token_from_sign_in(play: Play) -> None:
     name = play.found("user/")["username"]
     for _ in range(2):
         play.change("user/", {"company": "Acme"})
@@ -110,18 +110,18 @@ def test_a_session_lasts_by_the_token_that_signing_in_gave(play: Play) -> None:
     assert play.sign_out() == 200
 
 
-def test_who_signs_out_is_nobody(play: Play) -> None:
+def test_a_session_is_anonymous_after_sign_out(play: Play) -> None:
     play.sign_out()
 
     with pytest.raises(AssertionError, match="Requires authentication"):
         play.found("user/")
 
 
-def test_a_user_is_made_found_by_name_disabled_and_removed_by_a_superuser(play: Play) -> None:
+def test_a_superuser_creates_finds_disables_and_removes_a_user(play: Play) -> None:
     name = fresh("jdoe")
     assert play.found(f"superuser/users/{name}") is None
-    made = play.make("superuser/users/", {"username": name, "email": f"{name}@example.com"})
-    assert made["username"] == name
+    created = play.make("superuser/users/", {"username": name, "email": f"{name}@example.com"})
+    assert created["username"] == name
     play.change(f"superuser/users/{name}", {"password": PASSWORD})
 
     assert play.found(f"superuser/users/{name}")["email"] == f"{name}@example.com"
@@ -132,7 +132,7 @@ def test_a_user_is_made_found_by_name_disabled_and_removed_by_a_superuser(play: 
     assert play.found(f"superuser/users/{name}") is None
 
 
-def test_an_account_is_looked_for_among_robots_and_then_among_everybody(play: Play, stack: Stack) -> None:
+def test_an_account_is_searched_among_robots_and_then_among_users(play: Play, stack: Stack) -> None:
     name = person(stack).name
 
     assert play.found(f"user/robots/{name}", absent=(400, 404)) is None
@@ -141,7 +141,7 @@ def test_an_account_is_looked_for_among_robots_and_then_among_everybody(play: Pl
     assert name in [one["name"] for one in found["results"]]
 
 
-def test_an_organization_keeps_what_it_was_told(play: Play, organization: str) -> None:
+def test_an_organization_keeps_its_settings(play: Play, organization: str) -> None:
     play.change(f"organization/{organization}", {"email": "b@example.com", "tag_expiration_s": 604800})
 
     found = play.found(f"organization/{organization}")
@@ -151,7 +151,7 @@ def test_an_organization_keeps_what_it_was_told(play: Play, organization: str) -
     assert play.found(f"organization/{organization}") is None
 
 
-def test_teams_robots_and_default_permissions_are_looked_for_before_they_are_made(
+def test_teams_robots_and_default_permissions_are_read_before_they_are_created(
     play: Play, organization: str, stack: Stack
 ) -> None:
     home, member = f"organization/{organization}", person(stack).name
@@ -159,14 +159,14 @@ def test_teams_robots_and_default_permissions_are_looked_for_before_they_are_mad
     play.change(f"{home}/team/operators", {"role": "creator", "description": "They operate."})
     play.change(f"{home}/team/operators/members/{member}", {})
     assert play.found(f"{home}/robots/ci", absent=(400, 404)) is None
-    made = play.change(f"{home}/robots/ci", {"description": "builds"})
+    created = play.change(f"{home}/robots/ci", {"description": "builds"})
     delegate = {"kind": "team", "name": "operators"}
     rule = play.make(f"{home}/prototypes", {"role": "write", "delegate": delegate})
 
     team = play.found(home)["teams"]["operators"]
     assert (team["role"], team["description"], team["is_synced"]) == ("creator", "They operate.", False)
     assert [one["name"] for one in play.found(f"{home}/team/operators/members")["members"]] == [member]
-    assert play.found(f"{home}/robots/ci")["token"] == made["token"]
+    assert play.found(f"{home}/robots/ci")["token"] == created["token"]
     assert play.found(f"{home}/robots/ci/federation") == []
     play.change(f"{home}/prototypes/{rule['id']}", {"role": "read"})
     assert [one["role"] for one in play.found(f"{home}/prototypes")["prototypes"]] == ["read"]
@@ -175,7 +175,7 @@ def test_teams_robots_and_default_permissions_are_looked_for_before_they_are_mad
         assert play.remove(f"{home}/{path}") is False
 
 
-def test_a_repository_is_given_words_a_visibility_a_state_and_holders(
+def test_a_repository_gets_a_description_a_visibility_a_state_and_permissions(
     play: Play, organization: str, stack: Stack
 ) -> None:
     path, name = f"repository/{organization}/app", person(stack).name
@@ -204,57 +204,55 @@ def test_a_repository_is_given_words_a_visibility_a_state_and_holders(
     assert play.remove(path) is True
 
 
-def test_an_application_gives_a_token_that_later_plays_are_made_with(
-    play: Play, organization: str, stack: Stack
-) -> None:
+def test_an_application_issues_a_token_for_later_plays(play: Play, organization: str, stack: Stack) -> None:
     path = f"organization/{organization}/applications"
-    made = play.make(path, {"name": "extapp", "description": "d", "application_uri": "", "redirect_uri": ""})
-    assert [one["client_id"] for one in play.found(path)["applications"]] == [made["client_id"]]
+    created = play.make(path, {"name": "extapp", "description": "d", "application_uri": "", "redirect_uri": ""})
+    assert [one["client_id"] for one in play.found(path)["applications"]] == [created["client_id"]]
 
-    token = play.api_token(made["client_id"], "org:admin user:admin")
+    token = play.api_token(created["client_id"], "org:admin user:admin")
     later = Play(stack, token=token)
 
     assert later.found("user/")["username"] == "admin"
     later.change(f"organization/{organization}/team/made-by-token", {"role": "member"})
-    told = {"name": "extapp", "application_uri": "", "redirect_uri": "", "description": ""}
-    play.change(f"{path}/{made['client_id']}", told)
-    assert play.remove(f"{path}/{made['client_id']}") is True
+    application = {"name": "extapp", "application_uri": "", "redirect_uri": "", "description": ""}
+    play.change(f"{path}/{created['client_id']}", application)
+    assert play.remove(f"{path}/{created['client_id']}") is True
     with pytest.raises(AssertionError, match="Requires authentication"):
         later.found("user/")
 
 
-def test_a_docker_token_is_made_read_again_and_revoked(play: Play) -> None:
-    made = play.make("user/apptoken", {"title": fresh("laptop")})["token"]
+def test_a_docker_token_is_created_read_and_revoked(play: Play) -> None:
+    created = play.make("user/apptoken", {"title": fresh("laptop")})["token"]
 
-    read = play.found(f"user/apptoken/{made['uuid']}")["token"]
+    read = play.found(f"user/apptoken/{created['uuid']}")["token"]
 
-    assert read["token_code"] == made["token_code"]
-    assert made["uuid"] in [one["uuid"] for one in play.found("user/apptoken")["tokens"]]
-    assert play.remove(f"user/apptoken/{made['uuid']}") is True
-    assert play.remove(f"user/apptoken/{made['uuid']}") is False
+    assert read["token_code"] == created["token_code"]
+    assert created["uuid"] in [one["uuid"] for one in play.found("user/apptoken")["tokens"]]
+    assert play.remove(f"user/apptoken/{created['uuid']}") is True
+    assert play.remove(f"user/apptoken/{created['uuid']}") is False
 
 
-def test_messages_are_told_to_everybody_and_taken_away(play: Play) -> None:
+def test_messages_are_shown_to_everybody_and_removed(play: Play) -> None:
     words = fresh("Maintenance at ")
     play.make("messages", {"message": {"content": words, "media_type": "text/markdown", "severity": "info"}})
 
-    (told,) = [one for one in play.found("messages")["messages"] if one["content"] == words]
+    (message,) = [one for one in play.found("messages")["messages"] if one["content"] == words]
 
-    assert (told["severity"], told["media_type"]) == ("info", "text/markdown")
-    assert play.remove(f"message/{told['uuid']}") is True
+    assert (message["severity"], message["media_type"]) == ("info", "text/markdown")
+    assert play.remove(f"message/{message['uuid']}") is True
 
 
-def test_a_play_is_told_what_the_registry_can_do_before_it_tries(play: Play, stack: Stack) -> None:
-    told = Caller(stack).get("/config").json()
+def test_a_play_reads_the_features_of_the_registry(play: Play, stack: Stack) -> None:
+    config = Caller(stack).get("/config").json()
 
-    assert told["features"]["SUPER_USERS"] is True
-    assert told["config"]["SERVER_HOSTNAME"] == stack.host
+    assert config["features"]["SUPER_USERS"] is True
+    assert config["config"]["SERVER_HOSTNAME"] == stack.host
     assert play.found("registry/capabilities")["mirror_architectures"]
     assert "CLOUDBERTH_URL" in play.found("superuser/config")["config"]
 
 
-def test_a_refusal_is_told_in_words_that_name_the_field(play: Play) -> None:
+def test_an_error_names_the_field(play: Play) -> None:
     answer = play.ask("POST", "organization/", {"name": "No Name"})
 
     assert answer.status_code == 400
-    assert "No Name" in play.said(answer)
+    assert "No Name" in play.message(answer)

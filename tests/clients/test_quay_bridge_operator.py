@@ -8,35 +8,35 @@ import requests
 from tests.clients.callers import Caller, fresh, person
 from tests.support.stack import Stack
 
-# What the operator makes for each namespace: a robot for each service account, and the role of its default permission.
+# The robots that the operator creates for each namespace, with the roles of their default permissions.
 ROBOTS = {"builder": "write", "default": "read", "deployer": "read"}
 
 
 class Operator:
-    """Its client: no slash after `user`, a body of JSON only where there is one."""
+    """Its client: no slash after `user`, and JSON headers only with a body."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
         caller.http.headers["Accept"] = "application/json"
 
     def get(self, path: str) -> requests.Response:
-        """Reads below the API."""
+        """Sends a GET below the API."""
         return self._caller.get(f"/api/v1/{path}")
 
     def post(self, path: str, body: object) -> requests.Response:
-        """Makes something there."""
+        """Sends a POST below the API."""
         return self._caller.post(f"/api/v1/{path}", body)
 
     def put(self, path: str) -> requests.Response:
-        """Makes something there without saying anything."""
+        """Sends a PUT without a body below the API."""
         return self._caller.put(f"/api/v1/{path}")
 
     def delete(self, path: str) -> requests.Response:
-        """Removes something there."""
+        """Sends a DELETE below the API."""
         return self._caller.delete(f"/api/v1/{path}")
 
     def set_up(self, organization: str) -> dict[str, dict[str, Any]]:
-        """Makes an organization with robots, each in a default permission; the robots by their short names."""
+        """Creates an organization with robots, each in a default permission; returns the robots by short name."""
         wanted = {"name": organization, "email": f"{organization}@redhat.com"}
         assert self.post("organization/", wanted).status_code == 201
         robots = {name: self.put(f"organization/{organization}/robots/{name}").json() for name in ROBOTS}
@@ -49,12 +49,12 @@ class Operator:
 
 @pytest.fixture
 def operator(stack: Stack) -> Operator:
-    """The operator, with a token of the user of its integration."""
+    """The operator, with a token of its user."""
     owner = person(stack)
     return Operator(owner.program(owner.organization()))
 
 
-def test_the_operator_finds_out_who_it_is(operator: Operator) -> None:
+def test_the_operator_reads_its_own_user(operator: Operator) -> None:
     user = operator.get("user").json()
 
     assert user["username"].startswith("user")
@@ -62,7 +62,7 @@ def test_the_operator_finds_out_who_it_is(operator: Operator) -> None:
     assert [organization["is_org_admin"] for organization in user["organizations"]] == [True]
 
 
-def test_an_organization_that_is_not_there_is_404_before_it_is_made(operator: Operator) -> None:
+def test_a_missing_organization_is_404_before_it_is_created(operator: Operator) -> None:
     organization = fresh("openshift")
     assert operator.get(f"organization/{organization}").status_code == 404
 
@@ -71,16 +71,16 @@ def test_an_organization_that_is_not_there_is_404_before_it_is_made(operator: Op
     assert operator.get(f"organization/{organization}").json()["name"] == organization
 
 
-def test_robots_are_made_without_a_body_and_found_with_their_tokens(operator: Operator) -> None:
+def test_robots_are_created_without_a_body_and_read_with_their_tokens(operator: Operator) -> None:
     organization = fresh("openshift")
     robots = operator.set_up(organization)
 
-    for name, made in robots.items():
+    for name, created in robots.items():
         found = operator.get(f"organization/{organization}/robots/{name}").json()
-        assert (found["name"], found["token"]) == (f"{organization}+{name}", made["token"])
+        assert (found["name"], found["token"]) == (f"{organization}+{name}", created["token"])
 
 
-def test_a_robot_that_is_not_there_is_told_with_400(operator: Operator) -> None:
+def test_a_missing_robot_is_a_400(operator: Operator) -> None:
     organization = fresh("openshift")
     operator.set_up(organization)
 
@@ -101,7 +101,7 @@ def test_default_permissions_are_compared_by_delegate_and_role(operator: Operato
     assert all(one["delegate"]["is_robot"] and one["delegate"]["is_org_member"] for one in listed)
 
 
-def test_a_stream_of_images_becomes_a_private_repository_that_the_robots_may_use(operator: Operator) -> None:
+def test_an_image_stream_becomes_a_private_repository_that_the_robots_may_use(operator: Operator) -> None:
     organization = fresh("openshift")
     operator.set_up(organization)
     path = f"repository/{organization}/app"
@@ -111,17 +111,17 @@ def test_a_stream_of_images_becomes_a_private_repository_that_the_robots_may_use
         "description": "",
     }  # fmt: skip
 
-    made = operator.post("repository", wanted)
+    created = operator.post("repository", wanted)
 
-    assert (made.status_code, made.json()["name"], made.json()["namespace"]) == (201, "app", organization)
-    shown = operator.get(path).json()
-    assert (shown["is_public"], shown["can_admin"], shown["tags"]) == (False, True, {})
+    assert (created.status_code, created.json()["name"], created.json()["namespace"]) == (201, "app", organization)
+    details = operator.get(path).json()
+    assert (details["is_public"], details["can_admin"], details["tags"]) == (False, True, {})
     given = operator.get(f"{path}/permissions/user").json()["permissions"]
     assert given[f"{organization}+builder"]["role"] == "write"
     assert given[f"{organization}+default"]["role"] == "read"
 
 
-def test_the_end_of_a_namespace_is_the_end_of_its_organization(operator: Operator) -> None:
+def test_an_organization_is_deleted_with_its_namespace(operator: Operator) -> None:
     organization = fresh("openshift")
     operator.set_up(organization)
 

@@ -1,4 +1,4 @@
-"""konflux-ci/image-controller: a repository with two robots for each component, told apart by status and by words."""
+"""konflux-ci/image-controller: a repository with two robots for each component; it reads statuses and messages."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from tests.support.stack import Stack
 
 
 class Controller:
-    """Its client, in the organization of its installation: every request says that it sends JSON."""
+    """Its client, in the organization of its installation: every request has the content type of JSON."""
 
     def __init__(self, caller: Caller, organization: str) -> None:
         self._caller, self.organization = caller, organization
         caller.http.headers["Content-Type"] = "application/json"
 
     def ask(self, method: str, path: str, body: object = None) -> requests.Response:
-        """A request below the API."""
+        """Sends a request below the API."""
         return self._caller.ask(method, f"/api/v1/{path}", body)
 
     def create(self, name: str, visibility: str = "public") -> requests.Response:
-        """Wants a repository."""
+        """Creates a repository."""
         wanted = {
             "namespace": self.organization, "visibility": visibility, "repository": name,
             "description": "AppStudio repository for the user",
@@ -31,7 +31,7 @@ class Controller:
         return self.ask("POST", "repository", wanted)
 
     def robot(self, name: str) -> dict[str, Any]:
-        """Makes a robot, or reads the one that is there; which one it is the words of a 400 say."""
+        """Creates a robot, or reads it if the message of a 400 says that it exists."""
         path = f"organization/{self.organization}/robots/{name}"
         answer = self.ask("PUT", path, {"description": "Robot account for AppStudio Component"})
         if answer.status_code == 400 and "Existing robot with name" in answer.json()["message"]:
@@ -40,17 +40,17 @@ class Controller:
         return found
 
     def all_repositories(self) -> list[dict[str, Any]]:
-        """All pages of the organization's repositories."""
-        asked: dict[str, str] = {"last_modified": "true", "namespace": self.organization}
+        """Returns the organization's repositories from all pages."""
+        query: dict[str, str] = {"last_modified": "true", "namespace": self.organization}
         found: list[dict[str, Any]] = []
         while True:
-            answer = self._caller.get("/api/v1/repository", params=asked)
+            answer = self._caller.get("/api/v1/repository", params=query)
             assert answer.status_code == 200, answer.text
             found += answer.json()["repositories"]
             following = answer.json().get("next_page", "")
-            if not following or asked.get("next_page") == following:
+            if not following or query.get("next_page") == following:
                 return found
-            asked["next_page"] = following
+            query["next_page"] = following
 
 
 @pytest.fixture
@@ -61,14 +61,14 @@ def controller(stack: Stack) -> Controller:
     return Controller(owner.program(organization), organization)
 
 
-def test_a_repository_that_is_there_already_is_told_in_these_words(controller: Controller) -> None:
-    made, again = controller.create("component"), controller.create("component")
+def test_a_repository_that_exists_is_refused_with_this_message(controller: Controller) -> None:
+    created, again = controller.create("component"), controller.create("component")
 
-    assert (made.status_code, made.json()["name"]) == (201, "component")
+    assert (created.status_code, created.json()["name"]) == (201, "component")
     assert (again.status_code, again.json()["error_message"]) == (400, "Repository already exists")
 
 
-def test_a_repository_is_looked_for_and_made_public_or_private(controller: Controller) -> None:
+def test_a_repository_is_found_and_made_public_or_private(controller: Controller) -> None:
     path = f"repository/{controller.organization}/component"
     assert controller.ask("GET", path).status_code == 404
     controller.create("component", "private")
@@ -79,7 +79,7 @@ def test_a_repository_is_looked_for_and_made_public_or_private(controller: Contr
     assert controller.ask("GET", path).json()["is_public"] is True
 
 
-def test_a_repository_is_deleted_once_and_gone_the_second_time(controller: Controller) -> None:
+def test_a_second_deletion_of_a_repository_is_404(controller: Controller) -> None:
     path = f"repository/{controller.organization}/component"
     controller.create("component")
 
@@ -88,32 +88,32 @@ def test_a_repository_is_deleted_once_and_gone_the_second_time(controller: Contr
     assert controller.ask("DELETE", path).status_code in (204, 404)
 
 
-def test_a_robot_is_made_once_and_read_every_other_time(controller: Controller) -> None:
-    made, again = controller.robot("pusher"), controller.robot("pusher")
+def test_a_robot_is_created_once_and_then_read(controller: Controller) -> None:
+    created, again = controller.robot("pusher"), controller.robot("pusher")
 
-    assert (again["name"], again["token"]) == (made["name"], made["token"])
+    assert (again["name"], again["token"]) == (created["name"], created["token"])
     listed = controller.ask("GET", f"organization/{controller.organization}/robots").json()["robots"]
     assert [robot["name"] for robot in listed] == [f"{controller.organization}+pusher"]
 
 
-def test_a_robot_that_is_not_there_is_told_in_these_words(controller: Controller) -> None:
+def test_a_missing_robot_has_this_message(controller: Controller) -> None:
     for method in ("GET", "DELETE"):
         answer = controller.ask(method, f"organization/{controller.organization}/robots/none")
         assert answer.status_code == 400
         assert "Could not find robot with specified username" in answer.json()["message"]
 
 
-def test_a_robot_s_token_is_given_up_for_another(controller: Controller) -> None:
-    made = controller.robot("pusher")
+def test_a_robots_token_is_replaced(controller: Controller) -> None:
+    created = controller.robot("pusher")
 
     other = controller.ask("POST", f"organization/{controller.organization}/robots/pusher/regenerate").json()
 
-    assert other["name"] == made["name"]
-    assert other["token"] not in ("", made["token"])
+    assert other["name"] == created["name"]
+    assert other["token"] not in ("", created["token"])
     assert controller.robot("pusher")["token"] == other["token"]
 
 
-def test_robots_are_given_a_role_and_lose_it_once(controller: Controller) -> None:
+def test_robots_get_a_role_and_lose_it_once(controller: Controller) -> None:
     controller.create("component")
     name = controller.robot("pusher")["name"]
     users = f"repository/{controller.organization}/component/permissions/user"
@@ -129,7 +129,7 @@ def test_robots_are_given_a_role_and_lose_it_once(controller: Controller) -> Non
     assert "User does not have permission for repo" in again.json()["message"]
 
 
-def test_a_team_reads_repositories_and_its_members_follow_a_list(controller: Controller, stack: Stack) -> None:
+def test_a_team_reads_repositories_and_its_members_are_synchronised(controller: Controller, stack: Stack) -> None:
     controller.create("component")
     team, member = f"organization/{controller.organization}/team/viewers", person(stack).name
     assert controller.ask("GET", f"{team}/members").status_code == 404
@@ -149,7 +149,7 @@ def test_a_team_reads_repositories_and_its_members_follow_a_list(controller: Con
     assert controller.ask("DELETE", team).status_code == 204
 
 
-def test_repositories_are_listed_page_by_page(controller: Controller) -> None:
+def test_repositories_are_listed_in_pages(controller: Controller) -> None:
     for name in ("one", "two"):
         controller.create(name)
 
@@ -161,9 +161,7 @@ def test_repositories_are_listed_page_by_page(controller: Controller) -> None:
     }
 
 
-def test_tags_are_walked_from_the_first_page_and_taken_away(
-    controller: Controller, layout: Layout, stack: Stack
-) -> None:
+def test_tags_are_listed_from_the_first_page_and_deleted(controller: Controller, layout: Layout, stack: Stack) -> None:
     controller.create("component")
     repository, image = f"{controller.organization}/component", an_image(layout, controller.organization)
     robot = controller.robot("pusher")

@@ -1,4 +1,4 @@
-"""The Terraform provider for Quay (enthought/quay): what an apply, a plan and a destroy ask, resource by resource."""
+"""The Terraform provider for Quay (enthought/quay): the requests of apply, plan and destroy for each resource."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.stack import Stack
 
 
 class Provider:
-    """The calls of its generated client: JSON is wanted, and a JSON `status` of 404 means that a resource is gone."""
+    """Its generated client: it accepts JSON, and a JSON `status` of 404 means that a resource does not exist."""
 
     def __init__(self, caller: Caller, organization: str) -> None:
         self._caller, self.organization = caller, organization
@@ -17,17 +17,17 @@ class Provider:
         self.home = f"/api/v1/organization/{organization}"
 
     def done(self, method: str, path: str, body: object = None) -> Any:
-        """What a call gives back that the provider takes for success."""
+        """Sends a request that must succeed; returns the JSON."""
         answer = self._caller.ask(method, path, body)
         assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def is_absent(self, path: str) -> bool:
-        """Whether a refresh would drop a resource from the state."""
+        """Returns whether a refresh would remove a resource from the state."""
         return bool(self._caller.get(path).json().get("status") == 404)
 
     def refused(self, method: str, path: str, body: object = None) -> str:
-        """What the provider prints of an error: the message of its model of errors."""
+        """Returns what the provider prints of an error: the message in its model of errors."""
         answer = self._caller.ask(method, path, body)
         assert answer.status_code >= 400, answer.text
         return str(answer.json()["error_message"])
@@ -35,22 +35,22 @@ class Provider:
 
 @pytest.fixture
 def provider(stack: Stack) -> Provider:
-    """The provider with a token of somebody who owns an organization."""
+    """The provider with a token of an organization's owner."""
     owner = person(stack)
     organization = owner.organization()
     return Provider(owner.program(organization), organization)
 
 
-def test_an_organization_is_made_read_changed_and_destroyed(provider: Provider) -> None:
+def test_an_organization_is_created_read_changed_and_destroyed(provider: Provider) -> None:
     name = fresh("tf")
     path = f"/api/v1/organization/{name}"
     assert provider.done("POST", "/api/v1/organization/", {"name": name, "email": "a@example.com"}) == "Created"
 
-    made = provider.done("GET", path)
+    created = provider.done("GET", path)
     provider.done("PUT", path, {"email": "b@example.com"})
 
-    assert (made["name"], made["email"]) == (name, "a@example.com")
-    assert made["teams"]["owners"]["role"] == "admin"
+    assert (created["name"], created["email"]) == (name, "a@example.com")
+    assert created["teams"]["owners"]["role"] == "admin"
     assert provider.done("GET", path)["email"] == "b@example.com"
     provider.done("DELETE", path)
     assert provider.is_absent(path)
@@ -63,12 +63,12 @@ def test_a_team_keeps_its_role_its_description_and_its_members(provider: Provide
         provider.done("PUT", f"{team}/members/{member}")
 
     listed = provider.done("GET", f"{team}/members")
-    shown = provider.done("GET", provider.home)["teams"]["builders"]
+    team_details = provider.done("GET", provider.home)["teams"]["builders"]
 
     assert listed["name"] == "builders"
     assert {one["name"] for one in listed["members"]} == set(members)
     assert {(one["kind"], one["is_robot"]) for one in listed["members"]} == {("user", False)}
-    assert (shown["name"], shown["role"], shown["description"], shown["can_view"]) == (
+    assert (team_details["name"], team_details["role"], team_details["description"], team_details["can_view"]) == (
         "builders", "member", "They build.", True,
     )  # fmt: skip
 
@@ -83,44 +83,44 @@ def test_a_plan_that_changes_a_team_adds_and_removes_members_one_by_one(provider
     provider.done("PUT", team, {"role": "creator", "description": "More."})
 
     assert [one["name"] for one in provider.done("GET", f"{team}/members")["members"]] == [second]
-    shown = provider.done("GET", provider.home)["teams"]["builders"]
-    assert (shown["role"], shown["description"]) == ("creator", "More.")
+    team_details = provider.done("GET", provider.home)["teams"]["builders"]
+    assert (team_details["role"], team_details["description"]) == ("creator", "More.")
     provider.done("DELETE", team)
     assert provider.is_absent(f"{team}/members")
 
 
-def test_a_robot_is_read_back_with_its_token(provider: Provider) -> None:
+def test_a_robot_is_read_with_its_token(provider: Provider) -> None:
     path = f"{provider.home}/robots/ci"
-    made = provider.done("PUT", path, {"description": "builds"})
+    created = provider.done("PUT", path, {"description": "builds"})
 
     read = provider.done("GET", path)
 
     assert read["name"] == f"{provider.organization}+ci"
-    assert (read["token"], read["description"], read["created"]) == (made["token"], "builds", made["created"])
+    assert (read["token"], read["description"], read["created"]) == (created["token"], "builds", created["created"])
     assert read["last_accessed"] is None
     provider.done("DELETE", path)
     assert "Could not find robot with specified username" in provider.refused("GET", path)
 
 
-def test_a_repository_is_made_described_published_and_destroyed(provider: Provider) -> None:
+def test_a_repository_is_created_described_published_and_destroyed(provider: Provider) -> None:
     path = f"/api/v1/repository/{provider.organization}/app"
     wanted = {
         "namespace": provider.organization, "repository": "app", "description": "An app", "visibility": "private",
     }  # fmt: skip
     provider.done("POST", "/api/v1/repository", wanted)
 
-    made = provider.done("GET", path)
+    created = provider.done("GET", path)
     provider.done("PUT", path, {"description": "Another"})
     provider.done("POST", f"{path}/changevisibility", {"visibility": "public"})
     changed = provider.done("GET", path)
 
-    assert (made["name"], made["description"], made["is_public"]) == ("app", "An app", False)
+    assert (created["name"], created["description"], created["is_public"]) == ("app", "An app", False)
     assert (changed["description"], changed["is_public"]) == ("Another", True)
     provider.done("DELETE", path)
     assert provider.is_absent(path)
 
 
-def test_a_team_is_given_a_role_on_a_repository_and_read_by_what_it_was_given(provider: Provider) -> None:
+def test_a_team_gets_a_role_on_a_repository_that_can_be_read_back(provider: Provider) -> None:
     team = f"{provider.home}/team/builders"
     provider.done("PUT", team, {"role": "member", "description": ""})
     wanted = {"namespace": provider.organization, "repository": "app", "description": "", "visibility": "public"}

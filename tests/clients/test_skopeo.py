@@ -39,7 +39,7 @@ def test_skopeo_gets_back_the_bytes_it_pushed(
         assert digest_of(back.path(part["digest"])) == part["digest"]
 
 
-def test_what_skopeo_pulls_is_counted_by_tag_and_by_digest(
+def test_pulls_by_skopeo_are_counted_by_tag_and_by_digest(
     skopeo: Program, stack: Stack, layout: Layout, repository: str, reference: str, tmp_path: Path
 ) -> None:
     image = an_image(layout, repository)
@@ -47,9 +47,9 @@ def test_what_skopeo_pulls_is_counted_by_tag_and_by_digest(
     owner = Person(stack, stack.admin, stack.password).sign_in()
 
     def counts() -> list[int]:
-        told = owner.get(f"/api/v1/repository/{repository}/tag/1/pull_statistics").json()
-        assert told["current_manifest_digest"] == image["digest"]
-        return [told["tag_pull_count"], told["manifest_pull_count"]]
+        statistics = owner.get(f"/api/v1/repository/{repository}/tag/1/pull_statistics").json()
+        assert statistics["current_manifest_digest"] == image["digest"]
+        return [statistics["tag_pull_count"], statistics["manifest_pull_count"]]
 
     assert counts() == [0, 0]
     skopeo("copy", f"docker://{reference}:1", f"dir:{tmp_path}/by-tag")
@@ -92,10 +92,10 @@ def test_skopeo_mounts_the_layers_of_a_copy_between_repositories(
 ) -> None:
     image = an_image(layout, repository)
     push(skopeo, layout, image, f"{reference}:1")
-    said = skopeo.said("--debug", "copy", f"docker://{reference}:1", f"docker://{reference}/copy:1")
+    output = skopeo.output("--debug", "copy", f"docker://{reference}:1", f"docker://{reference}/copy:1")
     layers = content_of(layout, image)[1:]
 
-    assert said.count("... mount OK") == len(layers)
+    assert output.count("... mount OK") == len(layers)
     assert registry.manifest(f"{repository}/copy", "1").content == layout.read(image)
     for layer in layers:
         assert registry.digest_of_blob(f"{repository}/copy", layer["digest"]) == layer["digest"]
@@ -137,7 +137,7 @@ def test_an_artifact_pushed_by_skopeo_is_listed_with_its_subject(
     assert found["annotations"] == {"org.example.note": "signed by nobody"}
 
 
-def test_skopeo_delete_takes_the_manifest_and_all_its_tags(
+def test_skopeo_deletes_a_manifest_with_all_its_tags(
     skopeo: Program, registry: Registry, layout: Layout, repository: str, reference: str
 ) -> None:
     image = an_image(layout, repository)

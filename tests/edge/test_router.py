@@ -32,7 +32,7 @@ UPLOAD = "/v2/{repository}/blobs/uploads/{upload}"
         ("/v2/a/b/blobs/uploads", "/v2/{repository}/blobs/uploads", {"repository": "a/b"}),
         ("/v2/a/b/blobs/uploads/", "/v2/{repository}/blobs/uploads", {"repository": "a/b"}),
         ("/v2/a/b/blobs/uploads/t.o", UPLOAD, {"repository": "a/b", "upload": "t.o"}),
-        ("/v2/a/b/blobs/uploads/t/grants", UPLOAD + "/grants", {"repository": "a/b", "upload": "t"}),
+        ("/v2/a/b/blobs/uploads/t/presigned", UPLOAD + "/presigned", {"repository": "a/b", "upload": "t"}),
         ("/v2/a/b/blobs/uploads/t/parts", UPLOAD + "/parts", {"repository": "a/b", "upload": "t"}),
     ],
 )
@@ -54,7 +54,7 @@ def test_the_slashes_of_a_repository_may_be_escaped_in_the_api_and_not_under_v2(
         ("/v2/a/tags/list/tags/list", "a/tags/list"),
         ("/v2/auth/tags/list", "auth"),
         ("/v2/health/manifests/v1", "health"),
-        ("/v2/a/grants/blobs/uploads/t", "a/grants"),
+        ("/v2/a/presigned/blobs/uploads/t", "a/presigned"),
     ],
 )
 def test_a_repository_may_be_called_like_a_route(path: str, repository: str) -> None:

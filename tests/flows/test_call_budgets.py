@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import Tag
+from chalicelib.domain.uploads import UploadBody
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_config, a_manifest, push_image
 
@@ -201,7 +202,7 @@ def test_beginning_an_upload_costs_nothing_and_ending_it_with_its_bytes_as_much_
     begun = backend.services.registry.uploads.begin(actor, name)
     assert backend.calls.take() == []
 
-    backend.services.registry.uploads.close(actor, name, begun.token, Digest.of(content), content, None)
+    backend.services.registry.uploads.close(actor, name, begun.token, Digest.of(content), UploadBody(content))
     assert backend.calls.take() == ["BatchGetItem", "PutObject", "TransactWriteItems"]
 
 

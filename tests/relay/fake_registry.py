@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/([^/]*)(/grants|/complete)?")
+UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/([^/]*)(/presigned|/complete)?")
 USER, PASSWORD, TOKEN = "carol", "a-password", "good"
 GOOD = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -123,7 +123,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         if upload not in self.fake.uploads:
             return self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
         if what:
-            return (self.grants if what == "/grants" else self.complete)(upload, json.loads(body))
+            return (self.presigned if what == "/presigned" else self.complete)(upload, json.loads(body))
         if self.command == "PUT":
             return self.store(parse_qs(urlsplit(self.path).query)["digest"][0], body)
         if self.command == "DELETE":
@@ -131,7 +131,7 @@ class FakeHandler(BaseHTTPRequestHandler):
             return self.answer(204)
         return self.answer(204, {"Location": urlsplit(self.path).path, "Range": "0-0"})
 
-    def grants(self, upload: str, document: dict[str, Any]) -> None:
+    def presigned(self, upload: str, document: dict[str, Any]) -> None:
         size, first = document["size"], document.get("first", 1)
         kept = self.fake.uploads[upload].setdefault("where", upload)
         where, renewal = f"{self.fake.url}/bucket/{kept}", self.renewal(upload)

@@ -82,7 +82,7 @@ def test_bytes_that_do_not_match_the_digest_are_refused_and_removed(
     assert answer.json()["errors"][0]["code"] == "DIGEST_INVALID"
     assert digest_of(LARGE) in answer.json()["errors"][0]["message"]
     assert spool_files(tmp_path) == []
-    assert not fake.requests_to("POST", "grants")
+    assert not fake.requests_to("POST", "presigned")
 
 
 def test_a_client_without_credentials_cannot_fill_the_disk(relay: str, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_failed_put_into_the_bucket_is_retried(relay: str, fake: FakeRegistry,
 
     assert close(location, digest_of(LARGE)).status_code == 201
     assert fake.blobs[digest_of(LARGE)] == LARGE
-    assert len(fake.requests_to("POST", "grants")) == 3
+    assert len(fake.requests_to("POST", "presigned")) == 3
 
 
 def test_only_failed_parts_are_sent_again(relay: str, fake: FakeRegistry) -> None:

@@ -95,7 +95,7 @@ def test_a_manifest_and_a_small_blob_are_forwarded_unchanged(relay: str, fake: F
     assert fake.manifests["1"] == (kind["Content-Type"], b"{}")
     assert close(begin(relay), digest_of(b"small"), b"small").status_code == 201
     assert fake.blobs[digest_of(b"small")] == b"small"
-    assert not fake.requests_to("POST", "grants")
+    assert not fake.requests_to("POST", "presigned")
 
 
 def test_a_chunked_response_reaches_the_client_chunk_by_chunk(make_relay: Callable[..., str]) -> None:

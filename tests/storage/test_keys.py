@@ -79,7 +79,7 @@ def test_a_prefix_includes_only_keys_of_its_own_kind(name: str) -> None:
         other
         for other, function in builders()
         for key in built_keys(function)
-        if isinstance(key, tuple) and other != "grants" and key[0] == partition and key[1].startswith(prefix)
+        if isinstance(key, tuple) and other != "roles" and key[0] == partition and key[1].startswith(prefix)
     }
 
     assert included == {name}

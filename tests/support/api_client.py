@@ -25,23 +25,23 @@ class ApiClient:
         return self
 
     def get(self, path: str, **headers: str) -> Answer:
-        """Reads."""
+        """Sends a GET."""
         return self.ask("GET", path, None, **headers)
 
     def post(self, path: str, body: object = None, **headers: str) -> Answer:
-        """Makes something."""
+        """Sends a POST."""
         return self.ask("POST", path, body, **headers)
 
     def put(self, path: str, body: object = None, **headers: str) -> Answer:
-        """Changes something."""
+        """Sends a PUT."""
         return self.ask("PUT", path, body, **headers)
 
     def delete(self, path: str, **headers: str) -> Answer:
-        """Removes something."""
+        """Sends a DELETE."""
         return self.ask("DELETE", path, None, **headers)
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Asks as a script in a page does: cookie and CSRF token along, which the answer may renew."""
+        """Sends a request as a page's script does: with cookie and CSRF token, which the response may renew."""
         if method in UNSAFE and not self.csrf and not self.token:
             self.csrf = self._send("GET", "/csrf_token", {}, b"").json()["csrf_token"]
         lines = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -62,7 +62,7 @@ class ApiClient:
         return answer
 
     def _keep(self, answer: Answer) -> None:
-        told: dict[str, Any] = {name.lower(): value for name, value in answer.lines}
-        if cookie := told.get("set-cookie", ""):
+        headers: dict[str, Any] = {name.lower(): value for name, value in answer.lines}
+        if cookie := headers.get("set-cookie", ""):
             self.cookie = cookie.partition(";")[0].partition("=")[2]
-        self.csrf = told.get("x-next-csrf-token", self.csrf)
+        self.csrf = headers.get("x-next-csrf-token", self.csrf)

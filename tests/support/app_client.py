@@ -1,4 +1,4 @@
-"""The chalice app over a backend, asked with the events that a gateway would make."""
+"""The Chalice app over a backend, called with the events of a gateway."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Lines = dict[str, str] | list[tuple[str, str]]
 
 
 def basic(name: str, secret: str) -> dict[str, str]:
-    """The header of a name with its secret."""
+    """Returns the header of basic authentication."""
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
 class Answer:
-    """What a client would see. `length` is the Content-Length, which counts on HEAD too."""
+    """A response as a client sees it."""
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self.status, self.body = status, body
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The first code of OCI's error format."""
+        """The first error code in OCI's format."""
         code: str = self.json()["errors"][0]["code"]
         return code
 
@@ -49,21 +49,21 @@ class AppClient:
         self.backend = backend
 
     def token(self, *repositories: str, name: str = "admin", actions: str = "pull,push,delete") -> dict[str, str]:
-        """The header of someone with a token for these repositories."""
+        """Returns the header with a token for these repositories."""
         return {"Authorization": f"Bearer {self.backend.token(name, *repositories, actions=actions)}"}
 
     def ask(self, method: str, target: str, headers: Lines | None = None, body: bytes = b"") -> Answer:
-        """Asks for a path with its query, as the gateway does."""
+        """Sends a request for a path with its query, as the gateway does."""
         return self.send(self.event(method, target, headers, body))
 
     @staticmethod
     def send(event: dict[str, Any]) -> Answer:
-        """Asks with an event as it stands."""
+        """Sends an event."""
         return Answer(*from_answer(app(event, None), event["httpMethod"]))
 
     @staticmethod
     def event(method: str, target: str, headers: Lines | None = None, body: bytes = b"") -> dict[str, Any]:
-        """The event of a request; header lines may stand several times."""
+        """Returns the event of a request; a header may have several lines."""
         path, _, query = target.partition("?")
         lines = headers.items() if isinstance(headers, dict) else headers or ()
         scope = {
@@ -84,7 +84,7 @@ def opened(backend: Backend, patch: pytest.MonkeyPatch) -> Iterator[AppClient]:
         value = getattr(backend.settings, name)
         text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
         patch.setenv(f"CLOUDBERTH_{name.upper()}", text)
-    # The backend has the services already, with a clock to be moved: the app shall not build them a second time.
+    # The backend has services with a clock that can be moved: the app must not build others.
     patch.setattr(wiring, "Services", lambda _: backend.services)
     setting.settings.cache_clear()
     wiring.services.cache_clear()

@@ -25,24 +25,24 @@ TURN = {
 def acting_as(deployment: Deployment, function: str, service: str) -> Any:
     """Makes a client with a function's role; the emulator's root may assume any role."""
     arn = deployment.account.client("iam").get_role(RoleName=deployment.outputs["functions"][function])["Role"]["Arn"]
-    taken = deployment.account.client("sts").assume_role(RoleArn=arn, RoleSessionName="a-test")
-    return deployment.account.client(service, taken["Credentials"])
+    assumed = deployment.account.client("sts").assume_role(RoleArn=arn, RoleSessionName="a-test")
+    return deployment.account.client(service, assumed["Credentials"])
 
 
 @contextmanager
 def without(deployment: Deployment, function: str, action: str) -> Iterator[None]:
     """Removes one action from a function's role until the end of the block."""
     iam, name = deployment.account.client("iam"), deployment.outputs["functions"][function]
-    place = {"RoleName": name, "PolicyName": "permissions"}
-    policy = iam.get_role_policy(**place)["PolicyDocument"]
+    policy_name = {"RoleName": name, "PolicyName": "permissions"}
+    policy = iam.get_role_policy(**policy_name)["PolicyDocument"]
     fewer = [{**each, "Action": [one for one in each["Action"] if one != action]} for each in policy["Statement"]]
     assert fewer != policy["Statement"], f"{name} may not {action} at all"
     kept = [statement for statement in fewer if statement["Action"]]
-    iam.put_role_policy(**place, PolicyDocument=json.dumps({**policy, "Statement": kept}))
+    iam.put_role_policy(**policy_name, PolicyDocument=json.dumps({**policy, "Statement": kept}))
     try:
         yield
     finally:
-        iam.put_role_policy(**place, PolicyDocument=json.dumps(policy))
+        iam.put_role_policy(**policy_name, PolicyDocument=json.dumps(policy))
 
 
 def log_of(deployment: Deployment, function: str) -> str:

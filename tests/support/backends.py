@@ -1,4 +1,4 @@
-"""A backend for tests: every service over a fresh table, on the servers of `make run`, and a clock to be moved."""
+"""A backend for tests: all services over a new table, on the servers of `make run`, with a clock that can be moved."""
 
 import json
 import os
@@ -32,19 +32,19 @@ from infra.local.servers import credentials, endpoints, servers
 
 BUCKET = "tests"
 SHARED: dict[str, tuple[Any, Any]] = {}
-# Those that somebody still lives in: a listener a backend, which keeps it, would make each call slower than the last.
+# The backends in use. One listener serves them all: one for each backend would make each call slower than the last.
 BACKENDS: WeakSet["Backend"] = WeakSet()
 
 
 @contextmanager
 def backing(data: Path) -> Iterator[Mapping[str, str]]:
-    """Starts DynamoDB and S3 over a directory; gives the environment that leads to them."""
-    chosen = settings_from({"CLOUDBERTH_DATA": str(data)})
+    """Starts DynamoDB and S3 over a directory; yields the environment for their clients."""
+    settings = settings_from({"CLOUDBERTH_DATA": str(data)})
     base, keys = ports.choose(data / ports.FILE), credentials(data)
     lock = os.open(data / "lock", os.O_CREAT | os.O_RDWR)
     started = [
         (server, ChildProcess(server.program, data / f"{server.program.name}.log"))
-        for server in servers(chosen, base, lock)
+        for server in servers(settings, base, lock)
     ]
     for _, child in started:
         child.start()
@@ -52,14 +52,14 @@ def backing(data: Path) -> Iterator[Mapping[str, str]]:
     while not all(server.is_ready() for server, _ in started):
         assert time.monotonic() < deadline, [child.tail() for _, child in started]
         time.sleep(0.02)
-    yield worker_environment(chosen, endpoints(base), keys, {})
+    yield worker_environment(settings, endpoints(base), keys, {})
     for _, child in started:
         child.signal(signal.SIGKILL)
     os.close(lock)
 
 
 class Clock:
-    """Seconds since the epoch, which a test may move."""
+    """Returns seconds since the epoch, which a test may move ahead."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
@@ -75,19 +75,19 @@ class Calls:
     names: list[str] = field(default_factory=list)
 
     def take(self) -> list[str]:
-        """What was called since the last time."""
+        """Returns the calls since the last time."""
         taken, self.names = self.names, []
         return taken
 
 
 def count_table(_sender: object, operation_name: str, **_: object) -> None:
-    """Notes a call of DynamoDB for every backend: they share their clients."""
+    """Records a call of DynamoDB in every backend: they share their clients."""
     for backend in tuple(BACKENDS):
         backend.calls.names.append(operation_name)
 
 
 def count_bucket(event_name: str, **_: object) -> None:
-    """Notes a call of S3 likewise."""
+    """Records a call of S3 in every backend."""
     for backend in tuple(BACKENDS):
         backend.calls.names.append(event_name.rpartition(".")[2])
 
@@ -96,7 +96,7 @@ pre_dynamodb_send.connect(count_table)
 
 
 class Backend:
-    """All services over a table of their own. `admin` is the first user, with the password `password`."""
+    """All services over their own table. `admin` is the first user, with the password `password`."""
 
     def __init__(self, environment: Mapping[str, str], data: Path, **settings: Any) -> None:
         keys = data / f"keys-{uuid4().hex}.json"
@@ -112,34 +112,34 @@ class Backend:
         self.calls = Calls()
         BACKENDS.add(self)
 
-    def _share_connections(self, place: str) -> None:
-        """Lets the backends of a process share their clients: botocore takes a second to make two."""
+    def _share_connections(self, endpoint: str) -> None:
+        """Lets the backends of a process share their clients: botocore needs a second to create two."""
         table, objects = self.services.stores.table, self.services.stores.objects
-        if place in SHARED:
-            table.connection, objects.client = SHARED[place]
+        if endpoint in SHARED:
+            table.connection, objects.client = SHARED[endpoint]
             table.connection.add_meta_table(MetaTable(description(self.settings.table)))
             return
-        SHARED[place] = table.connection, objects.client
+        SHARED[endpoint] = table.connection, objects.client
         objects.client.meta.events.register("before-send.s3.*", count_bucket)
         seed.make_bucket(BUCKET, objects.client)
 
     def stores_at(self, clock: Callable[[], float]) -> Stores:
-        """The stores of this backend, with another clock."""
+        """Returns the stores of this backend, with another clock."""
         stores = copy(self.services.stores)
         stores.clock = clock
         return stores
 
     def account(self, name: str = "admin") -> AccountRow:
-        """An account by its name."""
+        """Returns an account by its name."""
         return self.services.accounts.accounts.find(name)
 
     def user(self, name: str) -> AccountRow:
-        """A new user, whose password is `password`."""
+        """Creates a user, whose password is `password`."""
         self.services.accounts.accounts.create_user(name, "password")
         return self.account(name)
 
     def signed_in(self, name: str) -> Actor:
-        """Who a user is to the API, signed in by a session a moment ago."""
+        """Returns the actor of a user who has just signed in."""
         row = self.account(name)
         fresh = int(self.clock()) + self.settings.fresh_s
         return Actor(
@@ -147,26 +147,26 @@ class Backend:
         )
 
     def robot(self, name: str) -> tuple[AccountRow, str]:
-        """A new robot and its token."""
+        """Creates a robot; returns it with its token."""
         parsed = RobotName.parse(name)
-        made = self.services.accounts.robots.create(self.signed_in(parsed.namespace), parsed)
-        return self.account(name), made.token or ""
+        created = self.services.accounts.robots.create(self.signed_in(parsed.namespace), parsed)
+        return self.account(name), created.token or ""
 
     def token(self, name: str, *repositories: str, actions: str = "pull,push,delete") -> str:
-        """An access token as `/v2/auth` gives it."""
+        """Returns an access token as `/v2/auth` issues it."""
         scopes = [f"repository:{repository}:{actions}" for repository in repositories]
         return self.services.identity.tokens.issue((name, "password") if name else None, None, scopes).token
 
     def actor(self, name: str, *repositories: str, actions: str = "pull,push,delete") -> Actor:
-        """Who such a token speaks for; an empty name is the anonymous."""
+        """Returns the actor of such a token; an empty name is anonymous."""
         return self.services.identity.tokens.believe(self.token(name, *repositories, actions=actions))
 
     def owner(self, repository: str = "admin/app") -> tuple[Actor, RepositoryName]:
-        """The admin with every right on a repository of theirs, and its name."""
+        """Returns the admin as an actor with every right on their repository, and its name."""
         return self.actor("admin", repository), RepositoryName.parse(repository)
 
 
 def secrets_of(backend: Backend) -> Mapping[str, Any]:
-    """The keys of a backend, as its file has them."""
-    found: Mapping[str, Any] = json.loads(Path(backend.settings.secrets).read_text("utf-8"))
-    return found
+    """Returns the keys of a backend, as its file has them."""
+    secrets: Mapping[str, Any] = json.loads(Path(backend.settings.secrets).read_text("utf-8"))
+    return secrets

@@ -1,9 +1,8 @@
-"""Valid things with defaults: manifests, blobs, pushes."""
+"""Builds valid objects with defaults: manifests, blobs, pushes, accounts."""
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import uuid4
 
 from chalicelib.domain import media_types
@@ -26,13 +25,13 @@ from tests.support.backends import Backend
 
 
 def a_config(labels: Mapping[str, str] | None = None) -> bytes:
-    """An image's config, different each time."""
+    """Returns an image's config, different each time."""
     config = {"Labels": dict(labels or {}), "Env": [os.urandom(8).hex()]}
     return json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode()
 
 
 def a_blob(backend: Backend, content: bytes | None = None, repository: str = "admin/app") -> Digest:
-    """A pushed blob, of random content unless it is given."""
+    """Pushes a blob, of random content by default; returns its digest."""
     content = os.urandom(64) if content is None else content
     name = RepositoryName.parse(repository)
     digest = Digest.of(content)
@@ -40,10 +39,8 @@ def a_blob(backend: Backend, content: bytes | None = None, repository: str = "ad
     return digest
 
 
-def a_descriptor(
-    digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64
-) -> dict[str, Any]:
-    """What a manifest says of something."""
+def a_descriptor(digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64) -> dict:
+    """Returns a descriptor, as manifests contain them. `size` is in bytes."""
     return {"mediaType": media_type, "digest": str(digest), "size": size}
 
 
@@ -53,7 +50,7 @@ def a_manifest(
     subject: Digest | None = None,
     **fields: object,
 ) -> Manifest:
-    """A parsed manifest of such blobs, different each time: an image's with a config, else of a type of its own."""
+    """Returns a parsed manifest of these blobs, different each time: an image with a config, else an artifact."""
     media_type = media_types.OCI_MANIFEST if config else "application/vnd.example.bundle.v1+json"
     document: dict[str, object] = {
         "schemaVersion": 2,
@@ -69,7 +66,7 @@ def a_manifest(
 
 
 def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
-    """A parsed index of such manifests."""
+    """Returns a parsed index of these manifests."""
     document = {
         "schemaVersion": 2,
         "mediaType": media_types.OCI_INDEX,
@@ -86,7 +83,7 @@ def push_image(
     repository: str = "admin/app",
     labels: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A pushed image with its blobs."""
+    """Pushes an image with its blobs."""
     blobs = [a_blob(backend, repository=repository) for _ in range(layers)]
     return push_manifest(
         backend, a_manifest(blobs, a_blob(backend, a_config(labels), repository)), *tags, repository=repository
@@ -94,7 +91,7 @@ def push_image(
 
 
 def token_actor(backend: Backend, account: str, *repositories: str) -> Actor:
-    """Who a token of this account for these repositories would speak for, without the price of its password."""
+    """Returns the actor of a token for these repositories, without the slow check of the password."""
     row = backend.account(account)
     walked = (
         backend.services.security.access.walk(row, RepositoryName.parse(repository)) for repository in repositories
@@ -103,13 +100,13 @@ def token_actor(backend: Backend, account: str, *repositories: str) -> Actor:
 
 
 def a_repository(backend: Backend, repository: str = "admin/app") -> Repository:
-    """A repository of its namespace's user, made if it is not there."""
+    """Returns a repository of its namespace's user; creates it if needed."""
     name = RepositoryName.parse(repository)
     return backend.services.registry.repositories.for_push(token_actor(backend, name.namespace, repository), name)
 
 
 def an_actor_with_role(backend: Backend, account: str, role: Role, repository: str = "admin/app") -> Actor:
-    """An account with a role on a repository that is there, as its token speaks for it."""
+    """Gives an account a role on a repository, which must exist; returns the actor of its token."""
     name = RepositoryName.parse(repository)
     owner = token_actor(backend, name.namespace, repository)
     backend.services.accounts.permissions.put(owner, name, HolderKind.USER, account, role)
@@ -117,19 +114,19 @@ def an_actor_with_role(backend: Backend, account: str, role: Role, repository: s
 
 
 def push_manifest(backend: Backend, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
-    """A manifest pushed as it is; what it names must be there."""
+    """Pushes a manifest; what it names must exist."""
     name = RepositoryName.parse(repository)
     backend.services.registry.manifests.push(token_actor(backend, name.namespace, repository), name, manifest, tags)
     return manifest
 
 
-def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: Any) -> Manifest:
-    """A pushed artifact without blobs that refers to a subject."""
+def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+    """Pushes an artifact without blobs that refers to a subject."""
     return push_manifest(backend, a_manifest(subject=subject, **fields), repository=repository)
 
 
 def a_direct_upload(backend: Backend, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
-    """Bytes as the upload edge writes them, by an upload begun at `at`; gives their key."""
+    """Writes bytes as the upload edge does, for an upload that began at `at`; returns their key."""
     digest = Digest.of(content)
     key = bucket_keys.edge_prefix(a_repository(backend, repository).id, digest) + ulid(at)
     backend.services.stores.objects.put(key, content, digest)
@@ -137,13 +134,13 @@ def a_direct_upload(backend: Backend, content: bytes, at: float | None = None, r
 
 
 def an_organization(backend: Backend, name: str = "acme", owner: str = "admin") -> str:
-    """An organization with its team of owners, written row by row; gives its id."""
+    """Creates an organization with its team of owners, row by row; returns its id."""
     identifier, account = ulid(), backend.account(owner)
     transaction, teams = Transaction(), TeamStore()
     kind = AccountKind.ORGANIZATION.value
     transaction.put(AccountNameRow.under(keys.account_name(name), id=identifier, kind=kind))
-    shown = {"view": keys.view_accounts(kind), "view_at": name}
-    transaction.put(NamespaceRow.under(keys.namespace(identifier), name=name, kind=kind, **shown))
+    view = {"view": keys.view_accounts(kind), "view_at": name}
+    transaction.put(NamespaceRow.under(keys.namespace(identifier), name=name, kind=kind, **view))
     team = a_team_row(identifier, "owners", TeamRole.ADMIN)
     teams.add(transaction, team)
     teams.join(transaction, team, account.id, account.name, account.kind)
@@ -152,16 +149,16 @@ def an_organization(backend: Backend, name: str = "acme", owner: str = "admin") 
 
 
 def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") -> str:
-    """The secret of a token that speaks for a user within scopes."""
+    """Creates an OAuth token of a user with these scopes; returns its secret."""
     row, secret = backend.account(account), random_secret(OAUTH_TOKEN_PREFIX)
-    shown = {
+    attributes = {
         "kind": TokenKind.OAUTH,
         "owner_id": row.id,
         "uuid": str(uuid4()),
         "epoch": row.epoch,
         "sha256": hashed(secret),
     }
-    token = TokenRow.under(keys.token(hashed(secret)), **shown, scopes=scope)
+    token = TokenRow.under(keys.token(hashed(secret)), **attributes, scopes=scope)
     transaction = Transaction()
     TokenStore().add(transaction, token, keys.account_token(row.id, TokenKind.OAUTH, token.uuid))
     transaction.commit()
@@ -169,23 +166,23 @@ def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") ->
 
 
 def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
-    """A team that is not written yet."""
+    """Returns the row of a team that is not written yet."""
     identifier = ulid()
     return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)
 
 
 def an_organization_repository(backend: Backend, repository: str = "acme/app", by: str = "admin") -> Repository:
-    """A repository of an organization, made by one who may; on it nobody has a role of their own."""
-    name, maker = RepositoryName.parse(repository), backend.account(by)
-    made = backend.services.registry.repositories.for_push(token_actor(backend, by, repository), name)
-    PermissionStore().forget((made.namespace_id, made.id), RoleHolder(maker.id, maker.name, maker.kind))
-    return made
+    """Creates a repository of an organization, on which no account has a direct role."""
+    name, creator = RepositoryName.parse(repository), backend.account(by)
+    created = backend.services.registry.repositories.for_push(token_actor(backend, by, repository), name)
+    PermissionStore().forget((created.namespace_id, created.id), RoleHolder(creator.id, creator.name, creator.kind))
+    return created
 
 
 def a_team(
     backend: Backend, name: str, role: TeamRole, *members: str, organization: str = "acme", by: str = "admin"
 ) -> str:
-    """A team with members, made by an owner; gives its id."""
+    """Creates a team with members, as an owner; returns its id."""
     view, _ = backend.services.accounts.teams.put(backend.signed_in(by), organization, name, role, None)
     for member in members:
         backend.services.accounts.teams.add_member(backend.signed_in(by), organization, name, member)

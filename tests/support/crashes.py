@@ -1,4 +1,4 @@
-"""Ends an operation before any of its AWS calls, as a process that dies there would."""
+"""Ends an operation before one of its AWS calls, like a process that dies there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from pynamodb.signals import pre_dynamodb_send
 from tests.support import invariants
 from tests.support.backends import Backend
 
-# What changes nothing: a crash before any of them leaves the same as one before the next write.
+# Calls that change nothing: a crash before one of them leaves the same state as one before the next write.
 READS = ("GetItem", "BatchGetItem", "Query", "Scan", "GetObject", "HeadObject", "ListObjectsV2", "ListParts")
 
 
 class Crash(BaseException):
-    """The process dies: nothing may catch it."""
+    """The process dies; no code may catch this."""
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def crash_before(backend: Backend, number: int) -> Iterator[None]:
 
 @contextmanager
 def crash_in_state(backend: Backend, number: int) -> Iterator[None]:
-    """Raises Crash where this many states of what is kept have been seen: that of the beginning, and one a write."""
+    """Raises Crash before the first call in the state of this number; state 1 is the first, each write begins one."""
     seen, is_new = 0, True
 
     def called(*_: object, operation_name: str = "", event_name: str = "", **__: object) -> None:
@@ -63,7 +63,7 @@ def before_calls(backend: Backend, called: Callable[..., None]) -> Iterator[None
 
 @contextmanager
 def silence(backend: Backend, what: str) -> Iterator[None]:
-    """Lets the `table` be gone, or the `bucket` not answer."""
+    """Deletes the `table`, or lets the `bucket` not answer."""
     if what == "table":
         backend.services.stores.table.connection.delete_table(backend.settings.table)
         yield
@@ -79,7 +79,7 @@ def silence(backend: Backend, what: str) -> Iterator[None]:
 
 @contextmanager
 def just_before_commit(backend: Backend, other: Callable[[], object]) -> Iterator[None]:
-    """Runs another operation whole, right before the first transaction of this one."""
+    """Runs another operation completely before the first transaction of this one."""
     begun: list[int] = []
 
     def called(*_: object, operation_name: str = "", **__: object) -> None:
@@ -89,14 +89,13 @@ def just_before_commit(backend: Backend, other: Callable[[], object]) -> Iterato
 
     with before_calls(backend, called):
         yield
-    assert begun, "there was no transaction to come before"
+    assert begun, "there was no transaction"
 
 
 def crash_everywhere(backend: Backend, prepare: Callable[[int], Callable[[], object]]) -> int:
-    """Crashes an operation in every state that it leaves between two of its calls, and repeats it each time.
+    """Crashes an operation in every state between its calls, and repeats it each time; returns the number of states.
 
-    `prepare` sets the scene for a round and gives the operation. After every crash and after every repetition the
-    backend is looked over. Gives how many states there are.
+    `prepare` prepares a round and returns the operation. The invariants are checked after every crash and repetition.
     """
     for number in count(1):
         operation = prepare(number)
@@ -115,7 +114,7 @@ def crash_everywhere(backend: Backend, prepare: Callable[[int], Callable[[], obj
 
 @contextmanager
 def meanwhile(backend: Backend, number: int, other: Callable[[], object]) -> Iterator[list[str]]:
-    """Runs another operation whole, right before the call of this number; gives a list with an entry once it did."""
+    """Runs another operation completely before the call of this number; yields a list that has an entry once it ran."""
     numbers, done = count(1), list[str]()
 
     def called(*_: object, **__: object) -> None:

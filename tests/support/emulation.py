@@ -1,4 +1,4 @@
-"""Clients of an emulated AWS for tests, functions made of a few lines, and a file of what they saw."""
+"""An emulated AWS for tests: clients, small resources, and a file in which functions record what they received."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ class Cloud:
     def table(self) -> tuple[str, str]:
         """Makes a table with the keys `pk` and `sk` and a stream; returns its name and the stream's ARN."""
         name = unique("table")
-        made = self.dynamodb.create_table(
+        table = self.dynamodb.create_table(
             TableName=name,
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             BillingMode="PAY_PER_REQUEST",
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
-        return name, made["TableDescription"]["LatestStreamArn"]
+        return name, table["TableDescription"]["LatestStreamArn"]
 
     def put(self, table: str, *keys: str, **attributes: Any) -> None:
         """Writes a row for each sort key, in one partition and in this order."""
@@ -125,9 +125,9 @@ class Cloud:
     def behind_cloudfront(
         self, origins: Mapping[str, str], functions: Mapping[str, str], protocols: str = "https-only"
     ) -> tuple[str, str]:
-        """A distribution that takes every method, and leads to the first of these domains unless a function chooses.
+        """Makes a distribution for all methods; its origin is the first of these, unless a function chooses another.
 
-        `functions` are ARNs by event. Its host, and its ARN.
+        `origins` maps names to domains, `functions` events to ARNs. Returns the host and the ARN.
         """
         name = unique("distribution")
         signing = self.cloudfront.create_origin_access_control(
@@ -148,7 +148,7 @@ class Cloud:
                 [{"EventType": event, "FunctionARN": arn} for event, arn in functions.items()]
             ),
         }
-        made = self.cloudfront.create_distribution(
+        distribution = self.cloudfront.create_distribution(
             DistributionConfig={
                 "CallerReference": name,
                 "Comment": name,
@@ -157,7 +157,7 @@ class Cloud:
                 "DefaultCacheBehavior": behavior,
             }
         )["Distribution"]
-        return made["DomainName"], made["ARN"]
+        return distribution["DomainName"], distribution["ARN"]
 
     def bucket(self) -> str:
         """Makes a private bucket and returns its name."""
@@ -194,9 +194,9 @@ class Cloud:
             "Runtime": "cloudfront-js-2.0",
             "KeyValueStoreAssociations": _listed(stores),
         }
-        made = self.cloudfront.create_function(Name=name, FunctionConfig=config, FunctionCode=code.encode())
-        self.cloudfront.publish_function(Name=name, IfMatch=made["ETag"])
-        return str(made["FunctionSummary"]["FunctionMetadata"]["FunctionARN"])
+        function = self.cloudfront.create_function(Name=name, FunctionConfig=config, FunctionCode=code.encode())
+        self.cloudfront.publish_function(Name=name, IfMatch=function["ETag"])
+        return str(function["FunctionSummary"]["FunctionMetadata"]["FunctionARN"])
 
     def store(self, **entries: str) -> str:
         """Makes a key value store of CloudFront with these entries and returns its ARN."""

@@ -1,4 +1,4 @@
-"""Servers that stand for those on the internet: on loopback, answering what a test tells them to."""
+"""HTTP servers on loopback that stand for the internet and answer what a test wants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answering = Callable[[BaseHTTPRequestHandler], None]
 
 
 class FakeServer:
-    """One server; `asked` has the first line of every request, and its headers."""
+    """One server; `asked` has method and path of every request, and its headers."""
 
     def __init__(self, answering: Answering, host: str = "127.0.0.1", certificate: Path | None = None) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -32,10 +32,10 @@ class FakeServer:
                 fake_server.asked.append((f"{self.command} {self.path}", headers))
                 answering(self)
 
-            do_POST = do_GET  # noqa: N815 - the library calls it so
+            do_POST = do_GET  # noqa: N815 - the name that http.server calls
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """Logs nothing."""
 
         self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
@@ -48,7 +48,7 @@ class FakeServer:
 
     @contextmanager
     def running(self) -> Iterator[FakeServer]:
-        """The server, while it answers."""
+        """Yields the server while it answers."""
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield self
         self._server.shutdown()
@@ -56,7 +56,7 @@ class FakeServer:
 
 
 def respond(handler: BaseHTTPRequestHandler, content: bytes = b"hello", status: int = 200, **headers: str) -> None:
-    """Answers."""
+    """Sends a response."""
     handler.send_response(status)
     for name, value in {"Content-Length": str(len(content)), **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
@@ -65,12 +65,14 @@ def respond(handler: BaseHTTPRequestHandler, content: bytes = b"hello", status: 
 
 
 def a_certificate(path: Path, *names: str) -> Path:
-    """A file with a key and a certificate for these names, signed by itself."""
+    """Writes a file with a key and a self-signed certificate for these names; returns its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.datetime.now(datetime.UTC)
-    others = [x509.IPAddress(ipaddress.ip_address(one)) if one[0].isdigit() else x509.DNSName(one) for one in names]
-    made = (
+    alternatives = [
+        x509.IPAddress(ipaddress.ip_address(one)) if one[0].isdigit() else x509.DNSName(one) for one in names
+    ]
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -78,13 +80,14 @@ def a_certificate(path: Path, *names: str) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(others), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     plain = serialization.NoEncryption()
     kind = serialization.PrivateFormat.PKCS8
     path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, kind, plain) + made.public_bytes(serialization.Encoding.PEM)
+        key.private_bytes(serialization.Encoding.PEM, kind, plain)
+        + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path

@@ -1,4 +1,4 @@
-"""What must be true of a backend at every moment, whatever has crashed: no half-written thing is visible."""
+"""Checks what must be true of a backend at every moment, even after a crash: nothing half-written is visible."""
 
 from collections import Counter, defaultdict
 
@@ -10,16 +10,16 @@ from tests.support.backends import Backend
 from tests.support.rows import DELETING, Plain, all_rows
 
 Table = dict[tuple[str, str], Plain]
-# S3 key -> the digest that its bytes were found to have.
-PROVEN: dict[str, Digest] = {}
+# S3 keys with the verified digest of their bytes.
+VERIFIED: dict[str, Digest] = {}
 
 
 def check(backend: Backend) -> None:
-    """Links have bytes, sizes are exact, pullable manifests are whole, tags and their history agree."""
+    """Checks that links have bytes, sizes are exact, pullable manifests are complete, and tags match their history."""
     table = {(row["pk"], row["sk"]): row for row in all_rows(backend)}
     check_links(backend, table)
     check_sizes(table)
-    # What is being purged is nobody's any more: no name leads there, and no token is that old.
+    # Repositories that are being purged cannot be reached: no name leads there, and no token is that old.
     purged = {
         "R#" + row["repository_id"]
         for (_, sk), row in table.items()
@@ -31,7 +31,7 @@ def check(backend: Backend) -> None:
 
 
 def check_links(backend: Backend, table: Table) -> None:
-    """A linked blob lies in the bucket with exactly its bytes, and link and way back are two sides of one thing."""
+    """Checks that a linked blob has its bytes in the bucket, and that each link has its row on the blob's side."""
     links = {(pk, sk) for pk, sk in table if pk.startswith("R#") and sk.startswith("BLOB#")}
     ways_back = {(pk, sk) for pk, sk in table if sk.startswith("LINK#")}
     assert {(sk, "LINK#" + pk.removeprefix("R#")) for pk, sk in links} == ways_back
@@ -39,22 +39,22 @@ def check_links(backend: Backend, table: Table) -> None:
         link, blob = table[pk, sk], table.get((sk, "META"))
         if link["state"] == DELETING:
             continue
-        assert blob is not None, f"{pk} links {sk}, which is nowhere"
+        assert blob is not None, f"{pk} links {sk}, which does not exist"
         assert blob["state"] != DELETING
-        assert _proven_size(backend, blob["s3_key"], Digest.parse(sk.removeprefix("BLOB#"))) == link["size"]
+        assert _verified_size(backend, blob["s3_key"], Digest.parse(sk.removeprefix("BLOB#"))) == link["size"]
         assert link["size"] == blob["size"]
 
 
-def _proven_size(backend: Backend, s3_key: str, digest: Digest) -> int:
-    """The size of an object that has this digest. A key is never written twice, so its bytes are read only once."""
-    if PROVEN.get(s3_key) != digest:
+def _verified_size(backend: Backend, s3_key: str, digest: Digest) -> int:
+    """Returns the size of an object, after a check of its digest. A key is written once, so it is read once."""
+    if VERIFIED.get(s3_key) != digest:
         assert digest.matches(backend.services.stores.objects.get(s3_key)), f"{s3_key} has other bytes than {digest}"
-        PROVEN[s3_key] = digest
+        VERIFIED[s3_key] = digest
     return backend.services.stores.objects.size(s3_key)
 
 
 def check_sizes(table: Table) -> None:
-    """The counters of a repository and of its namespace add up to the bytes linked."""
+    """Checks that the counters of repositories and namespaces add up to the linked bytes."""
     namespace = {pk: "N#" + row["namespace_id"] for (pk, sk), row in table.items() if pk[0] == "R" and sk == "META"}
     linked: Counter[str] = Counter()
     counted: Counter[str] = Counter()
@@ -67,7 +67,7 @@ def check_sizes(table: Table) -> None:
 
 
 def check_manifests(backend: Backend, table: Table) -> None:
-    """Whatever can be pulled by digest has its bytes, and all that it names lives."""
+    """Checks that every pullable manifest has its bytes, and that all that it names lives."""
     for (pk, sk), row in table.items():
         if not sk.startswith("MAN#") or row["state"] == DELETING or row.get("deleted_at"):
             continue
@@ -94,7 +94,7 @@ def _body(backend: Backend, table: Table, pk: str, digest: str, media_type: str)
 
 
 def check_tags(backend: Backend, table: Table) -> None:
-    """A live tag names a pullable manifest, its life is the only open one, and edges say until when."""
+    """Checks that a live tag names a pullable manifest, has the only open life, and an edge with its end."""
     now = backend.clock()
     open_lives: dict[tuple[str, str], list[Plain]] = defaultdict(list)
     for (pk, sk), row in table.items():
@@ -124,7 +124,7 @@ def _check_ends(table: Table) -> None:
 
 
 def check_edges(backend: Backend) -> None:
-    """Every edge carries its manifest's ULID: one that does not counts for a lease only, and then goes."""
+    """Checks that every edge has its manifest's ULID: any other edge counts only during a lease."""
     table = {(row["pk"], row["sk"]): row for row in all_rows(backend)}
     for (pk, sk), row in table.items():
         kind = sk.partition("#")[0]

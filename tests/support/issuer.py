@@ -1,4 +1,4 @@
-"""An issuer of tokens, as a CI has one: on loopback, with keys that change, and documents that can be broken."""
+"""An OIDC issuer like that of a CI, on loopback; tests can change its keys and break its documents."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PERMITTED = "127.0.0.0/8"
 
 @cache
 def a_key(kind: str = "RS256", number: int = 0) -> RSAKey | ECKey:
-    """A key for an algorithm; making one of RSA takes its time."""
-    options: Any = {"kid": f"{kind}-{number}", "use": "sig"}
+    """Returns a cached key for an algorithm, since making an RSA key is slow."""
+    options = {"kid": f"{kind}-{number}", "use": "sig"}
     if kind == "RS256":
         return RSAKey.generate_key(2048, options, private=True)
     return ECKey.generate_key("P-256", options, private=True)
 
 
 class Issuer:
-    """Gives tokens about the subject `job`, and answers for its keys; `asked` counts what was fetched."""
+    """Issues tokens for the subject `job`, and serves its keys; `asked` lists the paths that were requested."""
 
     def __init__(self) -> None:
         self.signs: RSAKey | ECKey = a_key()
@@ -41,13 +41,13 @@ class Issuer:
 
     @contextmanager
     def running(self) -> Iterator[Issuer]:
-        """The issuer, while it answers."""
+        """Yields the issuer while it answers."""
         with self._server.running():
             yield self
 
     @property
     def asked(self) -> list[str]:
-        """What was fetched."""
+        """The paths that were requested."""
         return [line.removeprefix("GET ") for line, _ in self._server.asked]
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -62,17 +62,17 @@ class Issuer:
             respond(handler, b"", 404)
 
     def sign_with(self, key: RSAKey | ECKey) -> None:
-        """From now on this key signs, and is the one that is told."""
+        """Signs with this key from now on, and serves only this one."""
         self.signs, self.keys = key, [key.as_dict(private=False)]
 
     def token(self, backend: Backend, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A token for the backend; None leaves a claim out."""
+        """Returns a token for the backend; a claim or header of None is left out."""
         now = int(backend.clock())
-        said = {
+        payload = {
             "iss": self.url, "sub": "job", "aud": backend.settings.url, "iat": now, "nbf": now, "exp": now + 300
         } | claims  # fmt: skip
-        said = {name: value for name, value in said.items() if value is not None}
+        payload = {name: value for name, value in payload.items() if value is not None}
         algorithm = "RS256" if isinstance(self.signs, RSAKey) else "ES256"
-        told = {"alg": algorithm, "typ": "JWT", "kid": self.signs.kid} | (header or {})
-        told = {name: value for name, value in told.items() if value is not None}
-        return jwt.encode(told, said, self.signs, algorithms=[algorithm])
+        jose_header = {"alg": algorithm, "typ": "JWT", "kid": self.signs.kid} | (header or {})
+        jose_header = {name: value for name, value in jose_header.items() if value is not None}
+        return jwt.encode(jose_header, payload, self.signs, algorithms=[algorithm])

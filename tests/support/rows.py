@@ -1,4 +1,4 @@
-"""The table and the bucket as they are, past the services: for tests that look, or set a scene by hand."""
+"""Reads and writes the table and the bucket directly, without the services."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,7 +20,7 @@ STATES = (LIVE, CONDEMNED, DELETING, ABSENT)
 
 
 def all_rows(backend: Backend) -> list[Plain]:
-    """Every item of the table, in plain values."""
+    """Returns every item of the table, in plain values."""
     connection, start = backend.services.stores.table.connection, None
     found: list[Plain] = []
     while True:
@@ -38,41 +38,41 @@ def _plain(value: dict[str, Any]) -> object:
 
 
 def rows_like(backend: Backend, pk: str = "", sk: str = "") -> list[Plain]:
-    """Items whose keys begin so, in the order of their keys."""
+    """Returns the items whose keys begin so, in the order of their keys."""
     found = (row for row in all_rows(backend) if row["pk"].startswith(pk) and row["sk"].startswith(sk))
     return sorted(found, key=lambda row: (row["pk"], row["sk"]))
 
 
 def events(backend: Backend, kind: str = "") -> list[Plain]:
-    """Records of the usage log, oldest first, of one kind or all."""
+    """Returns records of the usage log, oldest first, of one kind or all."""
     found = [row for row in rows_like(backend, "LOG#") if row["kind"].startswith(kind)]
     return sorted(found, key=lambda row: row["sk"])
 
 
 def repository_of(backend: Backend, text: str = "admin/app") -> Repository:
-    """A repository that is there."""
+    """Returns a repository, which must exist."""
     name = RepositoryName.parse(text)
     namespace_id = backend.account(name.namespace).id
     row = backend.services.stores.repositories.find(namespace_id, name)
-    assert row is not None, f"{text} is not there"
+    assert row is not None, f"{text} does not exist"
     return Repository(row.repository_id, namespace_id, name)
 
 
 def due_at(kind: str, target: str) -> int | None:
-    """When a timer is due, None where there is none."""
+    """Returns when a timer is due, None if there is none."""
     row = get(TimerRow, keys.timer(kind, target))
     return row.due_at if row else None
 
 
 def end_due_at(backend: Backend, tag: str = "v1", owner: str = "") -> int | None:
-    """When the timer of a tag's latest life is due, None where there is none; in the app's repository, or another."""
+    """Returns when the timer of a tag's latest life is due, None if there is none; `owner` is the repository's id."""
     identifier = owner or repository_of(backend).id
     life = rows_like(backend, f"R#{identifier}", f"LIFE#{tag}#")[-1]
     return due_at("expiry", keys.tag_target(identifier, tag, life["view_at"]))
 
 
 def change(row: Row | None, **attributes: object) -> None:
-    """Sets attributes of a row that is there."""
+    """Sets attributes of a row, which must exist."""
     assert row is not None
     for name, value in attributes.items():
         setattr(row, name, value)
@@ -80,14 +80,14 @@ def change(row: Row | None, **attributes: object) -> None:
 
 
 def remove(model: type[Row], key: keys.Key) -> None:
-    """Takes a row away."""
+    """Removes a row."""
     transaction = Transaction()
     transaction.delete(model.under(key))
     transaction.commit()
 
 
 def set_link_state(repository: Repository, digest: Digest, state: str) -> None:
-    """Puts a repository's link into a state; absent as the collector leaves it: with way back and sizes."""
+    """Puts a repository's link into a state; for `absent`, removes it as the collector does, and updates the sizes."""
     key = keys.blob_link(repository.id, digest)
     row = get(BlobLinkRow, key)
     if state != ABSENT:
@@ -101,7 +101,7 @@ def set_link_state(repository: Repository, digest: Digest, state: str) -> None:
 
 
 def set_blob_state(backend: Backend, digest: Digest, state: str) -> str:
-    """Puts a blob into a state; absent as the collector leaves it, without bytes. Gives the key its bytes had."""
+    """Puts a blob into a state; for `absent`, deletes its row and bytes. Returns the key that its bytes had."""
     row = get(BlobRow, keys.blob(digest))
     assert row is not None
     if state == ABSENT:
@@ -113,7 +113,7 @@ def set_blob_state(backend: Backend, digest: Digest, state: str) -> str:
 
 
 def object_keys(backend: Backend, prefix: str) -> list[str]:
-    """Keys in the bucket under a prefix."""
+    """Returns the keys in the bucket under a prefix."""
     pages = backend.services.stores.objects.client.get_paginator("list_objects_v2").paginate(
         Bucket=BUCKET, Prefix=prefix
     )
@@ -121,13 +121,13 @@ def object_keys(backend: Backend, prefix: str) -> list[str]:
 
 
 def open_multiparts(backend: Backend, prefix: str) -> list[str]:
-    """Keys of multipart uploads that are neither finished nor given up."""
+    """Returns the keys of multipart uploads that are neither completed nor aborted."""
     listed = backend.services.stores.objects.client.list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
     return [entry["Key"] for entry in listed.get("Uploads", [])]
 
 
 def linked_bytes(backend: Backend, repository: Repository) -> tuple[int, int, int]:
-    """Bytes by a repository's links, by its counters, and by its namespace's counters."""
+    """Returns the bytes by a repository's links, by its counters, and by its namespace's counters."""
 
     def total(found: Iterable[Plain], name: str) -> int:
         return sum(row[name] for row in found)

@@ -1,4 +1,4 @@
-"""A local stack of the test's own: started like `make run`, on a free port, over a directory that is given."""
+"""A local stack for one test, started like `make run`, on a free port, over a given directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 90
 STOP_S = 40
-# Below the ports that the kernel hands out by itself and those that the stack chooses for its servers.
+# Below the kernel's ephemeral ports and those that the stack chooses for its servers.
 LOWEST_PORT, HIGHEST_PORT = 10_000, 12_000
 
 
@@ -55,17 +55,17 @@ class Stack:
             )
 
     def restart(self) -> None:
-        """Starts it anew over the same data, after it has ended."""
+        """Starts the stack again over the same data, after it has ended."""
         self.process = self._started()
         self.wait_until_healthy()
 
     @classmethod
     def start(cls, data: Path, **settings: str) -> Stack:
-        """The same, with settings as keywords."""
+        """Starts a stack, with settings as keywords."""
         return cls(data, settings)
 
     def account(self, *arguments: str) -> str:
-        """Makes users and robots and grants rights, as `make account` does; what it printed."""
+        """Creates users and robots and gives roles, as `make account` does; returns its output."""
         command = [sys.executable, "-m", "infra.local", "account", *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
@@ -74,14 +74,14 @@ class Stack:
         return done.stdout.strip()
 
     def pids(self) -> dict[str, int]:
-        """Process ids by name: supervisor, dynoxide, weed, gateway-1 …; none once it has ended."""
+        """Returns process ids by name: supervisor, dynoxide, weed, gateway-1 …; empty after the end."""
         try:
             return dict(json.loads((self.data / "processes.json").read_text()))
         except FileNotFoundError:
             return {}
 
     def kill(self, name: str) -> int:
-        """kill -9, and waits until the process is gone; its id."""
+        """Kills a process with SIGKILL and waits for its end; returns its id."""
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         if name == "supervisor":
@@ -90,7 +90,7 @@ class Stack:
         return pid
 
     def is_healthy(self) -> bool:
-        """GET /health is 200."""
+        """Returns whether GET /health answers 200."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as answer:
                 return bool(answer.status == 200)
@@ -98,7 +98,7 @@ class Stack:
             return False
 
     def wait_until_healthy(self) -> None:
-        """Returns once all is up; fails with the stack's own words when it ends instead."""
+        """Waits until the stack is healthy; fails with its output if it ends or takes too long."""
         deadline = time.monotonic() + READY_S
         while not self.is_healthy():
             ended = self.process.poll() is not None
@@ -108,18 +108,18 @@ class Stack:
             time.sleep(0.05)
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Returns the output so far."""
         return self.log.read_text()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Stops it as Ctrl-C does; its exit status. A second call does nothing."""
+        """Stops the stack as Ctrl-C does; returns its exit status. A second call does nothing."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(STOP_S)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Returns a free port of loopback."""
     while True:
         port = random.randrange(LOWEST_PORT, HIGHEST_PORT)
         with socket.socket() as probe:
@@ -132,7 +132,7 @@ def free_port() -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """The process runs; one that only waits to be collected does not."""
+    """Returns whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -141,7 +141,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Returns once the condition holds."""
+    """Waits until the condition holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

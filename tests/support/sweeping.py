@@ -1,4 +1,4 @@
-"""The clock's work, done at once: every timer that is due, again and again until none is."""
+"""Serves all due timers at once, as the clock does."""
 
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.timers import EXPIRY, GARBAGE, Work
@@ -10,13 +10,13 @@ from tests.support.builders import token_actor
 from tests.support.rows import repository_of, rows_like
 
 ROUNDS = 40
-# The Time Machine's window that a namespace has when nobody says.
+# The Time Machine's default window.
 WINDOW_S = 14 * 86400
 CONTENT = ("MAN#", "BODY#", "TAGGED#", "PARENT#", "REFERRER#", "USES#", "BLOB#", "TAG#")
 
 
 def sweep(backend: Backend, *kinds: str) -> int:
-    """Serves what is due, of some kinds or of all; gives the bytes that were freed since the first day."""
+    """Serves timers of some kinds or of all until none is due; returns the bytes that were ever freed."""
     timers = backend.services.lifecycle.timers
     if kinds:
         owners: dict[str, Work] = {
@@ -37,7 +37,7 @@ def advance_clock(backend: Backend, seconds: float) -> None:
 
 
 def expire_everything(backend: Backend) -> None:
-    """Lets window, lease and grace pass, with a sweep after each."""
+    """Lets window, lease and grace pass three times, with a sweep after each."""
     for _ in range(3):
         advance_clock(backend, WINDOW_S + backend.settings.lease_s + backend.settings.grace_s)
         sweep(backend)
@@ -50,6 +50,6 @@ def delete_tag(backend: Backend, tag: str, repository: str = "admin/app") -> Non
 
 
 def content_keys(backend: Backend, repository: str = "admin/app") -> list[str]:
-    """Sort keys of what a repository still holds."""
+    """Returns the sort keys of the content that a repository still has."""
     rows = rows_like(backend, f"R#{repository_of(backend, repository).id}")
     return [row["sk"] for row in rows if row["sk"].startswith(CONTENT)]

@@ -1,4 +1,4 @@
-"""Terraform over copies of infra/terraform, with a made-up AWS: what it refuses, what it plans, what its tests say."""
+"""Runs Terraform over copies of infra/terraform with mocked providers: validation, plans and `terraform test`."""
 
 import json
 import os
@@ -17,12 +17,12 @@ import pytest
 MODULE = Path(__file__).parents[2] / "infra" / "terraform"
 EXAMPLES, TESTS = MODULE / "examples", MODULE / "tests"
 API = TESTS / "builds" / "api"
-# What a checkout may hold beside its files: a package, and what Terraform keeps of somebody's own installation.
+# What a checkout may contain besides its files: a package, and the state of a developer's own installation.
 LEFT_BEHIND = shutil.ignore_patterns(".terraform*", "build", "*.tfstate*", "*.auto.tfvars", "node_modules")
 
 
 def program() -> str:
-    """Terraform; without it a test is skipped by name, or fails where nothing may be skipped."""
+    """Returns the path of Terraform; without it a test is skipped, or fails if nothing may be skipped."""
     if found := shutil.which("terraform"):
         return found
     missing = "terraform is not installed: https://developer.hashicorp.com/terraform/install"
@@ -32,7 +32,7 @@ def program() -> str:
 
 
 def terraform(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Runs Terraform in a directory, without anybody's AWS account, variables or arguments."""
+    """Runs Terraform in a directory, without the AWS account, variables and arguments of the environment."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS"))
     }
@@ -44,7 +44,7 @@ def terraform(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def initialised(directory: Path) -> Path:
-    """The directory, once Terraform has its providers there."""
+    """Runs `terraform init` in a directory and returns it."""
     done = terraform(directory, "init", "-backend=false", "-no-color")
     assert done.returncode == 0, done.stderr
     return directory
@@ -57,7 +57,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 @cache
 def module() -> Path:
-    """A copy of the module, ready to be used, one for each test process."""
+    """Returns an initialised copy of the module, one for each test process."""
     copy = Path(_scratch().name) / "module"
     shutil.copytree(MODULE, copy, symlinks=True, ignore=LEFT_BEHIND)
     return initialised(copy)
@@ -65,7 +65,7 @@ def module() -> Path:
 
 @cache
 def _variables() -> Path:
-    """The module's variables alone: they need no provider, and Terraform refuses them in no time."""
+    """Returns a directory with only the module's variables, which need no provider and are checked quickly."""
     place = Path(_scratch().name) / "variables"
     place.mkdir()
     shutil.copy(MODULE / "variables.tf", place)
@@ -73,7 +73,7 @@ def _variables() -> Path:
 
 
 def refusals(values: Mapping[str, Any]) -> list[str]:
-    """What Terraform says of such variables, a sentence for each fault; nothing when it takes them."""
+    """Returns Terraform's errors for these variables, one sentence each; an empty list if they are valid."""
     file = _variables() / "values.tfvars.json"
     file.write_text(json.dumps(values), "utf-8")
     done = terraform(_variables(), "plan", "-json", f"-var-file={file.name}")
@@ -83,12 +83,12 @@ def refusals(values: Mapping[str, Any]) -> list[str]:
 
 
 def accepts(example: Path) -> subprocess.CompletedProcess[str]:
-    """Whether the variables of an example are taken, with a package that is there."""
+    """Plans with the variables of an example and an existing package; returns the finished process."""
     return terraform(_variables(), "plan", "-no-color", f"-var-file={example}", f"-var=build={API}")
 
 
 def declared_runs() -> Iterator[tuple[str, str]]:
-    """File and name of every `run` of the module's own tests."""
+    """Yields file and name of every `run` in the module's own tests."""
     for path in sorted(TESTS.glob("*.tftest.hcl")):
         for name in re.findall(r'^run "(\w+)"', path.read_text("utf-8"), re.MULTILINE):
             yield path.name.partition(".")[0], name
@@ -96,7 +96,7 @@ def declared_runs() -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Run:
-    """How a run ended, and what Terraform said of it."""
+    """The result of a run, with Terraform's errors."""
 
     status: str = "not run"
     faults: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ class Run:
 
 @cache
 def runs() -> Mapping[tuple[str, str], Run]:
-    """All runs of `terraform test`, by file and name."""
+    """Returns the results of `terraform test`, by file and name."""
     found = {key: Run() for key in declared_runs()}
     for line in _lines(terraform(module(), "test", "-json")):
         file = Path(line.get("@testfile", "")).name.partition(".")[0]
@@ -119,7 +119,7 @@ def runs() -> Mapping[tuple[str, str], Run]:
 
 @cache
 def planned(file: str, name: str) -> Mapping[str, Mapping[str, Any]]:
-    """What a run would make: attributes by address."""
+    """Returns the resources that a run plans: attributes by address."""
     done = terraform(module(), "test", "-json", "-verbose", f"-filter=tests/{file}.tftest.hcl")
     for line in _lines(done):
         if line["type"] == "test_plan" and line["@testrun"] == name:

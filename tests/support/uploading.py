@@ -1,10 +1,10 @@
-"""Somebody who uploads, and what an upload leaves behind."""
+"""A client that uploads, and what uploads leave in the bucket."""
 
 from collections.abc import Sequence
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.uploads import Chunk
+from chalicelib.domain.uploads import Chunk, UploadBody
 from chalicelib.storage import keys
 from chalicelib.storage.registry.uploads import UploadRow
 from chalicelib.storage.table import get
@@ -16,7 +16,7 @@ APP = "admin/app"
 
 
 class Client:
-    """Somebody who uploads into a repository, holding the newest token as a client does."""
+    """A client that uploads into a repository and keeps the newest token."""
 
     def __init__(self, backend: Backend, repository: str = APP, algorithm: str = "sha256") -> None:
         self.backend, self.name = backend, RepositoryName.parse(repository)
@@ -27,7 +27,9 @@ class Client:
 
     def append(self, content: bytes, first: int | None = None) -> int:
         chunk = None if first is None else Chunk(first, first + len(content) - 1)
-        progress = self.backend.services.registry.uploads.append(self.actor, self.name, self.token, content, chunk)
+        progress = self.backend.services.registry.uploads.append(
+            self.actor, self.name, self.token, UploadBody(content, chunk)
+        )
         self.token = progress.token
         return progress.offset
 
@@ -35,7 +37,9 @@ class Client:
         return self.backend.services.registry.uploads.status(self.actor, self.name, self.token).offset
 
     def close(self, digest: Digest, content: bytes = b"", chunk: Chunk | None = None) -> None:
-        self.backend.services.registry.uploads.close(self.actor, self.name, self.token, digest, content, chunk)
+        self.backend.services.registry.uploads.close(
+            self.actor, self.name, self.token, digest, UploadBody(content, chunk)
+        )
 
     def cancel(self) -> None:
         self.backend.services.registry.uploads.cancel(self.actor, self.name, self.token)
@@ -51,12 +55,12 @@ class Client:
 
 def pulled(backend: Backend, digest: Digest, repository: str = APP) -> bytes:
     name = RepositoryName.parse(repository)
-    found = backend.services.registry.blobs.find(token_actor(backend, name.namespace, repository), name, digest)
-    return backend.services.stores.objects.get(found.s3_key)
+    location = backend.services.registry.blobs.find(token_actor(backend, name.namespace, repository), name, digest)
+    return backend.services.stores.objects.get(location.s3_key)
 
 
 def upload(backend: Backend, chunks: Sequence[bytes], last: bytes = b"", algorithm: str = "sha256") -> Client:
-    """An upload in chunks, closed with its last bytes by a digest of this algorithm."""
+    """Uploads chunks and closes the upload with its last bytes, by a digest of this algorithm."""
     client = Client(backend)
     for chunk in chunks:
         client.append(chunk)
@@ -65,7 +69,7 @@ def upload(backend: Backend, chunks: Sequence[bytes], last: bytes = b"", algorit
 
 
 def remaining_keys(backend: Backend, repository: str = APP) -> set[str]:
-    """Keys in the bucket of a repository that no blob names."""
+    """Returns the keys of a repository in the bucket that no blob has."""
     named = {row["s3_key"] for row in rows_like(backend, "BLOB#", "META")}
     prefix = f"in/{repository_of(backend, repository).id}/"
     return set(object_keys(backend, prefix)) - named | set(open_multiparts(backend, prefix))

@@ -1,4 +1,4 @@
-"""`/v2/<name>/blobs/uploads/<upload>/grants`, `/parts` and `/complete`: bytes that clients put into S3 directly.
+"""`/v2/<name>/blobs/uploads/<upload>/presigned`, `/parts` and `/complete`: bytes that clients put into S3 directly.
 
 The installation's own relay signs path and body, gets presigned URLs of parts and reports what it hashed; only its
 first request for a body needs the pusher's token beside the signature. Any other client that may push gets presigned
@@ -25,7 +25,7 @@ from chalicelib.wiring import services
 blueprint = Blueprint(__name__)
 
 
-@blueprint.route(PATH + "/grants", methods=["POST"])
+@blueprint.route(PATH + "/presigned", methods=["POST"])
 def presign_parts(repository: str, upload: str) -> Reply:
     """Returns presigned URLs of the next parts for `{"first": number or 0, "count": number}`."""
     if not request.header("relay-signature"):
@@ -33,7 +33,7 @@ def presign_parts(repository: str, upload: str) -> Reply:
     body = _signed_body(repository)
     first = int(body["first"])
     urls = (
-        services().registry.relays.grant(upload, first, int(body["count"]))
+        services().registry.relays.presign(upload, first, int(body["count"]))
         if first
         else _presign_first(repository, upload, body)
     )
@@ -44,24 +44,25 @@ def _presign_first(repository: str, upload: str, body: dict[str, Any]) -> dict[s
     """Presigns the first parts of a body with the pusher's right; later ones need the relay's signature alone."""
     name, actor = RepositoryName.parse(repository), request.actor()
     services().security.access.granted(actor, name, PUSH)
-    return _with_bearer(services().registry.relays.grant(upload, 0, int(body["count"])), actor, name)
+    return _with_bearer(services().registry.relays.presign(upload, 0, int(body["count"])), actor, name)
 
 
 def _with_bearer(urls: dict[str, object], actor: Actor, name: RepositoryName) -> dict[str, object]:
     """Returns presigned URLs with a token to end the upload with: the pusher's own may have expired by then."""
     container = services()
-    return urls | {"bearer": container.identity.tokens.prolong(actor, name, container.settings.grant_s)}
+    return urls | {"bearer": container.identity.tokens.prolong(actor, name, container.settings.presigned_upload_s)}
 
 
 def _presign_for_pusher(repository: str, upload: str) -> Reply:
     """Returns one presigned URL, or those of parts, for `{"digest", "size", "first"}`."""
+    from chalicelib.services.registry.presigned_uploads import BlobSize
+
     body, name = _json_body(), RepositoryName.parse(repository)
     digest, size = Digest.parse(str(body.get("digest"))), _whole_number(body, "size")
     first = _whole_number(body, "first", 1)
     actor = request.actor()
-    return as_json(
-        _with_bearer(services().registry.presigned_uploads.grant(actor, name, upload, digest, size, first), actor, name)
-    )
+    presigned = services().registry.presigned_uploads.presign(actor, name, upload, BlobSize(digest, size), first)
+    return as_json(_with_bearer(presigned, actor, name))
 
 
 @blueprint.route(PATH + "/complete", methods=["POST"])
@@ -70,13 +71,17 @@ def complete(repository: str, upload: str) -> Reply:
 
     The body is `{"digest", "size", "parts": [[number, etag], …]}`.
     """
+    from chalicelib.services.registry.presigned_uploads import BlobSize
+
     body, name = _json_body(), RepositoryName.parse(repository)
     digest, size = Digest.parse(str(body.get("digest"))), _whole_number(body, "size")
     try:
         parts = [(int(number), str(etag)) for number, etag in body.get("parts") or []]
     except (TypeError, ValueError, OverflowError):
         raise BlobUploadInvalid("parts must be a list of [number, ETag]") from None
-    hashed = services().registry.presigned_uploads.complete(request.actor(), name, upload, digest, size, parts)
+    hashed = services().registry.presigned_uploads.complete(
+        request.actor(), name, upload, BlobSize(digest, size), parts
+    )
     if hashed is None:
         return created(repository, digest)
     return as_json({"hashed": hashed}, 202, {"Retry-After": "1"})
@@ -95,19 +100,14 @@ def store(repository: str, upload: str) -> Reply:
 
     The body is `{"before", "after", "state", "parts": [[number, etag, size]], "tail": [key, size] or null}`.
     """
-    from chalicelib.services.registry.relays import UploadedPart
+    from chalicelib.services.registry.relays import PartsReport, UploadedPart
 
     body = _signed_body(repository)
     parts = [UploadedPart(int(number), str(etag), int(size)) for number, etag, size in body["parts"]]
     tail = (str(body["tail"][0]), int(body["tail"][1])) if body["tail"] else None
-    progress = services().registry.relays.store(
-        upload,
-        int(body["before"]),
-        int(body["after"]),
-        base64.b64decode(body["state"]),
-        parts,
-        tail,
-    )
+    state = base64.b64decode(body["state"])
+    report = PartsReport(int(body["before"]), int(body["after"]), state, parts, tail)
+    progress = services().registry.relays.store(upload, report)
     location = f"/v2/{repository}/blobs/uploads/{progress.token}"
     return as_json({"location": location, "offset": progress.offset, "upload": progress.upload_id})
 

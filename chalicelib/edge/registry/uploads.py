@@ -7,7 +7,7 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest, parse_algorithm
 from chalicelib.domain.errors import BlobUploadInvalid, NameInvalid, SizeInvalid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.uploads import LARGEST_BODY, Chunk
+from chalicelib.domain.uploads import LARGEST_BODY, Chunk, UploadBody
 from chalicelib.edge import request
 from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.wiring import services
@@ -59,7 +59,7 @@ def append(repository: str, upload: str) -> Reply:
     """
     _check_length()
     name, actor = RepositoryName.parse(repository), request.actor()
-    progress = services().registry.uploads.append(actor, name, upload, request.body(), _chunk())
+    progress = services().registry.uploads.append(actor, name, upload, UploadBody(request.body(), _chunk()))
     return _accepted(repository, progress, 202)
 
 
@@ -72,7 +72,7 @@ def close(repository: str, upload: str) -> Reply:
         raise BlobUploadInvalid("close the upload with ?digest=ALGORITHM:HEX of the whole blob")
     digest = Digest.parse(text)
     _check_length()
-    services().registry.uploads.close(actor, name, upload, digest, request.body(), _chunk())
+    services().registry.uploads.close(actor, name, upload, digest, UploadBody(request.body(), _chunk()))
     return created(repository, digest)
 
 

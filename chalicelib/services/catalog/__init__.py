@@ -1,1 +1,1 @@
-"""Lists, search, stars and health."""
+"""Lists of repositories, search, stars and health."""

@@ -1,4 +1,4 @@
-"""Health: what of the house answers now. Whoever asks is told, since who watches a house has no account in it."""
+"""Health checks of the table, the bucket and the keys. They need no account, since a monitor has none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ class Health:
 
     @property
     def is_well(self) -> bool:
-        """Whether all of it does."""
+        """Whether all three do."""
         return self.table and self.bucket and self.keys
 
 
 class HealthChecks:
-    """Asks all that the registry needs, each cheaply. `secrets` reads the keys, once a process."""
+    """Checks what the registry needs. `secrets` reads the keys, once in a process."""
 
     def __init__(self, store: HealthStore, secrets: Callable[[], Secrets]) -> None:
         self._store, self._secrets = store, secrets
 
     def health(self) -> Health:
-        """What answers now: by one read and one list."""
+        """Returns what answers now; costs one read of the table and one list of the bucket."""
         return Health(self._store.table_answers(), self._store.bucket_answers(), self._has_keys())
 
     def _has_keys(self) -> bool:

@@ -1,4 +1,4 @@
-"""One repository with all that its page shows: what it is, what the actor may, its tags, and how busy it was."""
+"""One repository as its page shows it: its settings, the actor's rights, its tags and its activity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from chalicelib.storage.registry.repositories import SizeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
-# Quay's: more tags than that have a list of their own. And how many days it tells of, with today.
+# Quay's limits: how many tags the page has, and how many days of activity, with today.
 MOST_TAGS, DAYS = 500, 91
 
 
 @dataclass(frozen=True, slots=True)
 class TagView:
-    """A tag that is alive. `size` is what its image's layers have, in bytes; None for an index."""
+    """A tag that is alive. `size` is that of its image's layers, in bytes; None for an index."""
 
     name: str
     digest: Digest
@@ -35,9 +35,9 @@ class TagView:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryView:
-    """A repository as an actor sees it. `tags` and `activity` (day, and how much happened) are None if not asked for.
+    """A repository for an actor. `tags` and `activity` (day and number of events) are None unless requested.
 
-    `bytes` is what it links, `window_s` the Time Machine's window, `quota` its namespace's.
+    `bytes` is the size of its blobs, `window_s` the Time Machine's window, `quota` its namespace's.
     """
 
     repository_access: RepositoryAccess
@@ -55,12 +55,12 @@ class RepositoryView:
 
     @property
     def can_admin(self) -> bool:
-        """Whether the actor administers it."""
+        """Whether the actor may administer it."""
         return self.repository_access.has(Role.ADMIN)
 
 
 class RepositoryDetails:
-    """Repositories, one at a time."""
+    """Details of repositories."""
 
     def __init__(self, access: Access, stores: Stores, logs: UsageLogReader) -> None:
         self._access, self._logs, self._tags, self._clock = access, logs, stores.tags, stores.clock
@@ -68,7 +68,7 @@ class RepositoryDetails:
     def get(
         self, actor: Actor, name: RepositoryName, *, with_tags: bool = True, with_activity: bool = False
     ) -> RepositoryView:
-        """A repository that the actor may read. Raises NameUnknown, Denied."""
+        """Returns a repository that the actor may read. Raises Unauthenticated, NameUnknown, Denied."""
         repository_access = self._access.require_role(actor, name, Role.READ)
         repository = repository_access.repository
         batch = Batch()

@@ -1,4 +1,4 @@
-"""Lists of repositories: of a namespace, of what is public, of one's stars; and the registry's catalog."""
+"""Lists of repositories: of a namespace, public ones, starred ones; and the registry's catalog."""
 
 import heapq
 from collections import Counter
@@ -24,17 +24,17 @@ from chalicelib.storage.catalog.visibility import ViewRange
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
 from chalicelib.storage.stores import Stores
 
-# Quay's page; and how many rows a page may read to find so many that the actor may see: it may be short.
+# Quay's page, and how many rows a page may read to find visible repositories: so a page may be shorter.
 PAGE, MOST_READ = 100, 500
-# Popularity counts the pulls of so many days, among the newest of the namespace.
+# Popularity counts the pulls of so many days, and at most so many of the namespace's newest.
 POPULAR_DAYS, MOST_PULLS = 30, 1000
-# How many namespaces a process remembers the ids of.
+# How many ids of namespaces a process caches.
 REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryQuery:
-    """Which list, and what is to be told besides: when something was last pushed, pulls, bytes."""
+    """Which list to return, and which details: time of the last push, pulls (popularity), bytes (quota)."""
 
     namespace: str = ""
     public: bool = False
@@ -46,7 +46,10 @@ class RepositoryQuery:
 
 @dataclass(frozen=True, slots=True)
 class ListedRepository:
-    """A repository in a list. What was not asked for, or never happened, is None; `quota` is the namespace's."""
+    """A repository in a list. Details that were not requested or do not exist are None; `quota` is the namespace's.
+
+    `last_modified` is in seconds since the epoch, `popularity` counts pulls.
+    """
 
     repository: Repository
     description: str
@@ -61,119 +64,119 @@ class ListedRepository:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some repositories, and what to ask for the next ones with; None where there are none."""
+    """A page of repositories; `following` is the token of the next page, None after the last."""
 
     repositories: Sequence[ListedRepository]
     following: str | None = None
 
 
 class RepositoryListing:
-    """Lists of repositories. What a list tells is read consistently; an index says only where to look."""
+    """Lists repositories. The rows themselves are read consistently; an index only finds them."""
 
     def __init__(self, stores: Stores, visibility: RepositoryVisibility, tokens: PageTokens) -> None:
         self._visibility, self._store, self._accounts = visibility, stores.repositories, stores.accounts
-        self._sight_store = stores.visibility
+        self._visibility_store = stores.visibility
         self._usage_log, self._tokens, self._clock = stores.usage_log, tokens, stores.clock
-        # Namespaces by name: each use looks whether that is still so.
-        self._known: dict[str, str] = {}
+        # Ids of namespaces by name; each use checks that the name is still theirs.
+        self._namespace_ids: dict[str, str] = {}
 
-    def page(self, actor: Actor, asked: RepositoryQuery, token: str | None = None) -> ListPage:
-        """A hundred repositories that the actor may see, by name.
+    def page(self, actor: Actor, query: RepositoryQuery, token: str | None = None) -> ListPage:
+        """Returns a page of at most 100 repositories that the actor may see, by name.
 
-        Raises FieldInvalid where nothing says which.
+        Raises FieldInvalid if the query names no list.
         """
-        if not asked.namespace and not asked.public and not asked.starred:
+        if not query.namespace and not query.public and not query.starred:
             raise FieldInvalid("", "namespace, starred or public are required for this API call")
-        about = f"{actor.account_id}#{asked.namespace}#{asked.starred}#{asked.public}"
-        after = self._tokens.open(about, token) if token else ""
-        if asked.starred:
-            found, place = self._starred(actor, after)
-        elif asked.namespace:
-            found, place = self._in_namespace(actor, asked, after)
+        subject = f"{actor.account_id}#{query.namespace}#{query.starred}#{query.public}"
+        after = self._tokens.open(subject, token) if token else ""
+        if query.starred:
+            listed, position = self._starred(actor, after)
+        elif query.namespace:
+            listed, position = self._in_namespace(actor, query, after)
         else:
-            found, place = self._public(actor, after)
-        return ListPage(self._told(found, asked), self._tokens.seal(about, place) if place else None)
+            listed, position = self._public(actor, after)
+        following = self._tokens.seal(subject, position) if position else None
+        return ListPage(self._with_details(listed, query), following)
 
-    def _in_namespace(self, actor: Actor, asked: RepositoryQuery, after: str) -> tuple[list[ListedRepository], str]:
-        """Repositories of a namespace past a name, and the name to go on from."""
-        where = self._stretch(actor, asked.namespace, after)
-        if where is None:
+    def _in_namespace(self, actor: Actor, query: RepositoryQuery, after: str) -> tuple[list[ListedRepository], str]:
+        """Returns repositories of a namespace past a name, and the name to continue after."""
+        namespace_range = self._range(actor, query.namespace, after)
+        if namespace_range is None:
             return [], ""
-        namespace, stretch = where
+        namespace, rows = namespace_range
         namespace_id = keys.namespace_id(namespace.pk)
-        visible, found = self._visibility.of(actor, namespace_id), []
-        for row in stretch.repositories:
+        visible, listed = self._visibility.of(actor, namespace_id), []
+        for row in rows.repositories:
             repository = Repository(row.repository_id, namespace_id, RepositoryName(namespace.name, row.name))
-            if visible.sees(repository, is_public=asked.public and row.is_public):
-                found.append(_listed(repository, row, visible, namespace))
-            if len(found) == PAGE:
-                is_last = stretch.is_last and row.name == stretch.last
-                return found, "" if is_last else row.name
-        return found, "" if stretch.is_last else stretch.last
+            if visible.sees(repository, is_public=query.public and row.is_public):
+                listed.append(_listed(repository, row, visible, namespace))
+            if len(listed) == PAGE:
+                is_last = rows.is_last and row.name == rows.last
+                return listed, "" if is_last else row.name
+        return listed, "" if rows.is_last else rows.last
 
-    def _stretch(self, actor: Actor, name: str, after: str) -> tuple[NamespaceRow, ViewRange] | None:
-        """A namespace and its repositories past a name; None where there is no such namespace.
+    def _range(self, actor: Actor, name: str, after: str) -> tuple[NamespaceRow, ViewRange] | None:
+        """Returns a namespace and its repositories past a name; None if there is no such namespace.
 
-        The id that is remembered is tried first: the namespace itself, read with the repositories, says whether it
-        still has this name.
+        A cached id is tried first: the namespace's row, read with the repositories, says whether it still has this
+        name.
         """
-        remembered = actor.account_id if actor.name == name else self._known.get(name)
-        if remembered and (found := self._read(remembered, name, after)):
-            return found
+        cached_id = actor.account_id if actor.name == name else self._namespace_ids.get(name)
+        if cached_id and (namespace_range := self._read(cached_id, name, after)):
+            return namespace_range
         pointer = self._accounts.find(name)
-        if pointer is None or pointer.id == remembered:
+        if pointer is None or pointer.id == cached_id:
             return None
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[name] = pointer.id
+        if len(self._namespace_ids) >= REMEMBERED:
+            self._namespace_ids.clear()
+        self._namespace_ids[name] = pointer.id
         return self._read(pointer.id, name, after)
 
     def _read(self, namespace_id: str, name: str, after: str) -> tuple[NamespaceRow, ViewRange] | None:
-        stretch = self._sight_store.of_namespace(namespace_id, after, MOST_READ)
-        namespace = self._accounts.namespace(namespace_id) if after else stretch.namespace
+        rows = self._visibility_store.of_namespace(namespace_id, after, MOST_READ)
+        namespace = self._accounts.namespace(namespace_id) if after else rows.namespace
         is_it = namespace is not None and namespace.state == NamespaceState.LIVE and namespace.name == name
-        return (namespace, stretch) if namespace is not None and is_it else None
+        return (namespace, rows) if namespace is not None and is_it else None
 
     def _starred(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
-        """What the actor has starred and may see, past a repository's id, and the id to go on from."""
+        """Returns starred repositories that the actor may see, past an id, and the id to continue after."""
         visible = self._visibility.of(actor)
         ids = sorted(identifier for identifier in visible.stars if identifier > after)
         page = ids[:PAGE]
-        found = self._living(page, {visible.stars[identifier].namespace_id for identifier in page}, visible)
-        return found, page[-1] if len(ids) > PAGE else ""
+        listed = self._living(page, {visible.stars[identifier].namespace_id for identifier in page}, visible)
+        return listed, page[-1] if len(ids) > PAGE else ""
 
     def _public(self, actor: Actor, after: str) -> tuple[list[ListedRepository], str]:
-        """Public repositories past a full name, and the name to go on from."""
+        """Returns public repositories past a full name, and the name to continue after."""
         rows = list(self._store.public(after, PAGE + 1))
         page = rows[:PAGE]
         namespaces = {keys.namespace_id(row.pk) for row in page}
-        found = self._living([row.repository_id for row in page], namespaces, self._visibility.of(actor))
-        seen = [listed for listed in found if listed.is_public]
-        return seen, page[-1].view_at if len(rows) > PAGE else ""
+        living = self._living([row.repository_id for row in page], namespaces, self._visibility.of(actor))
+        return [listed for listed in living if listed.is_public], page[-1].view_at if len(rows) > PAGE else ""
 
     def _living(
         self, ids: Sequence[str], namespace_ids: Iterable[str], visible: VisibleRepositories
     ) -> list[ListedRepository]:
-        """Those of some repositories that live in a namespace that lives, and may be seen; in the same order."""
+        """Returns the visible repositories among some ids, in the same order, without those of deleted namespaces."""
         rows, namespaces = self._store.with_namespaces(ids, namespace_ids)
-        found = []
+        listed = []
         for identifier, row in rows.items():
             namespace = namespaces.get(row.namespace_id)
             if namespace is None or namespace.state != NamespaceState.LIVE:
                 continue
             repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
             if visible.sees(repository, is_public=row.is_public):
-                found.append(_listed(repository, row, visible, namespace))
-        return found
+                listed.append(_listed(repository, row, visible, namespace))
+        return listed
 
-    def _told(self, found: Sequence[ListedRepository], asked: RepositoryQuery) -> list[ListedRepository]:
-        """The same, with what else was asked for."""
-        ids = [listed.repository.id for listed in found]
+    def _with_details(self, repositories: Sequence[ListedRepository], query: RepositoryQuery) -> list[ListedRepository]:
+        """Returns the same repositories with the details that the query requests."""
+        ids = [listed.repository.id for listed in repositories]
         if not ids:
             return []
-        pushed = self._store.pushed(ids) if asked.last_modified else {}
-        sizes = self._store.sizes(ids) if asked.quota else {}
-        pulls = self._pulls({listed.repository.namespace_id for listed in found}) if asked.popularity else None
+        pushed = self._store.pushed(ids) if query.last_modified else {}
+        sizes = self._store.sizes(ids) if query.quota else {}
+        pulls = self._pulls({listed.repository.namespace_id for listed in repositories}) if query.popularity else None
         return [
             replace(
                 listed,
@@ -181,20 +184,20 @@ class RepositoryListing:
                 bytes=sizes.get(listed.repository.id),
                 popularity=None if pulls is None else float(pulls[listed.repository.id]),
             )
-            for listed in found
+            for listed in repositories
         ]
 
     def _pulls(self, namespace_ids: Iterable[str]) -> Counter[str | None]:
-        """How often repositories were pulled lately, by their ids: one query for each namespace."""
-        now, counted = self._clock(), Counter[str | None]()
+        """Counts recent pulls by repository id, with one query for each namespace."""
+        now, pulls = self._clock(), Counter[str | None]()
         first, last = earliest(now - POPULAR_DAYS * DAY_S), before(earliest(now + DAY_S))
         for namespace_id in namespace_ids:
             rows = self._usage_log.newest(pulls_of_namespace(namespace_id), last, first, MOST_PULLS)
-            counted.update(row.repository_id for row in islice(rows, MOST_PULLS))
-        return counted
+            pulls.update(row.repository_id for row in islice(rows, MOST_PULLS))
+        return pulls
 
     def catalog(self, actor: Actor, last: str, size: int) -> Page[str]:
-        """Full names of what the actor may pull: public, administered and granted, in order, past `last`."""
+        """Returns at most `size` full names of repositories that the actor may pull, in order, past `last`."""
         if size == 0:
             return Page([])
         visible = self._visibility.of(actor)
@@ -205,11 +208,11 @@ class RepositoryListing:
             for identifier, row in namespaces.items()
             if row.state == NamespaceState.LIVE
         ]
-        lists.append(self._granted(visible.roles, last))
+        lists.append(self._with_roles(visible.roles, last))
         names = list(_first(heapq.merge(*lists), size + 1))
         return Page(names[:size], more=len(names) > size)
 
-    def _granted(self, roles: Mapping[str, object], last: str) -> list[str]:
+    def _with_roles(self, roles: Mapping[str, object], last: str) -> list[str]:
         rows = self._store.get_all(list(roles)).values()
         names = (f"{row.namespace}/{row.name}" for row in rows)
         return sorted(name for name in names if name > last)
@@ -226,7 +229,7 @@ def _listed(
 
 
 def _first(names: Iterator[str], count: int) -> Iterator[str]:
-    """The first `count` of sorted names, each once."""
+    """Returns the first `count` of sorted names without duplicates."""
     last = None
     for name in names:
         if name == last:

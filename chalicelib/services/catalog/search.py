@@ -1,6 +1,6 @@
-"""Search: repositories, people, organizations, teams and robots by the beginnings of words; each only what one may see.
+"""Searches visible repositories, users, organizations, teams and robots by the beginnings of words.
 
-A search reads a bounded number of names, and looks at the rights on what it found in the table itself.
+A search reads a bounded number of names, and checks the rights on what it found in the table itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,16 +22,16 @@ from chalicelib.storage.search_words import SearchKind, SearchWordRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import BATCH_READ
 
-# Quay's pages; and how many names a word may lead to in one search.
+# Quay's pages, and how many names one word may find.
 PAGE, MOST_PAGES, MOST_READ = 10, 10, 500
-# Robots and teams are looked for in so many of one's namespaces.
+# In how many of the actor's namespaces robots are searched.
 MOST_NAMESPACES = 20
 TEAM = "team"
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryHit:
-    """A repository that was found. `pushed_at` is when something was last pushed, None where nothing was."""
+    """A repository that was found. `pushed_at` is the time of the last push, None if there was none."""
 
     repository: Repository
     kind: AccountKind
@@ -42,10 +42,10 @@ class RepositoryHit:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Somebody or something with a name. `kind` is user, robot, organization or team.
+    """A user, robot, organization or team, as `kind` says.
 
-    `organization` is a team's; `is_member` whether it belongs to the organization that was asked about, None where
-    none was.
+    `organization` is that of a team; `is_member` says whether it belongs to the organization of the search, None
+    without one.
     """
 
     name: str
@@ -55,30 +55,30 @@ class Entity:
 
 
 class Search:
-    """Search."""
+    """Searches by name."""
 
     def __init__(self, access: Access, stores: Stores, visibility: RepositoryVisibility) -> None:
         self._access, self._visibility, self._words = access, visibility, stores.search_words
         self._accounts, self._teams, self._repositories = stores.accounts, stores.teams, stores.repositories
 
     def repositories(self, actor: Actor, text: str, page: int = 1) -> Page[RepositoryHit]:
-        """Ten repositories that one may read, by their names; the page after the tenth is the tenth."""
+        """Returns a page of ten repositories that the actor may read; pages after the tenth are the tenth."""
         start = (min(max(page, 1), MOST_PAGES) - 1) * PAGE
-        found = []
+        all_hits = []
         for hit in self._hits(actor, text):
-            found.append(hit)
-            if len(found) > start + PAGE:
+            all_hits.append(hit)
+            if len(all_hits) > start + PAGE:
                 break
-        hits = found[start : start + PAGE]
+        hits = all_hits[start : start + PAGE]
         pushed = self._repositories.pushed([hit.repository.id for hit in hits])
-        told = [
+        dated = [
             RepositoryHit(h.repository, h.kind, h.description, h.is_public, pushed.get(h.repository.id)) for h in hits
         ]
-        return Page(told, more=len(found) > start + PAGE)
+        return Page(dated, more=len(all_hits) > start + PAGE)
 
     def _hits(self, actor: Actor, text: str) -> Iterator[RepositoryHit]:
-        asked = query_words(text)
-        rows = self._found(asked, (SearchKind.REPOSITORY,))
+        words = query_words(text)
+        rows = self._rows(words, (SearchKind.REPOSITORY,))
         visible = self._visibility.of(actor) if rows else None
         for start in range(0, len(rows), BATCH_READ // 2):
             some = rows[start : start + BATCH_READ // 2]
@@ -87,17 +87,17 @@ class Search:
             )
             for identifier, row in living.items():
                 namespace = namespaces.get(row.namespace_id)
-                if namespace and visible and (hit := _hit(identifier, row, namespace, visible, asked)):
+                if namespace and visible and (hit := _hit(identifier, row, namespace, visible, words)):
                     yield hit
 
-    def _found(self, asked: Sequence[str], kinds: Sequence[SearchKind]) -> list[SearchWordRow]:
-        """What any of the words leads to, each once, in the order of the words."""
+    def _rows(self, words: Sequence[str], kinds: Sequence[SearchKind]) -> list[SearchWordRow]:
+        """Returns the rows that any of the words finds, without duplicates, in the order of the words."""
         wanted = set(kinds)
-        rows = {row.id: row for word in asked for row in self._words.beginning(word, MOST_READ) if row.kind in wanted}
+        rows = {row.id: row for word in words for row in self._words.beginning(word, MOST_READ) if row.kind in wanted}
         return list(rows.values())
 
     def everything(self, actor: Actor, text: str) -> tuple[list[Entity], list[RepositoryHit]]:
-        """Ten each of teams, robots, users and organizations, and of repositories."""
+        """Returns at most ten each of teams, robots, users and organizations; and a page of repositories."""
         if not query_words(text):
             return [], []
         own = [*self._own_teams(actor, text), *self._own_robots(actor, text)] if allows(actor.scopes, REPO_READ) else []
@@ -117,7 +117,7 @@ class Search:
         ]
 
     def _own_robots(self, actor: Actor, text: str) -> list[Entity]:
-        """Robots of namespaces that one administers."""
+        """Returns robots of namespaces that the actor administers."""
         administered = sorted(self._visibility.of(actor).administered)[:MOST_NAMESPACES]
         namespaces = self._accounts.namespaces(administered)
         names = [
@@ -131,9 +131,9 @@ class Search:
     def _accounts_named(
         self, text: str, kinds: Sequence[SearchKind] = (SearchKind.USER, SearchKind.ORGANIZATION)
     ) -> list[Entity]:
-        """Users and organizations, of whom everybody may know."""
-        asked = query_words(text)
-        rows = [row for row in self._found(asked, kinds) if matches(row.name, asked)][: PAGE * PAGE]
+        """Returns users and organizations, whose names are public."""
+        words = query_words(text)
+        rows = [row for row in self._rows(words, kinds) if matches(row.name, words)][: PAGE * PAGE]
         namespaces = self._accounts.namespaces([row.namespace_id for row in rows])
         living = [row for row in namespaces.values() if row.state == NamespaceState.LIVE]
         return [Entity(row.name, row.kind) for row in living[:PAGE]]
@@ -147,21 +147,26 @@ class Search:
         with_teams: bool = False,
         with_organizations: bool = False,
     ) -> list[Entity]:
-        """Users whose names have a word that begins so, and of a namespace of one's own its robots and teams.
+        """Returns users by the beginning of a word, and robots and teams of a namespace where the actor has a role.
 
-        Raises Unauthenticated for strangers.
+        Raises Unauthenticated for anonymous actors.
         """
         if actor.is_anonymous:
             raise refusal(actor, "accounts", "look for")
-        place = self._access.namespace_access(actor, namespace) if namespace else None
-        if place is None or place.role is None:
+        access = self._access.namespace_access(actor, namespace) if namespace else None
+        if access is None or access.role is None:
             return self._accounts_named(text, (SearchKind.USER,))
-        found = self._in_place(place, text, with_teams=with_teams)
-        members = self._teams.all_members(place.id) if place.is_organization else None
-        found += [self._as_member(user, members) for user in self._accounts_named(text, (SearchKind.USER,))]
-        if with_organizations and place.is_organization and place.is_admin and matches(place.name, query_words(text)):
-            found.append(Entity(place.name, AccountKind.ORGANIZATION, is_member=True))
-        return found
+        entities = self._in_namespace(access, text, with_teams=with_teams)
+        members = self._teams.all_members(access.id) if access.is_organization else None
+        entities += [self._as_member(user, members) for user in self._accounts_named(text, (SearchKind.USER,))]
+        if (
+            with_organizations
+            and access.is_organization
+            and access.is_admin
+            and matches(access.name, query_words(text))
+        ):
+            entities.append(Entity(access.name, AccountKind.ORGANIZATION, is_member=True))
+        return entities
 
     def _as_member(self, user: Entity, members: set[str] | None) -> Entity:
         if members is None:
@@ -169,24 +174,24 @@ class Search:
         pointer = self._accounts.find(user.name)
         return Entity(user.name, user.kind, is_member=pointer is not None and pointer.id in members)
 
-    def _in_place(self, place: NamespaceAccess, text: str, *, with_teams: bool) -> list[Entity]:
-        asked = query_words(text.rpartition("+")[2])
-        teams = self._teams.of_organization(place.id) if with_teams and place.is_organization else []
-        names = [RobotName(place.name, robot.name or "") for robot in self._accounts.robots(place.id)]
-        robots = [name for name in names if matches(name.robot, asked) or str(name).startswith(text.lower())]
-        is_member = True if place.is_organization else None
+    def _in_namespace(self, access: NamespaceAccess, text: str, *, with_teams: bool) -> list[Entity]:
+        words = query_words(text.rpartition("+")[2])
+        teams = self._teams.of_organization(access.id) if with_teams and access.is_organization else []
+        names = [RobotName(access.name, robot.name or "") for robot in self._accounts.robots(access.id)]
+        robots = [name for name in names if matches(name.robot, words) or str(name).startswith(text.lower())]
+        is_member = True if access.is_organization else None
         return [
-            *[Entity(team.name, TEAM, place.name, is_member) for team in teams if matches(team.name, asked)][:PAGE],
+            *[Entity(team.name, TEAM, access.name, is_member) for team in teams if matches(team.name, words)][:PAGE],
             *[Entity(str(name), AccountKind.ROBOT, is_member=is_member) for name in robots][:PAGE],
         ]
 
 
 def _hit(
-    identifier: str, row: RepositoryRow, namespace: NamespaceRow, visible: VisibleRepositories, asked: Sequence[str]
+    identifier: str, row: RepositoryRow, namespace: NamespaceRow, visible: VisibleRepositories, words: Sequence[str]
 ) -> RepositoryHit | None:
-    """A repository that is found by its full name, if it may be seen."""
+    """Returns the hit for a repository whose full name matches and that is visible, else None."""
     repository = Repository(identifier, row.namespace_id, RepositoryName(namespace.name, row.name))
-    is_found = namespace.state == NamespaceState.LIVE and matches(str(repository.name), asked)
+    is_found = namespace.state == NamespaceState.LIVE and matches(str(repository.name), words)
     if not is_found or not visible.sees(repository, is_public=row.is_public):
         return None
     return RepositoryHit(repository, namespace.kind, row.description, row.is_public)

@@ -1,4 +1,4 @@
-"""Stars: repositories that users mark for themselves."""
+"""Stars with which users mark repositories."""
 
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
@@ -13,19 +13,19 @@ STARRED = RepositoryQuery(starred=True)
 
 
 class Stars:
-    """Stars. They are nobody's business but their owner's, and no usage log tells of them, as in Quay."""
+    """Stars of users. Only their owner sees them, and the usage log does not record them, as in Quay."""
 
-    def __init__(self, access: Access, stores: Stores, listings: RepositoryListing) -> None:
-        self._access, self._listings = access, listings
+    def __init__(self, access: Access, stores: Stores, listing: RepositoryListing) -> None:
+        self._access, self._listing = access, listing
         self._accounts, self._repositories, self._clock = stores.accounts, stores.repositories, stores.clock
 
     def page(self, actor: Actor, token: str | None) -> ListPage:
-        """A hundred of one's starred repositories that one may see. Raises Unauthenticated, Denied."""
+        """Returns a page of the actor's starred repositories that they may see. Raises Unauthenticated, Denied."""
         self._access.require_user(actor)
-        return self._listings.page(actor, STARRED, token)
+        return self._listing.page(actor, STARRED, token)
 
     def add(self, actor: Actor, name: RepositoryName) -> None:
-        """Stars a repository that one may read; starred again it stays so.
+        """Stars a repository that the actor may read; it may be repeated.
 
         Raises Unauthenticated, Denied, NameUnknown.
         """
@@ -34,7 +34,7 @@ class Stars:
         put_new(star_row(account_id, repository.namespace_id, repository.id, int(self._clock())))
 
     def remove(self, actor: Actor, name: RepositoryName) -> None:
-        """Takes a star away, also from what one may read no longer; it tells nobody whether there was one.
+        """Removes a star, even from a repository that the actor may no longer read; succeeds without one too.
 
         Raises Unauthenticated, Denied.
         """

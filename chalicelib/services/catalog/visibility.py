@@ -1,6 +1,6 @@
-"""What an actor may see: by one query of their own rows, and one for each of their teams.
+"""Finds which repositories an actor may see: one query of their own rows, and one for each of their teams.
 
-Lists begin here and never walk over what somebody else has. Like every right these are read consistently.
+Lists start from these and never read what the actor has no right on. Like all rights they are read consistently.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ from chalicelib.storage.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class VisibleRepositories:
-    """Roles by repository id, namespaces by id whose repositories are all the actor's to administer, and stars.
+    """Roles by repository id, ids of namespaces that the actor administers, and stars by repository id.
 
-    `scopes` are those of the actor's token, None where nothing narrows; `sees_all` is for superusers with full access.
+    `scopes` are those of the actor's token, None without limits; `sees_all` is for superusers with full access.
     """
 
     roles: Mapping[str, Role]
@@ -30,7 +30,7 @@ class VisibleRepositories:
     sees_all: bool = False
 
     def role(self, namespace_id: str, repository_id: str) -> Role | None:
-        """The role that the actor was given on a repository; what is public is everybody's besides."""
+        """Returns the actor's role on a repository, None without one; anyone may also read public ones."""
         is_admin = self.sees_all or namespace_id in self.administered
         return capped(Role.ADMIN if is_admin else self.roles.get(repository_id), self.scopes)
 
@@ -43,20 +43,20 @@ NOTHING = VisibleRepositories({}, frozenset(), {})
 
 
 class RepositoryVisibility:
-    """What actors may see."""
+    """Finds which repositories actors may see."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store = access, stores.visibility
 
     def of(self, actor: Actor, namespace_id: str | None = None) -> VisibleRepositories:
-        """What an actor may see, in all namespaces or in one; nothing but what is public for the anonymous."""
+        """Returns what an actor may see besides public repositories, in all namespaces or in one."""
         if actor.account_id is None:
             return NOTHING
         own = self._store.of_account(actor.account_id)
         rows = [row for row in own.memberships if namespace_id in (None, row.namespace_id)]
         teams = [self._store.of_team(row.team_id) for row in rows]
-        living = [held for held in teams if held.team is not None]
-        administered = {held.team.namespace_id for held in living if held.team and held.team.role is TeamRole.ADMIN}
+        living = [team for team in teams if team.team is not None]
+        administered = {team.team.namespace_id for team in living if team.team and team.team.role is TeamRole.ADMIN}
         stars = {row.repository_id: row for row in own.stars}
         return VisibleRepositories(
             _best([own, *living]),
@@ -68,10 +68,10 @@ class RepositoryVisibility:
 
 
 def _best(holders: Iterable[HeldRole]) -> dict[str, Role]:
-    """The highest role of each repository among those of several holders."""
-    found: dict[str, Role] = {}
-    for held in holders:
-        for identifier, role in held.roles.items():
-            if identifier not in found or found[identifier].rank < role.rank:
-                found[identifier] = role
-    return found
+    """Returns the highest role on each repository among those of several holders."""
+    roles: dict[str, Role] = {}
+    for holder in holders:
+        for identifier, role in holder.roles.items():
+            if identifier not in roles or roles[identifier].rank < role.rank:
+                roles[identifier] = role
+    return roles

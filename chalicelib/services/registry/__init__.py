@@ -1,1 +1,1 @@
-"""What `/v2` serves: repositories, blobs, manifests, tags, uploads."""
+"""Repositories, blobs, manifests, tags and uploads, as `/v2` serves them."""

@@ -1,4 +1,4 @@
-"""Blobs: found, mounted from another repository, adopted from the edge, deleted."""
+"""Finds, mounts, adopts and deletes blobs."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +21,13 @@ from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRo
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, absent, retry_on_conflict
 
-# How many of a blob's repositories an anonymous mount looks at.
+# How many of a blob's repositories a mount without a source looks at.
 MOUNT_SOURCES = 40
 
 
 @dataclass(frozen=True, slots=True)
 class BlobLocation:
-    """A blob that may be pulled: where its bytes lie. `size` is in bytes."""
+    """A blob that may be pulled, and the key of its bytes. `size` is in bytes."""
 
     digest: Digest
     size: int
@@ -37,16 +37,16 @@ class BlobLocation:
 class Blobs:
     """Blobs of repositories."""
 
-    def __init__(self, access: Access, stores: Stores, arrivals: DirectUploads) -> None:
+    def __init__(self, access: Access, stores: Stores, direct_uploads: DirectUploads) -> None:
         self._access, self._store, self._repositories = access, stores.blobs, stores.repositories
-        self._arrivals = arrivals
+        self._direct_uploads = direct_uploads
         self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
-        """A blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
+        """Finds a blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
 
-        `promise`: the question of someone who will skip an upload when the answer is yes (HEAD); from an actor who may
-        push it renews a short lease.
+        `promise` is for a HEAD: a client skips the upload of a blob that exists, so a short lease is renewed if the
+        actor may push.
         """
         repository = self._access.repository(actor, name, PULL)
         pushes = self._access.may(actor, name, PUSH)
@@ -54,14 +54,14 @@ class Blobs:
         is_gone = view.link is None or view.link.deleted_at is not None
         if is_gone and pushes and self.adopt(repository, digest):
             view = self._store.view(repository.id, digest)
-        if view.link is None or view.blob is None or not self._is_shown(view):
+        if view.link is None or view.blob is None or not self._is_visible(view):
             raise BlobUnknown(str(name), str(digest))
         if promise and pushes:
             self._renew(repository, view)
         return BlobLocation(digest, view.link.size, view.blob.s3_key)
 
-    def _is_shown(self, view: BlobView) -> bool:
-        """A deleted blob is gone, unless a manifest that can be pulled needs it."""
+    def _is_visible(self, view: BlobView) -> bool:
+        """Returns whether a blob is visible: a deleted one only while a pullable manifest needs it."""
         if view.link is None or view.link.deleted_at is None:
             return view.link is not None
         return self._pullable_user(view.repository_id, view.digest) is not None
@@ -84,7 +84,7 @@ class Blobs:
         retry_on_conflict(lambda: self._link_again(repository, view.digest))
 
     def _link_again(self, repository: Repository, digest: Digest) -> bool:
-        """Renews the lease of a blob that the repository has; False when it has gone meanwhile."""
+        """Renews the lease of a blob of the repository; returns False if it has been deleted meanwhile."""
         view = self._store.view(repository.id, digest)
         if view.link is None or view.blob is None:
             return False
@@ -92,17 +92,17 @@ class Blobs:
         return True
 
     def hold(self, repository: Repository, digest: Digest) -> bool:
-        """Makes a condemned blob live for a push that names it; False when it has gone meanwhile."""
+        """Makes a condemned blob live for a push that names it; returns False if it has been deleted meanwhile."""
         return retry_on_conflict(lambda: self._link_again(repository, digest))
 
     def adopt(self, repository: Repository, digest: Digest) -> bool:
-        """Links a blob that an upload edge put for this repository; False where there is none."""
-        return self._arrivals.has_edge and self._adopt_latest(repository, digest)
+        """Links a blob that the upload edge wrote for this repository; returns False if there is none."""
+        return self._direct_uploads.has_edge and self._adopt_latest(repository, digest)
 
-    def adopt_granted(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
-        """Links a blob that was put under an address granted to the actor; False where none was.
+    def adopt_presigned(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that was put under a presigned address; returns False if there is none.
 
-        Raises Denied where they may no longer push: the address may have been granted a while ago.
+        Raises Denied if the actor may no longer push: the address may have been presigned a while ago.
         """
         batch = Batch()
         rights = self._access.recheck(batch, actor, repository)
@@ -113,8 +113,8 @@ class Blobs:
     def _adopt_latest(self, repository: Repository, digest: Digest) -> bool:
         if digest.algorithm != "sha256":
             return False
-        found = self._arrivals.latest(repository.id, digest)
-        return found is not None and retry_on_conflict(lambda: self._adopt(repository, digest, *found))
+        latest = self._direct_uploads.latest(repository.id, digest)
+        return latest is not None and retry_on_conflict(lambda: self._adopt(repository, digest, *latest))
 
     def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:
         batch = Batch()
@@ -125,9 +125,9 @@ class Blobs:
         if view.link is not None and view.link.deleted_at is None:
             return True
         is_old = view.link is not None and made_at(s3_key.rpartition("/")[2]) <= (view.link.deleted_at or 0)
-        # Found before, and given up since: what was deleted does not come back because its bytes are still there.
-        was_found = view.link is None and view.blob is not None and view.blob.s3_key == s3_key
-        if fence.row is not None or is_old or was_found:
+        # The blob was adopted before and deleted since: it does not come back because its bytes are still there.
+        was_adopted = view.link is None and view.blob is not None and view.blob.s3_key == s3_key
+        if fence.row is not None or is_old or was_adopted:
             return False
         if view.stored_link is None:
             view.room = check_room(namespace.row, size, self._clock())
@@ -145,7 +145,7 @@ class Blobs:
         transaction.commit()
 
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
-        """Links a blob of another repository; False, telling nothing, when it is not there or may not be read."""
+        """Links a blob of another repository; returns False if it does not exist there or may not be read."""
         origins = self._any_origins(actor, digest) if source is None else self._origin(actor, source)
         return any(retry_on_conflict(partial(self._mount, actor, target, digest, origin)) for origin in origins)
 
@@ -156,7 +156,7 @@ class Blobs:
         return [repository.id] if repository else []
 
     def _any_origins(self, actor: Actor, digest: Digest) -> list[str]:
-        """Repositories that have the blob and that the actor may read, for a mount that names none."""
+        """Returns ids of repositories that have the blob and that the actor may read, for a mount without a source."""
         rows = self._repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
         batch = Batch()
         permissions: dict[str, Read[PermissionRow]] = {}
@@ -165,7 +165,7 @@ class Blobs:
                 permissions[identifier] = batch.add(PermissionRow, keys.permission(identifier, actor.account_id))
         if permissions:
             batch.read()
-        return [known for known, row in rows.items() if _may_read(actor, row, permissions.get(known))]
+        return [identifier for identifier, row in rows.items() if _may_read(actor, row, permissions.get(identifier))]
 
     def _mount(self, actor: Actor, target: Repository, digest: Digest, origin_id: str) -> bool:
         batch = Batch()
@@ -186,7 +186,7 @@ class Blobs:
         return True
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
-        """Takes a blob out of a repository. Raises BlobUnknown, and BlobInUse while a pullable manifest needs it."""
+        """Deletes a blob from a repository. Raises BlobUnknown, and BlobInUse while a pullable manifest needs it."""
         repository = self._access.repository(actor, name, DELETE)
 
         def attempt() -> None:
@@ -195,7 +195,7 @@ class Blobs:
             rights = self._access.recheck(batch, actor, repository)
             batch.read()
             rights.check(DELETE)
-            if view.link is None or not self._is_shown(view):
+            if view.link is None or not self._is_visible(view):
                 raise BlobUnknown(str(name), str(digest))
             user = self._pullable_user(repository.id, digest)
             if user is not None:
@@ -208,5 +208,5 @@ class Blobs:
 def _may_read(actor: Actor, row: RepositoryRow, permission: Read[PermissionRow] | None) -> bool:
     if not row.is_live:
         return False
-    owned = actor.account_id is not None and row.namespace_id == actor.account_id
-    return owned or row.is_public or (permission is not None and permission.row is not None)
+    is_owner = actor.account_id is not None and row.namespace_id == actor.account_id
+    return is_owner or row.is_public or (permission is not None and permission.row is not None)

@@ -1,4 +1,4 @@
-"""Bytes of manifests that this process has read lately."""
+"""A cache of the bytes of manifests in this process."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -7,14 +7,14 @@ from chalicelib.domain.digests import Digest
 
 
 class BodyCache:
-    """Bytes of manifests, which never change, by repository and digest; at most `limit` bytes a process."""
+    """Caches bytes of manifests, which never change, by repository and digest; at most `limit` bytes."""
 
     def __init__(self, limit: int = 32 * 1024 * 1024) -> None:
         self._bodies: OrderedDict[tuple[str, Digest], bytes] = OrderedDict()
         self._limit, self._bytes, self._lock = limit, 0, Lock()
 
     def get(self, repository_id: str, digest: Digest) -> bytes | None:
-        """The bytes, when they are here."""
+        """Returns the bytes, or None if they are not cached."""
         with self._lock:
             body = self._bodies.get((repository_id, digest))
             if body is not None:
@@ -22,12 +22,12 @@ class BodyCache:
             return body
 
     def put(self, repository_id: str, digest: Digest, body: bytes) -> None:
-        """Keeps the bytes; the longest unused go."""
+        """Caches the bytes; the least recently used ones are dropped."""
         with self._lock:
             if (repository_id, digest) in self._bodies:
                 return
             self._bodies[repository_id, digest] = body
             self._bytes += len(body)
             while self._bytes > self._limit:
-                _, gone = self._bodies.popitem(last=False)
-                self._bytes -= len(gone)
+                _, dropped = self._bodies.popitem(last=False)
+                self._bytes -= len(dropped)

@@ -1,4 +1,4 @@
-"""Expirations: what a manifest that is being pushed says of how long its tags live, found where it stands."""
+"""Expiration labels: finds how long a manifest that is pushed lets its tags live."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,26 +15,26 @@ LARGEST_CONFIG = 4 * 1024 * 1024
 
 
 class ExpiryLabels:
-    """Ends by label. `source` is from when a label counts: `push` or `build`."""
+    """Reads expiration labels; the setting `tag_expiration_from` says whether they count from the push or the build."""
 
     def __init__(self, stores: Stores) -> None:
         self._blobs, self._objects, self._source = stores.blobs, stores.objects, stores.settings.tag_expiration_from
 
-    def said(
+    def find(
         self,
         repository: Repository,
         manifest: Manifest,
         blobs: Mapping[Digest, BlobView],
         children: Iterable[ManifestRow | None],
     ) -> Lifetime:
-        """What a manifest says, given what was read of the blobs and manifests that it names."""
+        """Returns the label of a manifest, from the blobs and manifests that it names."""
         if manifest.media_type in media_types.INDEXES:
-            found = (Lifetime(row.expires_after, row.built_at) for row in children if row)
-            return of_index(manifest.annotations, found)
+            lifetimes = (Lifetime(row.expires_after, row.built_at) for row in children if row)
+            return of_index(manifest.annotations, lifetimes)
         return of_image(manifest.annotations, self._config(repository, manifest, blobs))
 
     def _config(self, repository: Repository, manifest: Manifest, blobs: Mapping[Digest, BlobView]) -> Lifetime:
-        """What an image's config says: noted when it was pushed, read from S3 when it came past us."""
+        """Returns the label in an image's config: stored with its push, or read from S3 after a direct upload."""
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
             return Lifetime()
@@ -44,6 +44,6 @@ class ExpiryLabels:
         blob = self._blobs.view(repository.id, config.digest).blob
         return of_config(self._objects.get(blob.s3_key)) if blob and blob.size <= LARGEST_CONFIG else Lifetime()
 
-    def at(self, said: Lifetime, now: int) -> Expiration:
-        """The end of a tag that is pushed at a second, and what its pusher is to be told."""
-        return expiration(said, now, self._source)
+    def expiration(self, lifetime: Lifetime, now: int) -> Expiration:
+        """Returns the end of a tag that is pushed now, with the warning for its pusher."""
+        return expiration(lifetime, now, self._source)

@@ -1,7 +1,7 @@
-"""Manifests: pulled, pushed with their tags, deleted.
+"""Pulls, pushes and deletes manifests.
 
 A push writes the edges first, then checks what they point to, then writes the manifest; the collector condemns first,
-then looks for edges. Whoever comes second sees the other.
+then looks for edges. So the later of the two sees the other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,13 +37,13 @@ from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, retry_on_conflict
 
-# How many tags one transaction moves: each takes up to six of its hundred items.
+# How many tags one transaction changes: each takes up to six of its hundred items.
 TAGS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A manifest for a reader; `content` is None where only its presence was asked for. `size` is in bytes."""
+    """A manifest that may be pulled; `content` is None unless it was read. `size` is in bytes."""
 
     digest: Digest
     media_type: str
@@ -53,7 +53,7 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class PushReads:
-    """What the batch of reads behind a push shows."""
+    """The rows that a push reads in one batch."""
 
     rights: WriteAccess
     manifest: Read[ManifestRow]
@@ -63,12 +63,12 @@ class PushReads:
 
     @property
     def stored_tags(self) -> Iterator[tuple[str, TagRow | None]]:
-        """The tags of the push, with what they name now."""
+        """The tags of the push with their stored rows."""
         return ((tag, read.row) for tag, read in self.tags.items())
 
 
 class PushEdges:
-    """The edges of one push, written again when they have grown old."""
+    """The edges of one push, which are written again when they are old."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class PushEdges:
         self._written_at, self._ulid = 0.0, ""
 
     def fresh(self, *, overtaken: bool) -> str:
-        """The push's ULID. Edges older than half a lease could be gone before the manifest stands: they are renewed."""
+        """Returns the edges' ULID; renews edges that could be collected before the manifest is written."""
         if overtaken or self._lease.is_short(self._lease.until(self._written_at), self._clock()):
             self._written_at = self._clock()
             self._ulid = ulid(self._written_at)
@@ -94,7 +94,7 @@ class PushEdges:
 
 @dataclass(frozen=True, slots=True)
 class _Push:
-    """A manifest on its way in, with the tags that one transaction points to it."""
+    """A manifest that is pushed, with the tags that one transaction points to it."""
 
     actor: Actor
     edges: PushEdges
@@ -126,9 +126,9 @@ class Manifests:
         self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
-        """Whether a manifest is there (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
+        """Finds a manifest without its bytes (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
 
-        By digest, from an actor who may push, it renews a short lease: clients skip a push when the answer is yes.
+        By digest, for an actor who may push, it renews a short lease: clients skip the push of a manifest that exists.
         """
         repository = self._access.repository(actor, name)
         if isinstance(reference, str):
@@ -141,7 +141,7 @@ class Manifests:
         return Pulled(reference, row.media_type, row.size)
 
     def pull(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
-        """A manifest with its bytes. Raises as `find` does."""
+        """Returns a manifest; by digest with its bytes, by tag without (see `body`). Raises as `find` does."""
         repository = self._access.repository(actor, name)
         pulled = (
             self._by_tag(repository, reference)
@@ -152,7 +152,7 @@ class Manifests:
         return pulled
 
     def _by_tag(self, repository: Repository, tag: str) -> Pulled:
-        """A live tag proves a live manifest. Raises TagExpired, ManifestUnknown."""
+        """Finds a manifest by its tag's row: a live tag has a live manifest. Raises TagExpired, ManifestUnknown."""
         row = self._tags.get(repository.id, tag)
         if row is None or not row.is_alive(self._clock()):
             raise tag_unknown(repository, tag, self._stores)
@@ -170,7 +170,7 @@ class Manifests:
         return Pulled(digest, row.media_type, row.size, body)
 
     def body(self, actor: Actor, name: RepositoryName, pulled: Pulled) -> bytes:
-        """The bytes of a manifest that was found by its tag."""
+        """Returns the bytes of a manifest that was found by its tag. Raises ManifestUnknown."""
         if pulled.content is not None:
             return pulled.content
         repository = self._access.repository(actor, name)
@@ -195,9 +195,9 @@ class Manifests:
         retry_on_conflict(attempt)
 
     def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[Tag]) -> str:
-        """Takes a manifest in and points tags to it; gives what the pusher is to be told, empty for nothing.
+        """Pushes a manifest and points tags to it; returns a warning for the pusher, or an empty string.
 
-        Raises Unauthenticated, NameUnknown, and ManifestBlobUnknown naming all that is missing.
+        Raises Unauthenticated, NameUnknown, TagImmutable, and ManifestBlobUnknown with all missing digests.
         """
         repository = self._repositories.for_push(actor, name)
         names, edges = list(dict.fromkeys(tags)), PushEdges(self._store, self._lease, self._clock, repository, manifest)
@@ -212,7 +212,7 @@ class Manifests:
 
         def attempt() -> str:
             nonlocal overtaken
-            # Whoever was first may have written the same edges under a ULID of its own.
+            # The other push may have written the same edges under its own ULID.
             push_ulid, overtaken = push.edges.fresh(overtaken=overtaken), True
             reads = self._read(push)
             reads.rights.check(PUSH)
@@ -238,7 +238,7 @@ class Manifests:
         return reads
 
     def _check_named(self, repository: Repository, reads: PushReads) -> None:
-        """Refuses what is absent, adopts what only the edge knows, makes live what is condemned."""
+        """Adopts direct uploads, makes what is condemned live, and raises ManifestBlobUnknown for what is missing."""
         missing = [str(digest) for digest, view in reads.blobs.items() if not self._has_blob(repository, view)]
         missing += [
             str(digest) for digest, read in reads.children.items() if read.row is None or not read.row.is_pullable
@@ -258,10 +258,10 @@ class Manifests:
     def _write(self, push: _Push, reads: PushReads, push_ulid: str) -> str:
         repository, manifest, stored = push.repository, push.manifest, reads.manifest.row
         now, transaction = int(self._clock()), Transaction()
-        labels = self._expirations.said(
+        labels = self._expirations.find(
             repository, manifest, reads.blobs, [read.row for read in reads.children.values()]
         )
-        expiration = self._expirations.at(labels, now)
+        expiration = self._expirations.expiration(labels, now)
         changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)
         begun_again = self._begin_tags(changes, manifest, expiration, reads, now)
         living = stored.retained if stored and stored.is_living else None
@@ -283,7 +283,7 @@ class Manifests:
     def _begin_tags(
         self, changes: TagChanges, manifest: Manifest, expiration: Expiration, reads: PushReads, now: int
     ) -> list[str]:
-        """Points the tags of the push that do not name the manifest so already; returns those that named it before."""
+        """Points those tags to the manifest that do not name it with this end; returns those that already named it."""
         named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
         begun_again = []
         for tag, row in reads.stored_tags:
@@ -299,7 +299,7 @@ class Manifests:
         manifest: Manifest,
         rows: tuple[ManifestRow, ManifestRow | None],
     ) -> None:
-        """Writes a manifest's row over the one that was read, its bytes, and the referrer that it is."""
+        """Writes a manifest's row over the one that was read, its bytes, and its entry as a referrer."""
         row, stored = rows
         if stored is None or not stored.is_living:
             transaction.put(self._store.put_body(repository.id, manifest, row.ulid))
@@ -322,9 +322,9 @@ class Manifests:
             record(TAG_EXPIRATION_WARNED, tags=push.tags, message=warning)
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
-        """Ends a manifest's tags and its lease: it is gone for readers, and stays for the Time Machine.
+        """Ends a manifest's tags and its lease: it cannot be pulled any more, and stays in the Time Machine.
 
-        Raises ManifestUnknown.
+        Raises ManifestUnknown, TagImmutable.
         """
         repository = self._access.repository(actor, name, DELETE)
         row = self._store.get(repository.id, digest)
@@ -370,7 +370,7 @@ class Manifests:
         row = read.row
         if row is None or not row.is_pullable:
             return
-        # A tag that a push has pointed here since the others were ended goes too.
+        # A tag that a push has pointed here since the others were ended is ended too.
         if late := self._live_tags(repository, digest):
             self._end_tags(actor, repository, digest, late[:TAGS_AT_ONCE])
             raise WriteConflict

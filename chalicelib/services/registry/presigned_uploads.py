@@ -1,10 +1,11 @@
-"""Uploads that somebody without any key of ours brings to S3: a relay beside a CI job, a push program.
+"""Presigned uploads by pushers without the relay key: a relay beside a CI job, or `relay push`.
 
-What they say about the bytes is no proof. Up to 5 GB S3 itself verifies the checksum that the address was signed with;
-above, and for sha512, the object is hashed here before it becomes visible, some seconds a request, as the pusher asks.
+Their word about the bytes is not trusted. Up to 5 GB, S3 verifies the checksum that the address was signed with; above
+that, and for sha512, the object is hashed here before it becomes visible: for some seconds in each request to complete.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
@@ -21,15 +22,43 @@ from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import WriteConflict
 
-# How long an address stays good, and how long one request hashes, in seconds.
+# The seconds for which an address is valid, and for which one request hashes.
 ADDRESS_S, HASHING_S = 3600, 12
-SMALLEST_GRANTED, MOST_PARTS, ADDRESSES = 64 * MEBIBYTE, 9000, 32
+SMALLEST_PART, MOST_PARTS, MOST_ADDRESSES = 64 * MEBIBYTE, 9000, 32
 LARGEST_ETAG = 100
 READ_BYTES = 8 * MEBIBYTE
 
 
+@dataclass(frozen=True, slots=True)
+class BlobSize:
+    """The blob that a pusher wants to upload. `size` is in bytes."""
+
+    digest: Digest
+    size: int
+
+    def check(self) -> None:
+        """Raises BlobUploadInvalid for a size that no blob can have."""
+        if not 0 <= self.size <= LARGEST_OBJECT:
+            raise BlobUploadInvalid(f"size is {self.size}: a blob has 0 to {LARGEST_OBJECT} bytes")
+
+    @property
+    def is_one_put(self) -> bool:
+        """Whether S3 can take and verify the blob in one PUT."""
+        return self.digest.algorithm == "sha256" and self.size <= LARGEST_PUT
+
+    @property
+    def part_size(self) -> int:
+        """Bytes of each part but the last, so many that S3 can join all parts."""
+        return max(SMALLEST_PART, -(-self.size // MOST_PARTS // MEBIBYTE) * MEBIBYTE)
+
+    @property
+    def part_count(self) -> int:
+        """The number of parts: at least one."""
+        return max(1, -(-self.size // self.part_size))
+
+
 class PresignedUploads:
-    """Addresses to put bytes under, and the proof afterwards. `hashing_s` is how long one request hashes."""
+    """Presigns addresses for bytes, and verifies the bytes afterwards. `hashing_s` is how long one request hashes."""
 
     def __init__(
         self, stores: Stores, uploads: Uploads, tokens: UploadTokens, blobs: Blobs, hashing_s: float = HASHING_S
@@ -38,101 +67,97 @@ class PresignedUploads:
         self._store, self._objects = stores.uploads, stores.objects
         self._hashing_s, self._clock = hashing_s, stores.clock
 
-    def grant(
-        self, actor: Actor, name: RepositoryName, text: str, digest: Digest, size: int, first: int
-    ) -> dict[str, object]:
-        """Where to put a blob of `size` bytes: one address with its checksum, or those of parts from number `first` on.
+    def presign(self, actor: Actor, name: RepositoryName, text: str, blob: BlobSize, first: int) -> dict[str, object]:
+        """Returns the address for a whole blob with its checksum, or those of its parts from number `first` on.
 
         Raises Unauthenticated, BlobUploadUnknown, BlobUploadInvalid.
         """
         repository, token = self._uploads.opened(actor, name, text)
-        _check_size(size)
+        blob.check()
         row = self._store.get(token.upload_id)
-        # What has begun to come another way has bytes that are proven already: none of those may be replaced.
-        if row is not None and row.status != UploadStatus.GRANTED:
+        # An upload that began in another way has bytes that are proven already: none of those may be replaced.
+        if row is not None and row.status != UploadStatus.PRESIGNED:
             raise BlobUploadUnknown
-        following = self._tokens.granted(token)
-        if not 1 <= first <= _part_count(size):
-            raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {_part_count(size)}")
-        if _in_one_put(digest, size):
-            s3_key = bucket_keys.edge_prefix(repository.id, digest) + token.upload_id
-            address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=digest.base64)
-            headers = {"x-amz-checksum-sha256": digest.base64}
+        following = self._tokens.presigned(token)
+        if not 1 <= first <= blob.part_count:
+            raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {blob.part_count}")
+        if blob.is_one_put:
+            s3_key = bucket_keys.edge_prefix(repository.id, blob.digest) + token.upload_id
+            address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=blob.digest.base64)
+            headers = {"x-amz-checksum-sha256": blob.digest.base64}
             return {"way": "put", "address": address, "headers": headers, "upload": following}
         is_new = row is None
         row = row or self._uploads.new_row(token)
-        row.status = UploadStatus.GRANTED
+        row.status = UploadStatus.PRESIGNED
         self._uploads.prepare_parts(row, is_new=is_new)
-        numbers = range(first, min(first + ADDRESSES, _part_count(size) + 1))
+        numbers = range(first, min(first + MOST_ADDRESSES, blob.part_count + 1))
         return {
             "way": "parts",
             "upload": following,
-            "part_size": _part_size(size),
+            "part_size": blob.part_size,
             "parts": [{"number": number, "address": self._part_address(row, number)} for number in numbers],
         }
 
     def _part_address(self, row: UploadRow, number: int) -> str:
-        where = {"UploadId": row.multipart_id, "PartNumber": number}
-        return self._objects.address("upload_part", row.s3_key or "", ADDRESS_S, **where)
+        part = {"UploadId": row.multipart_id, "PartNumber": number}
+        return self._objects.address("upload_part", row.s3_key or "", ADDRESS_S, **part)
 
     def complete(
-        self,
-        actor: Actor,
-        name: RepositoryName,
-        text: str,
-        digest: Digest,
-        size: int,
-        parts: Sequence[tuple[int, str]],
+        self, actor: Actor, name: RepositoryName, text: str, blob: BlobSize, parts: Sequence[tuple[int, str]]
     ) -> int | None:
-        """Makes what was put the blob of that digest; None when it is visible, else how many bytes are hashed so far.
+        """Makes the bytes in S3 the blob; returns None once it is visible, else the number of bytes hashed so far.
 
-        Raises BlobUploadInvalid when nothing was put, SizeInvalid, DigestInvalid, BlobUploadUnknown.
+        `parts` are numbers and ETags. Raises BlobUploadInvalid if nothing was put, SizeInvalid, DigestInvalid,
+        BlobUploadUnknown.
         """
         repository, token = self._uploads.opened(actor, name, text)
-        _check_size(size)
-        if _in_one_put(digest, size):
-            if not self._blobs.adopt_granted(actor, repository, digest):
-                raise BlobUploadInvalid(f"nothing of {digest} was put under the address that was granted")
+        blob.check()
+        digest = blob.digest
+        if blob.is_one_put:
+            if not self._blobs.adopt_presigned(actor, repository, digest):
+                raise BlobUploadInvalid(f"nothing of {digest} was put under the presigned address")
             return None
         row = self._store.get(token.upload_id)
         if row is None or row.status in (UploadStatus.OPEN, UploadStatus.CANCELLED) or row.digest not in (None, digest):
             raise BlobUploadUnknown
-        if row.status == UploadStatus.GRANTED:
+        if row.status == UploadStatus.PRESIGNED:
             self._begin_hashing(row, digest, parts)
-        if row.status == UploadStatus.HASHING and not self._proven(row, digest, size, parts):
+        if row.status == UploadStatus.HASHING and not self._verify(row, blob, parts):
             return row.offset
         self._uploads.finish(actor, repository, row, digest)
         return None
 
-    def _proven(self, row: UploadRow, digest: Digest, size: int, parts: Sequence[tuple[int, str]]) -> bool:
-        """Joins and hashes on; once all bytes are hashed and have the digest, closes the upload."""
+    def _verify(self, row: UploadRow, blob: BlobSize, parts: Sequence[tuple[int, str]]) -> bool:
+        """Joins the parts and hashes on; closes the upload and returns True once all bytes have the digest."""
         try:
             self._objects.finish_parts(row.s3_key or "", row.multipart_id or "", parts)
         except ObjectGone:
             raise BlobUploadUnknown from None
-        if not self._hashed(row, size):
+        if not self._hash_on(row, blob.size):
             return False
-        if hashing.resume(row.algorithm, row.hash_state or b"").hexdigest() != digest.hex:
-            self._refuse(row, digest)
+        if hashing.resume(row.algorithm, row.hash_state or b"").hexdigest() != blob.digest.hex:
+            self._refuse(row, blob.digest)
         row.status = UploadStatus.CLOSED
         self._commit(row)
         return True
 
     def _begin_hashing(self, row: UploadRow, digest: Digest, parts: Sequence[tuple[int, str]]) -> None:
-        """Writes down what the upload shall become, with its parts, before they are joined and hashed."""
-        fits = all(1 <= number <= MOST_PARTS and etag.isascii() and len(etag) <= LARGEST_ETAG for number, etag in parts)
-        if not parts or not fits:
+        """Writes the blob's digest and the parts, before they are joined and hashed."""
+        is_valid = all(
+            1 <= number <= MOST_PARTS and etag.isascii() and len(etag) <= LARGEST_ETAG for number, etag in parts
+        )
+        if not parts or not is_valid:
             raise BlobUploadInvalid("say the number and the ETag of every part")
         self._store.put_parts(row, parts)
         row.status, row.digest, row.algorithm, row.offset = UploadStatus.HASHING, digest, digest.algorithm, 0
         row.hash_state, row.other_state = hashing.begin(digest.algorithm).state(), None
         self._commit(row)
 
-    def _hashed(self, row: UploadRow, size: int) -> bool:
-        """Hashes on from where the last request stopped; whether all is hashed."""
-        stored = self._objects.size(row.s3_key or "")
-        if stored != size:
-            raise SizeInvalid(size, stored)
+    def _hash_on(self, row: UploadRow, size: int) -> bool:
+        """Hashes from where the last request stopped; returns whether all bytes are hashed. Raises SizeInvalid."""
+        stored_size = self._objects.size(row.s3_key or "")
+        if stored_size != size:
+            raise SizeInvalid(size, stored_size)
         hasher, deadline = hashing.resume(row.algorithm, row.hash_state or b""), self._clock() + self._hashing_s
         while hasher.count < size and self._clock() < deadline:
             last = min(hasher.count + READ_BYTES, size) - 1
@@ -153,21 +178,3 @@ class PresignedUploads:
             self._uploads.keep(row, is_new=False)
         except WriteConflict:
             raise OutOfOrder(row.offset) from None
-
-
-def _check_size(size: int) -> None:
-    if not 0 <= size <= LARGEST_OBJECT:
-        raise BlobUploadInvalid(f"size is {size}: a blob has 0 to {LARGEST_OBJECT} bytes")
-
-
-def _in_one_put(digest: Digest, size: int) -> bool:
-    return digest.algorithm == "sha256" and size <= LARGEST_PUT
-
-
-def _part_size(size: int) -> int:
-    """Bytes of a part, all but the last: as many as keep their number within what S3 joins."""
-    return max(SMALLEST_GRANTED, -(-size // MOST_PARTS // MEBIBYTE) * MEBIBYTE)
-
-
-def _part_count(size: int) -> int:
-    return max(1, -(-size // _part_size(size)))

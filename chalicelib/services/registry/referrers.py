@@ -1,4 +1,7 @@
-"""Referrers: what else says something about a manifest (signatures, SBOMs, attestations)."""
+"""Lists the referrers of a manifest: signatures, SBOMs, attestations.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+"""
 
 import json
 from collections.abc import Mapping
@@ -14,13 +17,13 @@ from chalicelib.storage.registry.manifests import ReferrerRow
 from chalicelib.storage.stores import Stores
 
 PAGE = 100
-# A page stays well under what Lambda can answer.
+# A page stays well below the size of a response from Lambda.
 LARGEST_PAGE_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """One entry of the list."""
+    """One manifest in the list. `size` is in bytes."""
 
     digest: Digest
     media_type: str
@@ -38,32 +41,33 @@ class Referrers:
     def list(
         self, actor: Actor, name: RepositoryName, subject: Digest, artifact_type: str | None, last: Digest | None
     ) -> Page[Referrer]:
-        """Manifests that refer to a subject, which need not be there, of one artifact type or all, past `last`.
+        """Returns the manifests past `last` that refer to a subject, of one artifact type or all.
 
-        A repository that is not there yet has none: this list is never a 404. Raises Unauthenticated.
+        The subject need not exist; a repository that does not exist has none, as this list is never a 404. Raises
+        Unauthenticated.
         """
         try:
             repository = self._access.repository(actor, name)
         except NameUnknown:
             return Page([])
-        found: list[Referrer] = []
-        weight = 0
+        referrers: list[Referrer] = []
+        page_bytes = 0
         while True:
             rows = list(self._store.referrers(repository.id, subject, last, PAGE))
             for row in rows:
                 if row.deleted_at is not None or artifact_type not in (None, row.artifact_type):
                     continue
                 annotations = row.annotations if row.annotations is not None else self._annotations(repository.id, row)
-                weight += len(annotations) + 500
-                if len(found) == PAGE or (found and weight > LARGEST_PAGE_BYTES):
-                    return Page(found, more=True)
-                found.append(_referrer(row, annotations))
+                page_bytes += len(annotations) + 500
+                if len(referrers) == PAGE or (referrers and page_bytes > LARGEST_PAGE_BYTES):
+                    return Page(referrers, more=True)
+                referrers.append(_referrer(row, annotations))
             if len(rows) < PAGE:
-                return Page(found)
+                return Page(referrers)
             last = Digest.parse(rows[-1].digest)
 
     def _annotations(self, repository_id: str, row: ReferrerRow) -> str:
-        """Annotations too long for the edge, from the manifest itself."""
+        """Returns annotations that are too long for the referrer's row, as JSON, from the manifest."""
         body = self._store.get_body(repository_id, Digest.parse(row.digest))
         return json.dumps(json.loads(body).get("annotations") or {}) if body else "{}"
 

@@ -1,6 +1,6 @@
-"""What a relay is granted: addresses in S3 to put the parts of an upload under, and a word about what it has put there.
+"""Uploads through a relay: it gets presigned addresses for parts in S3, and reports which parts it has put there.
 
-The relay holds the installation's relay key and hashes what passes through it, so its hash is believed like our own.
+The relay holds the installation's relay key and hashes what passes through it, so its hash is trusted like our own.
 """
 
 import base64
@@ -16,9 +16,9 @@ from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
 
-# How long a presigned address of a part stays good, in seconds: a part of 16 MB at 40 KB/s.
+# The seconds for which the address of a part is valid: a part of 16 MB at 40 KB/s.
 ADDRESS_S = 600
-LARGEST_GRANT = 32
+MOST_ADDRESSES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,31 @@ class UploadedPart:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class PartsReport:
+    """What a relay has put: the upload goes from `before` to `after` bytes, which hash to `state`.
+
+    `tail` is the key and the size of bytes that are too few for a part.
+    """
+
+    before: int
+    after: int
+    state: bytes
+    parts: Sequence[UploadedPart]
+    tail: tuple[str, int] | None = None
+
+
 class Relays:
-    """Uploads whose bytes a relay brings to S3."""
+    """Uploads whose bytes a relay sends to S3."""
 
     def __init__(self, stores: Stores, uploads: Uploads, tokens: UploadTokens) -> None:
         self._uploads, self._tokens, self._store, self._objects = uploads, tokens, stores.uploads, stores.objects
 
-    def grant(self, text: str, first: int, count: int) -> dict[str, object]:
-        """Addresses for `count` parts from number `first` on (0: the next), and where the upload stands.
+    def presign(self, text: str, first: int, count: int) -> dict[str, object]:
+        """Returns addresses for `count` parts from number `first` on (0: the next), and how far the upload is.
 
-        The upload's token is right enough: a body may take longer to come than its pusher's token lives. Raises
-        BlobUploadUnknown for an upload that is closed: a closed upload gets no grant.
+        The upload's token is enough: a body may take longer than the life of its pusher's token. Raises
+        BlobUploadUnknown for a closed upload.
         """
         token = self._tokens.verify(text)
         row = self._store.get(token.upload_id)
@@ -52,7 +66,7 @@ class Relays:
         start = first or row.parts + 1
         tail_key = bucket_keys.incoming(row.repository_id, ulid())
         return {
-            "upload": self._tokens.granted(token),
+            "upload": self._tokens.presigned(token),
             "offset": row.offset,
             "algorithm": row.algorithm,
             "state": base64.b64encode(row.hash_state or b"").decode("ascii"),
@@ -61,37 +75,26 @@ class Relays:
             "tail_address": self._objects.address("put_object", tail_key, ADDRESS_S),
             "parts": [
                 {"number": number, "address": self._part_address(row.s3_key, row.multipart_id, number)}
-                for number in range(start, start + min(count, LARGEST_GRANT))
+                for number in range(start, start + min(count, MOST_ADDRESSES))
             ],
         }
 
     def _part_address(self, s3_key: str | None, multipart_id: str | None, number: int) -> str:
         return self._objects.address("upload_part", s3_key or "", ADDRESS_S, UploadId=multipart_id, PartNumber=number)
 
-    def store(
-        self,
-        text: str,
-        before: int,
-        after: int,
-        state: bytes,
-        parts: Sequence[UploadedPart],
-        tail: tuple[str, int] | None,
-    ) -> UploadProgress:
-        """Writes down what a relay has put: the upload goes from `before` to `after` bytes, which hash to `state`.
-
-        `tail` is key and size of bytes that are too few for a part. Raises OutOfOrder when the upload moved meanwhile.
-        """
+    def store(self, text: str, report: PartsReport) -> UploadProgress:
+        """Writes what a relay has put. Raises BlobUploadUnknown, and OutOfOrder if the upload moved meanwhile."""
         token = self._tokens.verify(text)
         row = self._store.get(token.upload_id)
         if row is None or row.status != UploadStatus.OPEN:
             raise BlobUploadUnknown
-        if row.offset != before:
+        if row.offset != report.before:
             raise OutOfOrder(row.offset)
-        old_tail = row.tail_key
-        row.offset, row.hash_state, row.other_state = after, state, None
+        old_tail, parts = row.tail_key, report.parts
+        row.offset, row.hash_state, row.other_state = report.after, report.state, None
         row.parts = max([row.parts, *(part.number for part in parts)])
-        row.tail_key, row.tail_size = tail or (None, 0)
-        # A transaction holds 100 items: parts that do not fit beside the upload go before it, where nobody reads them.
+        row.tail_key, row.tail_size = report.tail or (None, 0)
+        # A transaction holds 100 items: parts that do not fit are written before the upload, where nobody reads them.
         for start in range(0, len(parts), 90):
             transaction = Transaction()
             for part in parts[start : start + 90]:
@@ -104,7 +107,7 @@ class Relays:
             self._commit(row)
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
-        return UploadProgress(self._tokens.granted(token), token.upload_id, after)
+        return UploadProgress(self._tokens.presigned(token), token.upload_id, report.after)
 
     def _commit(self, row: UploadRow, transaction: Transaction | None = None) -> None:
         try:

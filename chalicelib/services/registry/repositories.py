@@ -1,4 +1,4 @@
-"""Repositories: made by a push or by hand, described, opened and closed, deleted."""
+"""Creates, changes and deletes repositories."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewRepository:
-    """A repository as it is to be made."""
+    """A repository to create."""
 
     name: RepositoryName
     visibility: Visibility = Visibility.PRIVATE
@@ -35,10 +35,7 @@ class NewRepository:
 
 
 class Repositories:
-    """Repositories as a whole. `settled_s` is how long after a delete a push that began before it may still write.
-
-    `prototypes` gives the default permissions, which only what makes a repository in an organization needs.
-    """
+    """Repositories. `prototypes` returns the service of default permissions, which only organizations need."""
 
     def __init__(
         self, access: Access, usage_log: UsageLog, stores: Stores, prototypes: "Callable[[], Prototypes]"
@@ -50,10 +47,11 @@ class Repositories:
             stores.accounts,
         )
         self._permissions, self._prototypes = stores.permissions, prototypes
+        # A push that began before a deletion may still write for so many seconds.
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def for_push(self, actor: Actor, name: RepositoryName) -> Repository:
-        """The repository, made private where the actor may create it and it is not there yet.
+        """Returns the repository; creates a private one if it does not exist and the actor may.
 
         Raises Unauthenticated, Denied, NameUnknown.
         """
@@ -70,16 +68,16 @@ class Repositories:
 
         def attempt() -> Repository:
             if account.id != namespace_id and not permits(self._access.walk(account, name).actions, PUSH):
-                # The token is older than what took the right away.
+                # The right was removed after the token was issued.
                 raise Denied(str(name), PUSH)
             try:
                 return self._create(actor, NewRepository(name), namespace_id)
             except WriteConflict:
-                return self._made_meanwhile(namespace_id, name)
+                return self._created_meanwhile(namespace_id, name)
 
         return retry_on_conflict(attempt)
 
-    def _made_meanwhile(self, namespace_id: str, name: RepositoryName) -> Repository:
+    def _created_meanwhile(self, namespace_id: str, name: RepositoryName) -> Repository:
         row = self._store.find(namespace_id, name)
         if row is not None:
             return Repository(row.repository_id, namespace_id, name)
@@ -88,40 +86,40 @@ class Repositories:
             raise NameUnknown(str(name))
         raise WriteConflict
 
-    def create(self, actor: Actor, wish: NewRepository) -> Repository:
-        """Makes a repository. Raises RepositoryTaken, FieldInvalid, Denied."""
-        parse_description(wish.description)
+    def create(self, actor: Actor, new: NewRepository) -> Repository:
+        """Creates a repository. Raises RepositoryTaken, FieldInvalid, Denied."""
+        parse_description(new.description)
 
         def attempt() -> Repository:
-            place = self._access.creatable(actor, wish.name.namespace)
+            namespace = self._access.creatable(actor, new.name.namespace)
             try:
-                return self._create(actor, wish, place.id)
+                return self._create(actor, new, namespace.id)
             except WriteConflict:
-                if self._store.find(place.id, wish.name) is None:
+                if self._store.find(namespace.id, new.name) is None:
                     raise
-                raise RepositoryTaken(str(wish.name)) from None
+                raise RepositoryTaken(str(new.name)) from None
 
         return retry_on_conflict(attempt)
 
-    def _create(self, actor: Actor, wish: NewRepository, namespace_id: str) -> Repository:
-        """Makes a repository in one transaction with the rights on it. Raises LostRace."""
+    def _create(self, actor: Actor, new: NewRepository, namespace_id: str) -> Repository:
+        """Creates a repository and its permissions in one transaction. Raises WriteConflict."""
         now = self._clock()
-        created = Repository(ulid(now), namespace_id, wish.name)
+        created = Repository(ulid(now), namespace_id, new.name)
         transaction = Transaction()
-        self._store.add(transaction, created, wish.visibility, wish.description, int(now))
+        self._store.add(transaction, created, new.visibility, new.description, int(now))
         self._accounts.require_live_namespace(transaction, namespace_id)
         if actor.account_id and actor.account_id != namespace_id:
-            maker = RoleHolder(actor.account_id, actor.name, HolderKind(actor.kind))
-            self._permissions.put(transaction, (namespace_id, created.id), maker, Role.ADMIN, is_new=True)
-            self._prototypes().apply(transaction, created, maker.id)
+            creator = RoleHolder(actor.account_id, actor.name, HolderKind(actor.kind))
+            self._permissions.put(transaction, (namespace_id, created.id), creator, Role.ADMIN, is_new=True)
+            self._prototypes().apply(transaction, created, creator.id)
         self._usage_log.record_for_repository(
-            actor, transaction, CREATE_REPOSITORY, created, {"repository": str(wish.name)}
+            actor, transaction, CREATE_REPOSITORY, created, {"repository": str(new.name)}
         )
         transaction.commit()
         return created
 
     def describe(self, actor: Actor, name: RepositoryName, description: str) -> None:
-        """Tells something else of a repository. Raises FieldInvalid, NameUnknown, Denied."""
+        """Changes the description. Raises FieldInvalid, NameUnknown, Denied."""
         parse_description(description)
         self._change(actor, name, Role.WRITE, (DESCRIBE, "description"), description=description)
 
@@ -130,26 +128,26 @@ class Repositories:
         self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility)
 
     def change_mode(self, actor: Actor, name: RepositoryName, mode: Mode) -> None:
-        """Lets a repository take pushes, or none. Raises NameUnknown, Denied."""
+        """Makes a repository normal, read-only or a mirror. Raises NameUnknown, Denied."""
         self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode)
 
     def _change(self, actor: Actor, name: RepositoryName, role: Role, kind: tuple[str, str], **changed: str) -> None:
-        """Changes a repository's name; `kind` is what the usage log calls it, and its word for what is new."""
+        """Changes a repository's row. `kind` is the event in the usage log, and its field for the new value."""
 
         def attempt() -> None:
             repository_access = self._access.require_role(actor, name, role)
-            transaction, (event, word) = Transaction(), kind
+            transaction, (event, field) = Transaction(), kind
             self._store.change(transaction, repository_access.row, **changed)
-            told = {"repository": str(name), word: next(iter(changed.values()))}
-            self._usage_log.record_for_repository(actor, transaction, event, repository_access.repository, told)
+            metadata = {"repository": str(name), field: next(iter(changed.values()))}
+            self._usage_log.record_for_repository(actor, transaction, event, repository_access.repository, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
 
     def delete(self, actor: Actor, name: RepositoryName) -> None:
-        """Ends a repository: its name is free at once, and what it holds can be restored for the namespace's window.
+        """Deletes a repository: its name is free at once, and it can be restored for the namespace's window.
 
-        What is not there is as good as deleted, to whoever might have deleted it. Raises Denied.
+        Succeeds if it does not exist and the actor's token could have deleted it. Raises Denied.
         """
         try:
             retry_on_conflict(lambda: self._delete(actor, name))

@@ -1,4 +1,4 @@
-"""Changes of tags: from one manifest to another, with all that follows for tags, lives, edges and manifests."""
+"""Changes of tags from one manifest to another, with their effects on lives, edges and manifests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,20 +32,21 @@ class TaggedManifest:
 
 @dataclass(frozen=True, slots=True)
 class NewLife:
-    """How a tag begins to name a manifest: with an end (None for none), and what its pusher is warned of.
+    """How a tag begins to name a manifest: with an end (None for none), and a warning to its pusher.
 
-    `is_reversion` is true where the tag is restored.
+    `is_reversion` is true if the tag is restored. `immutable` is what the caller asks for, None for what the rules say.
     """
 
     expires_at: int | None = None
     warning: str = ""
     is_reversion: bool = False
+    immutable: bool | None = None
 
 
 class TagChanges:
     """The changes of tags within one transaction.
 
-    Every tag that leaves a manifest has the manifest's `live_until` found anew: the latest end among its edges.
+    When a tag leaves a manifest, the manifest's `live_until` becomes the latest end among its edges.
     `rules` are the policies of immutability: tags that begin under them are listed in `made_immutable`.
     """
 
@@ -74,14 +75,9 @@ class TagChanges:
         self._close(row)
         self._tags.remove(self._transaction, row)
 
-    def begin(
-        self, name: str, named: TaggedManifest, life: NewLife, stored: TagRow | None, *, immutable: bool | None = None
-    ) -> None:
-        """Points a tag to a manifest; `immutable` is what the caller asks for, None for what the rules say.
-
-        Raises TagImmutable for an immutable tag that names another manifest.
-        """
-        state = stored.state if stored is not None else None
+    def begin(self, name: str, named: TaggedManifest, life: NewLife, stored: TagRow | None) -> None:
+        """Points a tag to a manifest. Raises TagImmutable for an immutable tag that names another manifest."""
+        state, immutable = (stored.state if stored is not None else None), life.immutable
         if stored is not None and state is not None:
             if not state.may_name(named.digest, self._now) and immutable is not False:
                 raise TagImmutable(str(self._repository.name), name)
@@ -113,12 +109,12 @@ class TagChanges:
             self._left.setdefault(row.digest, {})[row.name] = row.state.left_at(self._now)
 
     def change(self, row: TagRow, window_s: int) -> None:
-        """Writes a tag's new end, or whether it may change, and what follows from it for its manifest."""
+        """Writes a tag's new end or immutability, and its effect on the manifest."""
         self.note(row)
         self.settle(window_s)
 
     def note(self, row: TagRow) -> None:
-        """Writes a tag's new end, or whether it may change; several may be noted before all is settled."""
+        """Writes a tag's new end or immutability; call `settle` after one or several of these."""
         self._tags.change(self._transaction, row, self._repository.id)
         self._left.setdefault(row.digest, {})[row.name] = end_of(row.expires_at)
 
@@ -128,7 +124,7 @@ class TagChanges:
         self._left.setdefault(digest, {})[name] = 0
 
     def settle(self, window_s: int, *, beside: Digest | None = None) -> None:
-        """Finds anew how long the manifests live that tags have left; `beside` is written by the caller itself."""
+        """Writes until when the manifests live that tags have left, except `beside`, which the caller writes."""
         self._write_edges()
         ends = {digest: self.remaining(digest, names) for digest, names in self._left.items() if digest != beside}
         batch = Batch()
@@ -148,7 +144,7 @@ class TagChanges:
         return latest_end(edges, leaving, {name for forgotten, name in self._forgotten if forgotten == digest})
 
     def _write_edges(self) -> None:
-        """Writes until when the tags that left keep what they named. An item stands but once in a transaction."""
+        """Writes until when the tags that left keep their manifests. A transaction may contain an item only once."""
         for digest, names in self._left.items():
             for name, until in names.items():
                 row = tagged_row(self._repository.id, digest, name, until)
@@ -165,7 +161,7 @@ class TagChanges:
 
 
 def tag_unknown(repository: Repository, tag: str, stores: Stores) -> ManifestUnknown:
-    """Returns the error for a tag that is not there: TagExpired while the Time Machine keeps what it named."""
+    """Returns the error for a tag that does not exist: TagExpired while the Time Machine keeps its manifest."""
     life = stores.tags.last_life(repository.id, tag)
     if life is not None and stores.manifests.edge(repository.id, life.digest, tag) is not None:
         row = stores.manifests.get(repository.id, life.digest)

@@ -1,7 +1,7 @@
-"""Tags: listed, changed, deleted, restored from the Time Machine, and forgotten by it.
+"""Lists, changes and deletes tags, restores them from the Time Machine, and makes it forget them.
 
-What a tag named stays for the namespace's window and can be named again. Every change is one transaction with its
-record; it holds only while the repository is still the one whose rights were read.
+A manifest that a tag named stays for the namespace's window, and the tag can be restored. Every change is one
+transaction with its record; it is written only if the repository is still the one whose rights were read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +101,7 @@ class Tags:
         retry_on_conflict(attempt)
 
     def delete(self, actor: Actor, name: RepositoryName, tag: Tag) -> None:
-        """Deletes a tag by a role; what it named stays for the window. Raises as `update` does."""
+        """Deletes a tag by a role; its manifest stays for the window. Raises as `update` does."""
         self._change(actor, name, lambda change: self._delete(change, self._row(change, tag)))
 
     def _delete(self, change: _Change, row: TagRow) -> None:
@@ -110,9 +110,9 @@ class Tags:
         self._record(change, DELETE_TAG, row.name, row.digest)
 
     def update(self, actor: Actor, name: RepositoryName, tag: Tag, update: TagUpdate) -> None:
-        """Gives a tag an end, makes it immutable or mutable, points it to a manifest: all of it or nothing.
+        """Sets a tag's end, makes it immutable or mutable, and points it to a manifest: all or nothing.
 
-        Only an update with a digest may name a tag that is not there. Raises FieldInvalid, TagImmutable,
+        Only an update with a digest can create a tag. Raises FieldInvalid, TagImmutable,
         ResourceUnknown for the tag or the manifest, RepositoryFrozen, Unauthenticated, Denied, NameUnknown.
         """
         update.check(self._clock())
@@ -162,15 +162,14 @@ class Tags:
             before = stored.state
             after = replace(before, expires_at=end, immutable=immutability(before, update, end, tag))
             self._record_differences(change, tag, before, after)
-        self._begin(change, tag, manifest, NewLife(end), stored, immutable=update.immutable)
+        self._begin(change, tag, manifest, NewLife(end, immutable=update.immutable), stored)
         moved = {"original_manifest_digest": str(original)} if original else {}
         self._record(change, MOVE_TAG if original else CREATE_TAG, tag, digest, **moved)
 
     def end_after(self, actor: Actor, name: RepositoryName, digest: Digest, seconds: int) -> None:
-        """Ends each tag that names a manifest so long after the tag's beginning, at once where that has passed.
+        """Ends each tag that names a manifest so many seconds after its start, or now if that has passed.
 
-        Raises TagImmutable, before any is changed, where one may not have an end; RepositoryFrozen, Denied,
-        NameUnknown.
+        Raises TagImmutable, before any tag is changed, if one is immutable; RepositoryFrozen, Denied, NameUnknown.
         """
         repository, now = self._writable(actor, name).repository, self._clock()
         names = [edge.tag for edge in self._manifests.tagged(repository.id, digest) if edge.until > now]
@@ -194,7 +193,7 @@ class Tags:
         change.tags.settle(change.window_s)
 
     def restore(self, actor: Actor, name: RepositoryName, tag: Tag, digest: Digest) -> None:
-        """Points a tag to a manifest that is still kept, even if it is deleted or expired, whatever tag named it.
+        """Points a tag to a manifest that is still kept, even if it is deleted or expired, or another tag named it.
 
         Raises as `update` does.
         """
@@ -209,9 +208,9 @@ class Tags:
         self._change(actor, name, change_tag)
 
     def forget(self, actor: Actor, name: RepositoryName, tag: Tag, digest: Digest, *, is_alive: bool) -> None:
-        """Makes the Time Machine forget that a tag named a manifest, which goes at once if no other tag keeps it.
+        """Makes the Time Machine forget that a tag named a manifest, which is deleted now if no other tag keeps it.
 
-        `is_alive` is for a tag that names the manifest still; it is deleted first. Raises as `update` does, but not
+        `is_alive` says that the tag still names the manifest; it is deleted first. Raises as `update` does, but not
         RepositoryFrozen: the past of a frozen repository may be forgotten.
         """
 
@@ -271,20 +270,11 @@ class Tags:
             raise ResourceUnknown("manifest", str(digest))
         return row
 
-    def _begin(
-        self,
-        change: _Change,
-        tag: Tag,
-        row: ManifestRow,
-        life: NewLife,
-        stored: TagRow | None,
-        *,
-        immutable: bool | None = None,
-    ) -> None:
-        """Points a tag to a manifest, and makes the manifest live with it."""
+    def _begin(self, change: _Change, tag: Tag, row: ManifestRow, life: NewLife, stored: TagRow | None) -> None:
+        """Points a tag to a manifest, which lives as long as the tag."""
         digest = keys.manifest_digest(row.sk)
         named = TaggedManifest(digest, row.media_type, row.size, row.layers_size)
-        change.tags.begin(tag, named, life, stored, immutable=immutable)
+        change.tags.begin(tag, named, life, stored)
         for name in change.tags.made_immutable:
             self._record(change, TAG_FIXED, name, digest)
         if row.deleted_at is not None:
@@ -308,7 +298,7 @@ class Tags:
 
 
 def check_open(access: RepositoryAccess) -> None:
-    """Raises RepositoryFrozen where nothing may change what a repository holds."""
+    """Raises RepositoryFrozen if the repository is read-only or a mirror."""
     if number := FROZEN_MODES.get(access.row.mode):
         raise RepositoryFrozen(number)
 

@@ -1,8 +1,8 @@
-"""Uploads: bytes on their way to becoming a blob, in one piece or in many.
+"""Uploads of blobs, in one request or in chunks.
 
-A blob counts once its digest has been verified over exactly its bytes: here by hashing what came, in S3 by checksum. An
-upload in pieces is closed, with digest and key written down, before its bytes are joined and linked, so that a crash at
-any point leaves an upload which the same request finishes.
+A blob is visible once its digest has been verified over exactly its bytes: here by hashing, in S3 by a checksum. An
+upload in chunks is closed, with its digest and key written, before its bytes are joined and linked, so that after a
+crash at any point the same request completes it.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.domain.repositories import Repository
-from chalicelib.domain.uploads import MANY, SMALLEST_PART, Chunk, UploadToken
+from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.security.access import Access, WriteAccess
@@ -30,11 +30,21 @@ from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, ab
 
 @dataclass(frozen=True, slots=True)
 class UploadProgress:
-    """How far an upload is: its token, signed for the next request, and the bytes it has."""
+    """How far an upload is. `token` is signed for the next request; `offset` is in bytes."""
 
     token: str
     upload_id: str
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _ClosedBlob:
+    """The blob that an upload becomes. `size` is in bytes; `upload_id` and `s3_key` are empty where there is none."""
+
+    digest: Digest
+    size: int
+    upload_id: str = ""
+    s3_key: str = ""
 
 
 class Uploads:
@@ -46,13 +56,13 @@ class Uploads:
         self._tokens, self._lease, self._clock = tokens, stores.lease, stores.clock
 
     def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> UploadProgress:
-        """A new upload; the repository is made where it is not there and the actor may create it."""
+        """Begins an upload; creates the repository if needed. Raises as `Repositories.for_push` does."""
         repository = self._repositories.for_push(actor, name)
         token, upload_id = self._tokens.begin(repository.id, algorithm)
         return UploadProgress(token, upload_id, 0)
 
     def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
-        """The upload that a token stands for. Raises BlobUploadUnknown for one of another repository."""
+        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match."""
         grant = self._access.granted(actor, name, PUSH)
         token = self._tokens.verify(text)
         repository = self._access.known(grant, name)
@@ -61,24 +71,24 @@ class Uploads:
         return repository, token
 
     def progress(self, token: UploadToken, offset: int) -> UploadProgress:
-        """The answer to a chunk: the next token is good for a whole life again, and only for chunks."""
+        """Returns the progress after a chunk; its token has a whole life again, and takes only chunks."""
         return UploadProgress(self._tokens.following(token), token.upload_id, offset)
 
     def status(self, actor: Actor, name: RepositoryName, text: str) -> UploadProgress:
-        """How far an upload is. Raises BlobUploadUnknown."""
+        """Returns how far an upload is. Raises BlobUploadUnknown."""
         _, token = self.opened(actor, name, text)
         row = self._store.get(token.upload_id)
         _check_open(row)
-        # The first token would still let the edge write; once bytes have come, only chunks may follow.
+        # The first token would still let the upload edge write; after the first bytes, only chunks may follow.
         return self.progress(token, row.offset) if row and row.offset else UploadProgress(text, token.upload_id, 0)
 
     def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
-        """Ends an upload and drops its bytes. Raises BlobUploadUnknown."""
+        """Cancels an upload and deletes its bytes. Raises BlobUploadUnknown."""
         _, token = self.opened(actor, name, text)
 
         def attempt() -> UploadRow:
             stored = self._store.get(token.upload_id)
-            if stored is not None and stored.status != UploadStatus.GRANTED:
+            if stored is not None and stored.status != UploadStatus.PRESIGNED:
                 _check_open(stored)
             row = stored or self.new_row(token)
             row.status = UploadStatus.CANCELLED
@@ -87,29 +97,26 @@ class Uploads:
 
         self._drop(retry_on_conflict(attempt))
 
-    def append(
-        self, actor: Actor, name: RepositoryName, text: str, content: bytes, chunk: Chunk | None
-    ) -> UploadProgress:
-        """Takes a chunk in. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown."""
+    def append(self, actor: Actor, name: RepositoryName, text: str, body: UploadBody) -> UploadProgress:
+        """Appends a chunk. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown."""
         _, token = self.opened(actor, name, text)
         stored = self._store.get(token.upload_id)
         _check_open(stored)
         row = stored or self.new_row(token)
-        if chunk:
-            chunk.check(row.offset, len(content))
-        if content:
+        body.check(row.offset)
+        if body.content:
             try:
-                self._write(row, content, is_new=stored is None)
+                self._write(row, body.content, is_new=stored is None)
             except WriteConflict:
                 current = self._store.get(token.upload_id)
                 raise OutOfOrder(current.offset if current else 0) from None
         return self.progress(token, row.offset)
 
     def _write(self, row: UploadRow, content: bytes, *, is_new: bool) -> None:
-        """Puts bytes where they wait, and the row that knows of them. Raises LostRace."""
+        """Stores bytes, and the row that names them. Raises WriteConflict."""
         transaction, old_tail = Transaction(), row.tail_key
         if content:
-            self._take(transaction, row, content)
+            self._store_bytes(transaction, row, content)
         try:
             self.keep(row, is_new=is_new, transaction=transaction)
         except WriteConflict:
@@ -119,22 +126,22 @@ class Uploads:
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
 
-    def _take(self, transaction: Transaction, row: UploadRow, content: bytes) -> None:
+    def _store_bytes(self, transaction: Transaction, row: UploadRow, content: bytes) -> None:
         for algorithm in hashing.ALGORITHMS:
             if hasher := _hasher(row, algorithm):
                 hasher.update(content)
                 _keep_state(row, algorithm, hasher.state())
         row.offset += len(content)
-        together = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
-        if len(together) < SMALLEST_PART:
-            # Too few for a part: they wait in an object of their own, which is the blob when nothing follows.
-            row.tail_key, row.tail_size = bucket_keys.incoming(row.repository_id, ulid(self._clock())), len(together)
-            self._objects.put(row.tail_key, together, Digest.of(together))
+        unstored = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
+        if len(unstored) < SMALLEST_PART:
+            # These are too few for a part: they stay in an object of their own, which is the blob if nothing follows.
+            row.tail_key, row.tail_size = bucket_keys.incoming(row.repository_id, ulid(self._clock())), len(unstored)
+            self._objects.put(row.tail_key, unstored, Digest.of(unstored))
             return
         self._begin_parts(row)
         row.parts, row.tail_key, row.tail_size = row.parts + 1, None, 0
-        etag = self._objects.put_part(row.s3_key or "", row.multipart_id or "", row.parts, together)
-        self._store.put_part(transaction, row, row.parts, etag, len(together))
+        etag = self._objects.put_part(row.s3_key or "", row.multipart_id or "", row.parts, unstored)
+        self._store.put_part(transaction, row, row.parts, etag, len(unstored))
 
     def _begin_parts(self, row: UploadRow) -> None:
         if row.multipart_id is None:
@@ -142,7 +149,7 @@ class Uploads:
             row.multipart_id = self._objects.begin_parts(row.s3_key)
 
     def prepare_parts(self, row: UploadRow, *, is_new: bool) -> None:
-        """Makes sure an upload has parts of S3's and a row that knows of them. Raises OutOfOrder in a race."""
+        """Begins S3's multipart upload, and writes the row that names it. Raises OutOfOrder in a race."""
         if row.multipart_id is not None:
             return
         self._begin_parts(row)
@@ -153,7 +160,7 @@ class Uploads:
             raise OutOfOrder(row.offset) from None
 
     def new_row(self, token: UploadToken) -> UploadRow:
-        """The row of an upload of which nothing has come yet; it is hashed in both algorithms, as either may end it."""
+        """Returns the row of an upload without bytes; it is hashed in both algorithms, as either may close it."""
         row = UploadRow.under(
             keys.upload(token.upload_id), repository_id=token.repository_id, algorithm=token.algorithm
         )
@@ -162,7 +169,7 @@ class Uploads:
         return row
 
     def keep(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
-        """Writes a row, which stays as long as any token of it is good, and a lease. Raises LostRace."""
+        """Writes a row, which stays while any token of it is valid, plus a lease. Raises WriteConflict."""
         transaction = transaction or Transaction()
         self._store.keep(transaction, row, self._until())
         self._store.put(transaction, row, None if is_new else row.version)
@@ -172,14 +179,12 @@ class Uploads:
         return int(self._clock()) + self._tokens.longest_s + self._lease.seconds
 
     def push(self, actor: Actor, name: RepositoryName, digest: Digest, content: bytes) -> None:
-        """A blob in one request, without an upload. Raises DigestInvalid."""
+        """Pushes a blob in one request, without an upload. Raises DigestInvalid."""
         repository = self._repositories.for_push(actor, name)
         self._push_whole(actor, repository, digest, content, None)
 
-    def close(
-        self, actor: Actor, name: RepositoryName, text: str, digest: Digest, content: bytes, chunk: Chunk | None
-    ) -> None:
-        """Makes an upload, with the last bytes it is given, the blob of that digest; done again, it succeeds again.
+    def close(self, actor: Actor, name: RepositoryName, text: str, digest: Digest, body: UploadBody) -> None:
+        """Makes an upload, with the last bytes in the body, the blob of that digest; it may be repeated.
 
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
@@ -188,17 +193,15 @@ class Uploads:
         def attempt() -> UploadRow | None:
             row = self._store.get(token.upload_id)
             if row is not None and row.status == UploadStatus.OPEN:
-                if chunk:
-                    chunk.check(row.offset, len(content))
-                self._close(row, digest, content)
+                body.check(row.offset)
+                self._close(row, digest, body.content)
             return row
 
-        # A token that saw no chunk, with the bytes beside it, needs no look at the upload: the close itself checks.
-        row = None if token.kind != MANY and content else retry_on_conflict(attempt)
+        # A token that saw no chunk, with bytes in the request, needs no read of the upload: the close itself checks.
+        row = None if token.kind != MANY and body.content else retry_on_conflict(attempt)
         if row is None:
-            if chunk:
-                chunk.check(0, len(content))
-            self._push_whole(actor, repository, digest, content, token)
+            body.check(0)
+            self._push_whole(actor, repository, digest, body.content, token)
             return
         if row.status not in (UploadStatus.CLOSED, UploadStatus.LINKED) or row.digest != digest:
             raise BlobUploadUnknown
@@ -209,47 +212,43 @@ class Uploads:
     ) -> None:
         if not digest.matches(content):
             raise DigestInvalid(str(digest), f"the {len(content)} bytes that came have {Digest.of(content)}")
-        seen = _sniff(content)
-        placed = ""
+        labels = _labels_in(content)
+        new_key = ""
 
         def attempt() -> str:
-            nonlocal placed
-            view, upload, _ = self._look(actor, repository, digest, len(content), token.upload_id if token else "")
-            if not view.blob and not placed:
-                placed = bucket_keys.incoming(repository.id, ulid(self._clock()))
-                self._objects.put(placed, content, digest)
-            kept = view.blob.s3_key if view.blob else placed
+            nonlocal new_key
+            wanted = _ClosedBlob(digest, len(content), token.upload_id if token else "")
+            view, upload, _ = self._read(actor, repository, wanted)
+            if not view.blob and not new_key:
+                new_key = bucket_keys.incoming(repository.id, ulid(self._clock()))
+                self._objects.put(new_key, content, digest)
+            s3_key = view.blob.s3_key if view.blob else new_key
             transaction = Transaction()
             if token:
-                self._close_whole(transaction, token, upload, (digest, kept, len(content)))
+                self._close_whole(transaction, token, upload, (digest, s3_key, len(content)))
             until = self._lease.until(self._clock())
-            self._blobs.link(transaction, view, repository, StoredContent(len(content), kept, seen), until)
+            self._blobs.link(transaction, view, repository, StoredContent(len(content), s3_key, labels), until)
             transaction.commit()
-            return kept
+            return s3_key
 
-        kept = retry_on_conflict(attempt)
-        # Bytes that came twice are kept once: the copy that nobody names goes at once.
-        if placed and placed != kept:
-            self._objects.delete(placed)
+        linked_key = retry_on_conflict(attempt)
+        # Somebody else has pushed the same bytes meanwhile: the copy that no blob names is deleted at once.
+        if new_key and new_key != linked_key:
+            self._objects.delete(new_key)
 
-    def _look(
-        self,
-        actor: Actor,
-        repository: Repository,
-        digest: Digest,
-        size: int,
-        upload_id: str = "",
-        s3_key: str = "",
+    def _read(
+        self, actor: Actor, repository: Repository, wanted: _ClosedBlob
     ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
-        batch = Batch()
-        view = BlobView(batch, repository.id, digest)
+        """Reads a blob, its upload and the fence of its key in one batch; checks the right to push and the quota."""
+        batch, upload_id, s3_key = Batch(), wanted.upload_id, wanted.s3_key
+        view = BlobView(batch, repository.id, wanted.digest)
         rights: WriteAccess = self._access.recheck(batch, actor, repository)
         upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(upload_id)) if upload_id else None
         fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
         batch.read()
         rights.check(PUSH)
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, size, self._clock())
+            view.room = check_room(rights.namespace, wanted.size, self._clock())
         return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(
@@ -257,11 +256,11 @@ class Uploads:
         transaction: Transaction,
         token: UploadToken,
         stored: UploadRow | None,
-        became: tuple[Digest, str, int],
+        blob: tuple[Digest, str, int],
     ) -> None:
-        """Closes an upload whose bytes came at once, in the transaction that links them."""
+        """Closes an upload whose bytes came in one request, in the transaction that links them."""
         row = self.new_row(token)
-        row.digest, row.s3_key, row.offset = became
+        row.digest, row.s3_key, row.offset = blob
         if stored and stored.status == UploadStatus.OPEN and stored.offset:
             raise OutOfOrder(stored.offset)
         if (
@@ -274,7 +273,7 @@ class Uploads:
         self._store.put(transaction, row, stored.version if stored else None)
 
     def _close(self, row: UploadRow, digest: Digest, content: bytes) -> None:
-        """Writes down what the upload becomes, together with its last bytes. Raises DigestInvalid, LostRace."""
+        """Stores the last bytes, and the digest and key of the upload's blob. Raises DigestInvalid, WriteConflict."""
         if hasher := _hasher(row, digest.algorithm):
             hasher.update(content)
             if hasher.hexdigest() != digest.hex:
@@ -282,7 +281,7 @@ class Uploads:
                 raise DigestInvalid(str(digest), f"the {row.offset + len(content)} bytes that came have {received}")
         transaction, old_tail = Transaction(), row.tail_key
         if content:
-            self._take(transaction, row, content)
+            self._store_bytes(transaction, row, content)
         row.status, row.digest = UploadStatus.CLOSED, digest
         row.s3_key = row.s3_key or row.tail_key or bucket_keys.incoming(row.repository_id, ulid(self._clock()))
         self.keep(row, is_new=False, transaction=transaction)
@@ -290,14 +289,15 @@ class Uploads:
             self._objects.delete(old_tail)
 
     def finish(self, actor: Actor, repository: Repository, closed: UploadRow, digest: Digest) -> None:
-        """Joins the bytes of a closed upload and links them; done again, it renews the link.
+        """Joins the bytes of a closed upload and links them; if it is repeated, it renews the link.
 
-        Raises BlobUploadUnknown when the bytes have gone meanwhile.
+        Raises BlobUploadUnknown if the bytes have been deleted meanwhile.
         """
         s3_key = closed.s3_key or ""
 
         def attempt() -> bool:
-            view, row, fence = self._look(actor, repository, digest, closed.offset, closed.upload_id, s3_key)
+            wanted = _ClosedBlob(digest, closed.offset, closed.upload_id, s3_key)
+            view, row, fence = self._read(actor, repository, wanted)
             until = self._lease.until(self._clock())
             if row is None or row.status == UploadStatus.CANCELLED:
                 raise BlobUploadUnknown
@@ -306,24 +306,24 @@ class Uploads:
                 return True
             if fence or (view.stored_blob and view.stored_blob.s3_key == s3_key):
                 raise BlobUploadUnknown
-            is_ours, is_proven = view.blob is None, _hasher(row, digest.algorithm) is not None
-            content = self._joined(row, s3_key) if is_ours or not is_proven else None
+            is_new, is_proven = view.blob is None, _hasher(row, digest.algorithm) is not None
+            content = self._joined(row, s3_key) if is_new or not is_proven else None
             if not is_proven:
                 self._verify(row, s3_key, digest)
             transaction = Transaction()
             transaction.check(FenceRow, keys.fence(s3_key), absent())
-            seen = _sniff(content) if content is not None else None
-            self._blobs.link(transaction, view, repository, StoredContent(row.offset, s3_key, seen), until)
-            linked = self._store.linked(row, s3_key if is_ours else view.blob.s3_key if view.blob else s3_key)
+            labels = _labels_in(content) if content is not None else None
+            self._blobs.link(transaction, view, repository, StoredContent(row.offset, s3_key, labels), until)
+            linked = self._store.linked(row, s3_key if is_new else view.blob.s3_key if view.blob else s3_key)
             self._store.put(transaction, linked, row.version)
             transaction.commit()
-            return is_ours
+            return is_new
 
         try:
-            is_ours = retry_on_conflict(attempt)
+            is_kept = retry_on_conflict(attempt)
         except ObjectGone:
             raise BlobUploadUnknown from None
-        if not is_ours:
+        if not is_kept:
             self._drop(closed)
 
     def _renew(self, view: BlobView, repository: Repository, until: int) -> None:
@@ -334,7 +334,7 @@ class Uploads:
         transaction.commit()
 
     def _drop(self, row: UploadRow) -> None:
-        """Forgets the bytes of an upload that are no blob's."""
+        """Deletes the bytes of an upload that became no blob."""
         self._abort(row)
         for s3_key in {row.s3_key, row.tail_key} - {None}:
             self._objects.delete(s3_key or "")
@@ -344,7 +344,7 @@ class Uploads:
             self._objects.abort_parts(row.s3_key, row.multipart_id)
 
     def _joined(self, row: UploadRow, s3_key: str) -> bytes | None:
-        """Makes one object of the upload's bytes, and gives them where they are few. Raises Gone."""
+        """Joins the upload's bytes to one object; returns them unless they came in parts. Raises ObjectGone."""
         if row.multipart_id is None:
             if row.tail_key is None:
                 self._objects.put(s3_key, b"", Digest.of(b""))
@@ -359,7 +359,7 @@ class Uploads:
         return None
 
     def _verify(self, row: UploadRow, s3_key: str, digest: Digest) -> None:
-        """Hashes stored bytes that a relay hashed in another algorithm only; other bytes end the upload."""
+        """Hashes bytes that a relay hashed only in another algorithm. Cancels the upload and raises DigestInvalid."""
         hasher = hashing.begin(digest.algorithm)
         for content in self._objects.read(s3_key):
             hasher.update(content)
@@ -371,7 +371,7 @@ class Uploads:
 
 
 def _hasher(row: UploadRow, algorithm: str) -> hashing.Hasher | None:
-    """The hash of all the upload's bytes in an algorithm, None where nobody kept it."""
+    """Returns the hasher after all of the upload's bytes in an algorithm; None if its state was not kept."""
     state = row.hash_state if algorithm == row.algorithm else row.other_state
     return hashing.resume(algorithm, state) if state is not None else None
 
@@ -388,5 +388,6 @@ def _check_open(row: UploadRow | None) -> None:
         raise BlobUploadUnknown
 
 
-def _sniff(content: bytes) -> Lifetime:
+def _labels_in(content: bytes) -> Lifetime:
+    """Returns what an image's config says of expiration; nothing if the bytes cannot be such a config."""
     return of_config(content) if EXPIRES_AFTER.encode() in content else Lifetime()

@@ -8,17 +8,17 @@ from chalicelib.domain.uploads import MANY, UploadToken
 
 
 class UploadTokens:
-    """Signs with the first of `keys` and accepts all. `life_s`, and `grant_s` for a relay, are lifetimes in seconds."""
+    """Signs with the first of `keys` and accepts all. `life_s`, and `presigned_upload_s` for a relay, are lifetimes in seconds."""
 
     def __init__(
-        self, keys: Sequence[bytes], life_s: int, grant_s: int, clock: Callable[[], float] = time.time
+        self, keys: Sequence[bytes], life_s: int, presigned_upload_s: int, clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys, self._life_s, self._grant_s, self._clock = list(keys), life_s, grant_s, clock
+        self._keys, self._life_s, self._presigned_upload_s, self._clock = list(keys), life_s, presigned_upload_s, clock
 
     @property
     def longest_s(self) -> int:
         """Seconds after which every token of an upload that got no further response has expired."""
-        return self._grant_s + self._life_s
+        return self._presigned_upload_s + self._life_s
 
     def begin(self, repository_id: str, algorithm: str) -> tuple[str, str]:
         """Returns a token for a new upload into a repository, and the upload's id."""
@@ -34,9 +34,9 @@ class UploadTokens:
         """Returns the token after a chunk, with which only chunks may follow."""
         return self._renewed(token, self._life_s)
 
-    def granted(self, token: UploadToken) -> str:
+    def presigned(self, token: UploadToken) -> str:
         """Returns the token for an upload by a relay, which may take long; the upload edge accepts no bytes for it."""
-        return self._renewed(token, self._grant_s)
+        return self._renewed(token, self._presigned_upload_s)
 
     def _renewed(self, token: UploadToken, life_s: int) -> str:
         until = int(self._clock()) + life_s

@@ -22,7 +22,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.timers import QUOTA, Due
-from chalicelib.services.accounts.quotas import LimitChanges, QuotaHolder, QuotaLimit, check_room
+from chalicelib.domain.uploads import UploadBody
+from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit, check_room
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
@@ -190,14 +191,14 @@ def by_push(backend: Backend) -> None:
 def by_chunks(backend: Backend) -> None:
     actor, uploads, content = token_actor(backend, "admin", "admin/app"), backend.services.registry.uploads, b"x" * 64
     _, name = backend.owner()
-    progress = uploads.append(actor, name, uploads.begin(actor, name).token, content, None)
-    uploads.close(actor, name, progress.token, Digest.of(content), b"", None)
+    progress = uploads.append(actor, name, uploads.begin(actor, name).token, UploadBody(content))
+    uploads.close(actor, name, progress.token, Digest.of(content), UploadBody())
 
 
 def by_one_put(backend: Backend) -> None:
     actor, uploads, content = token_actor(backend, "admin", "admin/app"), backend.services.registry.uploads, b"y" * 64
     _, name = backend.owner()
-    uploads.close(actor, name, uploads.begin(actor, name).token, Digest.of(content), content, None)
+    uploads.close(actor, name, uploads.begin(actor, name).token, Digest.of(content), UploadBody(content))
 
 
 def by_mount(backend: Backend) -> None:

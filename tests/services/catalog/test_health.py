@@ -1,4 +1,4 @@
-"""Health is asked of table, bucket and keys, each by itself."""
+"""Health checks of the table, the bucket and the keys."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def test_a_healthy_registry_costs_one_read_and_one_list(backend: Backend) -> Non
     assert backend.calls.take() == ["GetItem", "ListObjectsV2"]
 
 
-def test_a_bucket_that_is_silent_is_told_and_nothing_else(backend: Backend) -> None:
+def test_a_bucket_that_does_not_answer_is_reported_alone(backend: Backend) -> None:
     with silence(backend, "bucket"):
         health = backend.services.catalog.health.health()
 
@@ -28,7 +28,7 @@ def test_a_bucket_that_is_silent_is_told_and_nothing_else(backend: Backend) -> N
     assert not health.is_well
 
 
-def test_keys_that_cannot_be_read_are_told(backend: Backend) -> None:
+def test_keys_that_cannot_be_read_are_reported(backend: Backend) -> None:
     def unreadable() -> Secrets:
         raise SettingInvalid("CLOUDBERTH_SECRETS", "gone")
 

@@ -1,4 +1,4 @@
-"""One repository: what it is, its tags, and what the actor may do to it."""
+"""Details of a repository: settings, tags, and the rights of the actor."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,11 +29,11 @@ from tests.support.rows import repository_of
 NAME = RepositoryName.parse("admin/app")
 
 
-def overview(backend: Backend, actor: Actor | None = None, **told: bool) -> RepositoryView:
-    return backend.services.catalog.repository_details.get(actor or backend.signed_in("admin"), NAME, **told)
+def overview(backend: Backend, actor: Actor | None = None, **options: bool) -> RepositoryView:
+    return backend.services.catalog.repository_details.get(actor or backend.signed_in("admin"), NAME, **options)
 
 
-def test_an_empty_repository_is_told_of(backend: Backend) -> None:
+def test_an_empty_repository_has_details(backend: Backend) -> None:
     a_repository(backend)
 
     found = overview(backend)
@@ -66,7 +66,7 @@ def test_an_expired_tag_is_gone_and_one_that_will_expire_says_when(backend: Back
     assert overview(backend).tags == []
 
 
-def test_at_most_five_hundred_tags_come(backend: Backend) -> None:
+def test_at_most_five_hundred_tags_are_returned(backend: Backend) -> None:
     manifest = push_image(backend, "v")
     repository = repository_of(backend)
 
@@ -80,7 +80,7 @@ def test_at_most_five_hundred_tags_come(backend: Backend) -> None:
     assert len(overview(backend).tags or ()) == MOST_TAGS
 
 
-def test_tags_are_left_out_and_the_last_days_told_when_asked(backend: Backend) -> None:
+def test_tags_can_be_left_out_and_the_activity_requested(backend: Backend) -> None:
     push_image(backend, "v1")
 
     found = overview(backend, with_tags=False, with_activity=True)
@@ -95,7 +95,7 @@ def test_tags_are_left_out_and_the_last_days_told_when_asked(backend: Backend) -
 
 
 @pytest.mark.parametrize(("role", "writes", "admins"), [(Role.READ, 0, 0), (Role.WRITE, 1, 0), (Role.ADMIN, 1, 1)])
-def test_what_one_may_follows_from_one_s_role(backend: Backend, role: Role, writes: bool, admins: bool) -> None:
+def test_rights_follow_from_the_role(backend: Backend, role: Role, writes: bool, admins: bool) -> None:
     a_repository(backend)
     backend.user("bob")
     an_actor_with_role(backend, "bob", role)
@@ -105,7 +105,7 @@ def test_what_one_may_follows_from_one_s_role(backend: Backend, role: Role, writ
     assert (found.can_write, found.can_admin) == (bool(writes), bool(admins))
 
 
-def test_one_that_takes_no_push_can_be_written_by_nobody(backend: Backend) -> None:
+def test_nobody_can_write_to_a_read_only_repository_or_a_mirror(backend: Backend) -> None:
     a_repository(backend)
     for mode in (Mode.READ_ONLY, Mode.MIRROR):
         backend.services.registry.repositories.change_mode(backend.signed_in("admin"), NAME, mode)
@@ -114,7 +114,7 @@ def test_one_that_takes_no_push_can_be_written_by_nobody(backend: Backend) -> No
         assert overview(backend).can_admin
 
 
-def test_a_token_is_told_no_more_than_its_scope_gives(backend: Backend) -> None:
+def test_a_token_gets_no_more_rights_than_its_scope(backend: Backend) -> None:
     a_repository(backend)
     owner = backend.signed_in("admin")
 
@@ -124,21 +124,21 @@ def test_a_token_is_told_no_more_than_its_scope_gives(backend: Backend) -> None:
         overview(backend, replace(owner, scopes=frozenset({ORG_ADMIN})))
 
 
-def test_strangers_cannot_tell_what_is_private_from_what_is_not_there(backend: Backend) -> None:
+def test_without_a_role_a_private_repository_looks_like_a_missing_one(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
     for actor in (ANONYMOUS, backend.signed_in("bob")):
-        told = set()
+        messages = set()
         for name in ("admin/app", "admin/none", "nobody/none"):
             with pytest.raises(Denied) as refused:
                 backend.services.catalog.repository_details.get(actor, RepositoryName.parse(name))
-            told.add(str(refused.value).replace(name, ""))
-        assert len(told) == 1
+            messages.add(str(refused.value).replace(name, ""))
+        assert len(messages) == 1
     with pytest.raises(NameUnknown):
         backend.services.catalog.repository_details.get(backend.signed_in("admin"), RepositoryName.parse("admin/none"))
 
 
-def test_everybody_reads_what_is_public(backend: Backend) -> None:
+def test_everybody_reads_a_public_repository(backend: Backend) -> None:
     a_repository(backend)
     backend.services.registry.repositories.change_visibility(backend.signed_in("admin"), NAME, Visibility.PUBLIC)
 

@@ -1,4 +1,4 @@
-"""Lists of repositories: who sees what, page by page, and what a page costs."""
+"""Lists of repositories: visibility, pages, and the AWS calls of a page."""
 
 import base64
 from collections.abc import Callable
@@ -45,23 +45,23 @@ def give(backend: Backend, repository: str, holder: str, kind: str = "team", rol
     backend.services.accounts.permissions.put(owner, RepositoryName.parse(repository), HolderKind(kind), holder, role)
 
 
-def pages(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[list[ListedRepository]]:
+def pages(backend: Backend, actor: Actor, query: RepositoryQuery) -> list[list[ListedRepository]]:
     found, token = [], None
     while True:
-        page = backend.services.catalog.repository_listing.page(actor, asked, token)
+        page = backend.services.catalog.repository_listing.page(actor, query, token)
         found.append(list(page.repositories))
         token = page.following
         if token is None:
             return found
 
 
-def listed(backend: Backend, actor: Actor, asked: RepositoryQuery) -> list[str]:
-    return [str(one.repository.name) for page in pages(backend, actor, asked) for one in page]
+def listed(backend: Backend, actor: Actor, query: RepositoryQuery) -> list[str]:
+    return [str(one.repository.name) for page in pages(backend, actor, query) for one in page]
 
 
 @pytest.fixture
 def acme(backend: Backend) -> str:
-    """An organization of admin's, with something public and something private; gives its id."""
+    """Creates an organization of admin's with a public and a private repository; returns its id."""
     identifier = an_organization(backend)
     of_acme(backend, "secret", "team/deep")
     of_acme(backend, "open", visibility=Visibility.PUBLIC)
@@ -70,12 +70,12 @@ def acme(backend: Backend) -> str:
     return identifier
 
 
-def test_something_must_say_which(backend: Backend) -> None:
+def test_a_query_must_name_a_list(backend: Backend) -> None:
     with pytest.raises(FieldInvalid, match="namespace, starred or public are required for this API call"):
         backend.services.catalog.repository_listing.page(backend.signed_in("admin"), RepositoryQuery())
 
 
-def test_owners_see_all_and_strangers_what_is_public_if_they_ask_for_it(backend: Backend, acme: str) -> None:
+def test_owners_see_all_and_others_see_public_repositories_if_they_request_them(backend: Backend, acme: str) -> None:
     everything = ["acme/open", "acme/secret", "acme/team/deep"]
 
     assert listed(backend, backend.signed_in("admin"), RepositoryQuery("acme")) == everything
@@ -84,7 +84,7 @@ def test_owners_see_all_and_strangers_what_is_public_if_they_ask_for_it(backend:
         assert listed(backend, actor, RepositoryQuery("acme", public=True)) == ["acme/open"]
 
 
-def test_a_role_by_oneself_or_by_a_team_shows_a_repository(backend: Backend, acme: str) -> None:
+def test_a_direct_role_or_one_of_a_team_makes_a_repository_visible(backend: Backend, acme: str) -> None:
     a_team(backend, "devs", TeamRole.MEMBER, "bob")
     give(backend, "acme/secret", "devs")
     give(backend, "acme/team/deep", "carol", "user", Role.WRITE)
@@ -93,7 +93,7 @@ def test_a_role_by_oneself_or_by_a_team_shows_a_repository(backend: Backend, acm
     assert listed(backend, backend.signed_in("carol"), RepositoryQuery("acme")) == ["acme/team/deep"]
 
 
-def test_a_member_removed_sees_nothing_from_then_on(backend: Backend, acme: str) -> None:
+def test_a_removed_member_sees_nothing(backend: Backend, acme: str) -> None:
     a_team(backend, "owners-too", TeamRole.ADMIN, "bob")
     assert len(listed(backend, backend.signed_in("bob"), RepositoryQuery("acme"))) == 3
 
@@ -102,7 +102,7 @@ def test_a_member_removed_sees_nothing_from_then_on(backend: Backend, acme: str)
     assert listed(backend, backend.signed_in("bob"), RepositoryQuery("acme")) == []
 
 
-def test_a_token_shows_what_its_scope_lets_through(backend: Backend, acme: str) -> None:
+def test_a_token_lists_what_its_scope_permits(backend: Backend, acme: str) -> None:
     for scope, expected in ((REPO_READ, 3), (ORG_ADMIN, 0)):
         owner = backend.signed_in("admin")
         actor = Actor(owner.account_id, owner.name, scopes=frozenset({scope}))
@@ -111,7 +111,9 @@ def test_a_token_shows_what_its_scope_lets_through(backend: Backend, acme: str) 
         assert "acme/open" in listed(backend, actor, RepositoryQuery("acme", public=True))
 
 
-def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_backend: Callable[..., Backend]) -> None:
+def test_a_superuser_without_full_access_sees_no_foreign_private_repository(
+    new_backend: Callable[..., Backend],
+) -> None:
     for full, expected in ((False, []), (True, ["bob/app"])):
         backend = new_backend(superusers_full_access=full)
         backend.user("bob")
@@ -120,18 +122,18 @@ def test_a_superuser_sees_nothing_private_of_others_without_full_access(new_back
         assert listed(backend, backend.signed_in("admin"), RepositoryQuery("bob")) == expected
 
 
-def test_an_unknown_or_ended_namespace_lists_nothing(backend: Backend, acme: str) -> None:
+def test_an_unknown_or_deleted_namespace_lists_nothing(backend: Backend, acme: str) -> None:
     owner = backend.signed_in("admin")
     assert listed(backend, owner, RepositoryQuery("nobody")) == []
     assert len(listed(backend, owner, RepositoryQuery("acme"))) == 3
 
     backend.services.accounts.organizations.delete(owner, "acme")
 
-    for asked in (RepositoryQuery("acme"), RepositoryQuery("acme", public=True), RepositoryQuery(public=True)):
-        assert listed(backend, owner, asked) == []
+    for query in (RepositoryQuery("acme"), RepositoryQuery("acme", public=True), RepositoryQuery(public=True)):
+        assert listed(backend, owner, query) == []
 
 
-def test_a_name_that_another_namespace_has_now_is_not_taken_for_the_one_remembered(backend: Backend, acme: str) -> None:
+def test_a_name_that_now_belongs_to_another_namespace_is_not_read_from_the_cache(backend: Backend, acme: str) -> None:
     owner = backend.signed_in("admin")
     assert len(listed(backend, owner, RepositoryQuery("acme"))) == 3
     change(get(NamespaceRow, keys.namespace(acme)), name="emca")
@@ -139,7 +141,7 @@ def test_a_name_that_another_namespace_has_now_is_not_taken_for_the_one_remember
     assert listed(backend, owner, RepositoryQuery("acme")) == []
 
 
-def test_a_hundred_come_a_page_and_the_rest_behind_it(backend: Backend) -> None:
+def test_a_page_has_a_hundred_repositories_and_the_next_page_the_rest(backend: Backend) -> None:
     for number in range(PAGE + 5):
         a_repository(backend, f"admin/r{number:03d}")
 
@@ -156,7 +158,7 @@ def test_exactly_a_hundred_are_one_page(backend: Backend) -> None:
     assert [len(page) for page in pages(backend, backend.signed_in("admin"), RepositoryQuery("admin"))] == [PAGE]
 
 
-def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(backend: Backend) -> None:
+def test_invisible_repositories_are_skipped_and_their_names_are_in_no_token(backend: Backend) -> None:
     make_public(backend, "admin/zoo")
     namespace_id, private = backend.account().id, {"visibility": "private", "view": "CATALOG#private"}
     hidden = []
@@ -174,7 +176,7 @@ def test_what_may_not_be_seen_is_read_over_and_its_name_is_in_no_token(backend: 
 
 
 @pytest.mark.parametrize("token", ["", "x", "AAAA", "k.e.y", "\N{SNOWMAN}"])
-def test_a_token_that_is_none_begins_again(backend: Backend, token: str) -> None:
+def test_an_invalid_token_starts_the_list_again(backend: Backend, token: str) -> None:
     a_repository(backend)
 
     page = backend.services.catalog.repository_listing.page(backend.signed_in("admin"), RepositoryQuery("admin"), token)
@@ -182,7 +184,7 @@ def test_a_token_that_is_none_begins_again(backend: Backend, token: str) -> None
     assert len(page.repositories) == 1
 
 
-def test_a_token_of_somebody_else_s_list_begins_again(backend: Backend) -> None:
+def test_the_token_of_another_list_starts_the_list_again(backend: Backend) -> None:
     for number in range(PAGE + 1):
         make_public(backend, f"admin/r{number:03d}")
     token = backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("admin", public=True)).following
@@ -192,7 +194,7 @@ def test_a_token_of_somebody_else_s_list_begins_again(backend: Backend) -> None:
     assert page.repositories[0].repository.name.repository == "r000"
 
 
-def test_what_is_public_everywhere_is_listed_by_full_name(backend: Backend, acme: str) -> None:
+def test_public_repositories_of_all_namespaces_are_listed_by_full_name(backend: Backend, acme: str) -> None:
     make_public(backend, "admin/zoo", "bob/app")
     a_repository(backend, "admin/hidden")
 
@@ -200,14 +202,14 @@ def test_what_is_public_everywhere_is_listed_by_full_name(backend: Backend, acme
         assert listed(backend, actor, RepositoryQuery(public=True)) == ["acme/open", "admin/zoo", "bob/app"]
 
 
-def test_a_list_tells_of_pushes_pulls_and_bytes_when_asked(backend: Backend) -> None:
+def test_a_list_has_last_push_pulls_and_bytes_if_requested(backend: Backend) -> None:
     push_image(backend, "v1")
     a_repository(backend, "admin/empty")
     actor, name = backend.owner()
     backend.services.registry.manifests.pull(actor, name, Tag("v1"))
-    asked = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
+    query = RepositoryQuery("admin", last_modified=True, popularity=True, quota=True)
 
-    ((app, empty),) = pages(backend, backend.signed_in("admin"), asked)
+    ((app, empty),) = pages(backend, backend.signed_in("admin"), query)
     ((plain, _),) = pages(backend, backend.signed_in("admin"), RepositoryQuery("admin"))
 
     assert app.last_modified is not None
@@ -230,7 +232,9 @@ def test_a_hundred_repositories_of_one_s_own_cost_two_calls(backend: Backend) ->
     assert backend.calls.take() == ["Query", "Query"]
 
 
-def test_an_organization_s_cost_one_more_a_team_and_once_a_process_for_its_name(backend: Backend, acme: str) -> None:
+def test_an_organizations_list_costs_one_more_call_for_each_team_and_once_one_for_its_name(
+    backend: Backend, acme: str
+) -> None:
     for team in ("devs", "ops"):
         a_team(backend, team, TeamRole.MEMBER, "bob")
         give(backend, "acme/secret", team)
@@ -242,7 +246,7 @@ def test_an_organization_s_cost_one_more_a_team_and_once_a_process_for_its_name(
         assert backend.calls.take() == [*expected, "Query", "Query", "Query", "Query"]
 
 
-def test_a_stranger_s_list_of_a_namespace_costs_two(backend: Backend, acme: str) -> None:
+def test_the_list_of_a_namespace_costs_somebody_without_a_role_two_calls(backend: Backend, acme: str) -> None:
     backend.calls.take()
 
     backend.services.catalog.repository_listing.page(ANONYMOUS, RepositoryQuery("acme", public=True))
@@ -250,17 +254,17 @@ def test_a_stranger_s_list_of_a_namespace_costs_two(backend: Backend, acme: str)
     assert backend.calls.take() == ["GetItem", "Query"]
 
 
-def test_what_is_told_besides_costs_one_batch_one_query_and_one_batch_a_dozen(backend: Backend) -> None:
+def test_details_cost_one_batch_one_query_and_one_batch_for_a_dozen(backend: Backend) -> None:
     for number in range(13):
         a_repository(backend, f"admin/r{number:02d}")
     actor = backend.signed_in("admin")
-    for asked, expected in (
+    for query, expected in (
         (RepositoryQuery("admin", last_modified=True), ["BatchGetItem"]),
         (RepositoryQuery("admin", popularity=True), ["Query"]),
         (RepositoryQuery("admin", quota=True), ["BatchGetItem", "BatchGetItem"]),
     ):
         backend.calls.take()
-        backend.services.catalog.repository_listing.page(actor, asked)
+        backend.services.catalog.repository_listing.page(actor, query)
         assert backend.calls.take() == ["Query", "Query", *expected]
 
 
@@ -273,7 +277,7 @@ def test_members_find_an_organization_s_repositories_in_the_catalog(backend: Bac
     assert catalog(backend, token_actor(backend, "carol")) == ["acme/open"]
 
 
-def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(backend: Backend) -> None:
+def test_the_catalog_of_an_owner_has_own_and_public_repositories_in_order_and_once(backend: Backend) -> None:
     backend.user("bob")
     a_repository(backend, "bob/secret")
     make_public(backend, "bob/open", "admin/open")
@@ -283,7 +287,7 @@ def test_an_owner_sees_what_is_theirs_and_what_is_public_in_order_and_once(backe
     assert catalog(backend, token_actor(backend, "admin")) == ["admin/a/b", "admin/app", "admin/open", "bob/open"]
 
 
-def test_somebody_sees_what_was_granted_to_them_beside_the_rest(backend: Backend) -> None:
+def test_the_catalog_of_a_user_includes_repositories_with_a_role(backend: Backend) -> None:
     backend.user("bob")
     for name in ("admin/app", "admin/hidden", "bob/own"):
         a_repository(backend, name)
@@ -294,7 +298,7 @@ def test_somebody_sees_what_was_granted_to_them_beside_the_rest(backend: Backend
     assert catalog(backend, token_actor(backend, "bob")) == ["admin/app", "admin/open", "bob/own"]
 
 
-def test_the_anonymous_see_what_is_public(backend: Backend) -> None:
+def test_the_anonymous_catalog_has_public_repositories(backend: Backend) -> None:
     a_repository(backend)
     make_public(backend, "admin/open")
 
@@ -319,12 +323,12 @@ def test_a_deleted_repository_is_in_no_list(backend: Backend) -> None:
 
     for actor in (ANONYMOUS, token_actor(backend, "admin"), token_actor(backend, "bob")):
         assert catalog(backend, actor) == []
-    for asked in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
-        assert listed(backend, ANONYMOUS, asked) == []
+    for query in (RepositoryQuery("admin", public=True), RepositoryQuery(public=True)):
+        assert listed(backend, ANONYMOUS, query) == []
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(backend: Backend, size: int) -> None:
+def test_pages_of_the_catalog_have_no_gap_and_no_repetition(backend: Backend, size: int) -> None:
     backend.user("bob")
     make_public(backend, "bob/a", "bob/z", "admin/m")
     for name in ("admin/b", "admin/b-c", "admin/b/c", "admin/x"):
@@ -359,7 +363,7 @@ def test_pages_of_the_catalog_join_to_the_whole_without_gap_or_repetition(backen
         ("a#b", ["admin/app", "admin/base"]),
     ],
 )
-def test_a_page_begins_past_any_text_be_it_a_name_or_not(backend: Backend, last: str, expected: list[str]) -> None:
+def test_a_page_begins_after_any_text_even_if_it_is_no_name(backend: Backend, last: str, expected: list[str]) -> None:
     backend.user("bob")
     for name in ("admin/app", "admin/base"):
         a_repository(backend, name)
@@ -370,7 +374,7 @@ def test_a_page_begins_past_any_text_be_it_a_name_or_not(backend: Backend, last:
     assert catalog(backend, token_actor(backend, "bob"), last) == expected
 
 
-def test_a_page_of_nothing_is_empty_and_costs_nothing(backend: Backend) -> None:
+def test_a_page_of_size_0_is_empty_and_costs_nothing(backend: Backend) -> None:
     a_repository(backend)
     actor = token_actor(backend, "admin")
     backend.calls.take()
@@ -379,7 +383,7 @@ def test_a_page_of_nothing_is_empty_and_costs_nothing(backend: Backend) -> None:
     assert backend.calls.take() == []
 
 
-def test_more_than_a_hundred_grants_are_all_listed(backend: Backend) -> None:
+def test_more_than_a_hundred_roles_are_all_listed(backend: Backend) -> None:
     backend.user("bob")
     for number in range(101):
         a_granted_by_hand(backend, f"admin/app{number:03d}")

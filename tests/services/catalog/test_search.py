@@ -1,4 +1,4 @@
-"""Search: by the beginnings of words, within rights, a bounded number of names at a time."""
+"""Search by the beginnings of words, among what an actor may see."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from tests.support.builders import a_repository, a_team, an_actor_with_role, an_
 
 @pytest.fixture
 def acme(backend: Backend) -> Backend:
-    """Admin's organization, made as people make it, with a public and a private repository; bob is outside."""
+    """An organization of admin's with a public and a private repository; bob is no member."""
     admin = backend.signed_in("admin")
     backend.services.accounts.organizations.create(admin, "acme")
     for name, visibility in (("web-front", Visibility.PUBLIC), ("web-back", Visibility.PRIVATE)):
@@ -47,13 +47,13 @@ def found(backend: Backend, actor: Actor, text: str, page: int = 1) -> list[str]
         ("x" * 5000, []),
     ],
 )
-def test_a_repository_is_found_by_the_beginning_of_each_word_that_is_asked_for(
+def test_a_repository_is_found_by_the_beginnings_of_all_words_of_the_search(
     acme: Backend, text: str, expected: list[str]
 ) -> None:
     assert sorted(found(acme, acme.signed_in("admin"), text)) == expected
 
 
-def test_each_finds_what_they_may_see(acme: Backend) -> None:
+def test_a_search_finds_only_visible_repositories(acme: Backend) -> None:
     for actor in (ANONYMOUS, acme.signed_in("bob")):
         assert found(acme, actor, "web") == ["acme/web-front"]
 
@@ -73,13 +73,13 @@ def end_all(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("end", [delete_it, end_all])
-def test_what_has_ended_is_found_no_longer(acme: Backend, end: Callable[[Backend], None]) -> None:
+def test_deleted_names_are_not_found(acme: Backend, end: Callable[[Backend], None]) -> None:
     end(acme)
 
     assert found(acme, ANONYMOUS, "web") == []
 
 
-def test_ten_come_a_page_and_no_more_than_ten_pages(backend: Backend) -> None:
+def test_a_page_has_ten_hits_and_there_are_ten_pages(backend: Backend) -> None:
     for number in range(PAGE * MOST_PAGES + 1):
         a_repository(backend, f"admin/app-{number:03d}")
     admin = backend.signed_in("admin")
@@ -92,7 +92,7 @@ def test_ten_come_a_page_and_no_more_than_ten_pages(backend: Backend) -> None:
     assert backend.services.catalog.search.repositories(admin, "app", MOST_PAGES).more
 
 
-def test_a_hit_tells_when_something_was_pushed(backend: Backend) -> None:
+def test_a_hit_has_the_time_of_the_last_push(backend: Backend) -> None:
     push_image(backend, "v1")
 
     (hit,) = backend.services.catalog.search.repositories(backend.signed_in("admin"), "app").items
@@ -100,7 +100,7 @@ def test_a_hit_tells_when_something_was_pushed(backend: Backend) -> None:
     assert hit.pushed_at == pytest.approx(backend.clock(), abs=60)
 
 
-def test_a_search_costs_the_same_however_much_there_is(backend: Backend) -> None:
+def test_a_search_costs_the_same_for_any_number_of_repositories(backend: Backend) -> None:
     for number in range(30):
         a_repository(backend, f"admin/app-{number}")
     backend.calls.take()
@@ -110,7 +110,7 @@ def test_a_search_costs_the_same_however_much_there_is(backend: Backend) -> None
     assert backend.calls.take() == ["GetItem", "GetItem", "Query", "Query", "BatchGetItem", "BatchGetItem"]
 
 
-def test_everything_with_a_name_is_found_and_robots_and_teams_by_their_own_people(acme: Backend) -> None:
+def test_everything_is_found_but_robots_and_teams_only_by_members(acme: Backend) -> None:
     admin = acme.signed_in("admin")
     a_team(acme, "web-team", TeamRole.MEMBER, "admin")
     acme.services.accounts.robots.create(admin, RobotName.parse("acme+web"))
@@ -138,7 +138,7 @@ def names(backend: Backend, actor: Actor, text: str, namespace: str = "", **flag
     ]
 
 
-def test_entities_are_users_and_of_one_s_own_organization_its_robots_teams_and_itself(acme: Backend) -> None:
+def test_entities_are_users_and_the_robots_teams_and_name_of_the_actors_organization(acme: Backend) -> None:
     admin, both = acme.signed_in("admin"), {"with_teams": True, "with_organizations": True}
     a_team(acme, "adders", TeamRole.MEMBER)
     acme.services.accounts.robots.create(admin, RobotName.parse("acme+ad"))
@@ -151,7 +151,7 @@ def test_entities_are_users_and_of_one_s_own_organization_its_robots_teams_and_i
     assert names(acme, admin, "zzz", "acme", **both) == []
 
 
-def test_those_outside_of_an_organization_learn_nothing_of_it(acme: Backend) -> None:
+def test_non_members_learn_nothing_of_an_organization(acme: Backend) -> None:
     bob = acme.signed_in("bob")
     a_team(acme, "adders", TeamRole.MEMBER)
 
@@ -161,7 +161,7 @@ def test_those_outside_of_an_organization_learn_nothing_of_it(acme: Backend) -> 
         acme.services.catalog.search.entities(ANONYMOUS, "ad")
 
 
-def test_robots_of_one_s_own_are_found_beside_users(backend: Backend) -> None:
+def test_the_actors_own_robots_are_found_with_users(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     bob = backend.signed_in("bob")

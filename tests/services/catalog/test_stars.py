@@ -1,4 +1,4 @@
-"""Stars: one's own, of what one may read, and gone from the list when one may no longer."""
+"""Stars, which users give to repositories that they may read."""
 
 from dataclasses import replace
 
@@ -24,14 +24,14 @@ def starred(backend: Backend, actor: Actor) -> list[str]:
 
 @pytest.fixture
 def bob(backend: Backend) -> Actor:
-    """Somebody who may read what is admin's."""
+    """A user who may read the admin's repository."""
     a_repository(backend)
     backend.user("bob")
     an_actor_with_role(backend, "bob", Role.READ)
     return backend.signed_in("bob")
 
 
-def test_a_star_is_given_once_seen_in_lists_and_taken_away(backend: Backend, bob: Actor) -> None:
+def test_a_star_is_added_once_shown_in_lists_and_removed(backend: Backend, bob: Actor) -> None:
     for _ in range(2):
         backend.services.catalog.stars.add(bob, APP)
 
@@ -46,7 +46,7 @@ def test_a_star_is_given_once_seen_in_lists_and_taken_away(backend: Backend, bob
         assert starred(backend, bob) == []
 
 
-def test_what_one_may_not_read_is_neither_starred_nor_listed(backend: Backend, bob: Actor) -> None:
+def test_an_unreadable_repository_is_neither_starred_nor_listed(backend: Backend, bob: Actor) -> None:
     backend.services.catalog.stars.add(bob, APP)
     a_repository(backend, "admin/secret")
     with pytest.raises(Denied):
@@ -82,7 +82,7 @@ def test_only_users_with_the_scope_have_stars(backend: Backend, bob: Actor) -> N
     backend.services.catalog.stars.add(replace(bob, scopes=frozenset({REPO_READ, USER_ADMIN})), APP)
 
 
-def test_more_than_a_hundred_come_page_by_page(backend: Backend) -> None:
+def test_more_than_a_hundred_stars_are_listed_in_pages(backend: Backend) -> None:
     admin = backend.signed_in("admin")
     for number in range(PAGE + 1):
         a_repository(backend, f"admin/r{number:03d}")

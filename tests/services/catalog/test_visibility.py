@@ -1,4 +1,4 @@
-"""What an actor may see: by themselves, by their teams, and no more than their token lets through."""
+"""Visibility of repositories by roles, teams and scopes."""
 
 from dataclasses import replace
 
@@ -19,16 +19,16 @@ ONE = RepositoryName("acme", "one")
 
 @pytest.fixture
 def one(backend: Backend) -> Repository:
-    """A repository of an organization of admin's, with bob in two of its teams and carol in none."""
+    """A repository of an organization of admin's; bob is in two of its teams, carol in none."""
     an_organization(backend)
     owner = backend.signed_in("admin")
-    made = backend.services.registry.repositories.create(owner, NewRepository(ONE))
+    repository = backend.services.registry.repositories.create(owner, NewRepository(ONE))
     for name in ("bob", "carol"):
         backend.user(name)
     for team in ("devs", "ops"):
         backend.services.accounts.teams.put(owner, "acme", team, TeamRole.MEMBER, None)
         backend.services.accounts.teams.add_member(owner, "acme", team, "bob")
-    return made
+    return repository
 
 
 def role(backend: Backend, who: str, repository: Repository) -> Role | None:
@@ -36,7 +36,7 @@ def role(backend: Backend, who: str, repository: Repository) -> Role | None:
     return visible.role(repository.namespace_id, repository.id)
 
 
-def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(backend: Backend, one: Repository) -> None:
+def test_the_highest_of_the_roles_of_a_user_and_their_teams_counts(backend: Backend, one: Repository) -> None:
     owner, permissions = backend.signed_in("admin"), backend.services.accounts.permissions
     for kind, holder, given, expected in (
         ("team", "devs", Role.READ, Role.READ),
@@ -49,7 +49,7 @@ def test_the_highest_of_one_s_own_and_one_s_teams_roles_counts(backend: Backend,
     assert role(backend, "carol", one) is None
 
 
-def test_a_team_that_administers_sees_everything_of_its_organization(backend: Backend, one: Repository) -> None:
+def test_members_of_an_admin_team_see_everything_of_the_organization(backend: Backend, one: Repository) -> None:
     backend.services.accounts.teams.put(backend.signed_in("admin"), "acme", "ops", TeamRole.ADMIN, None)
 
     assert role(backend, "bob", one) is Role.ADMIN
@@ -57,7 +57,7 @@ def test_a_team_that_administers_sees_everything_of_its_organization(backend: Ba
     assert role(backend, "bob", one) is None
 
 
-def test_teams_of_other_namespaces_are_not_asked(backend: Backend, one: Repository) -> None:
+def test_teams_of_other_namespaces_are_not_read(backend: Backend, one: Repository) -> None:
     actor = backend.signed_in("bob")
     backend.calls.take()
 
@@ -66,7 +66,7 @@ def test_teams_of_other_namespaces_are_not_asked(backend: Backend, one: Reposito
         assert backend.calls.take() == ["Query"] * queries
 
 
-def test_the_anonymous_see_what_is_public_for_nothing(backend: Backend, one: Repository) -> None:
+def test_the_visibility_of_anonymous_actors_costs_no_call(backend: Backend, one: Repository) -> None:
     backend.calls.take()
     visible = backend.services.catalog.visibility.of(ANONYMOUS)
 
@@ -76,7 +76,7 @@ def test_the_anonymous_see_what_is_public_for_nothing(backend: Backend, one: Rep
     assert not visible.sees(one, is_public=False)
 
 
-def test_scopes_narrow_what_was_given_and_not_what_is_public(backend: Backend, one: Repository) -> None:
+def test_scopes_limit_roles_and_not_public_repositories(backend: Backend, one: Repository) -> None:
     owner = backend.signed_in("admin")
     for scopes, sees in ((frozenset({REPO_READ}), True), (frozenset({ORG_ADMIN}), False)):
         visible = backend.services.catalog.visibility.of(replace(owner, scopes=scopes))
@@ -85,5 +85,5 @@ def test_scopes_narrow_what_was_given_and_not_what_is_public(backend: Backend, o
         assert visible.sees(one, is_public=True)
 
 
-def test_who_has_all_sees_all(one: Repository) -> None:
+def test_a_superuser_with_full_access_sees_everything(one: Repository) -> None:
     assert VisibleRepositories({}, frozenset(), {}, sees_all=True).role("n", one.id) is Role.ADMIN

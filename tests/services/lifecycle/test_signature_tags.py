@@ -36,7 +36,7 @@ def tags(backend: Backend, repository: str = "admin/app") -> list[str]:
 
 
 def kept(backend: Backend) -> list[str]:
-    """Returns the digests of the stored manifests."""
+    """Digests of the manifests that are there."""
     return [key.removeprefix("MAN#") for key in content_keys(backend) if key.startswith("MAN#")]
 
 
@@ -53,9 +53,9 @@ def test_signature_tags_stay_while_the_subject_can_be_restored_and_end_with_it(b
     sweep(backend)
 
     assert tags(backend) == []
-    metadata = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
-    assert {one["subject"] for one in metadata} == {str(image.digest)}
-    assert len(metadata) == 3
+    told = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
+    assert {one["subject"] for one in told} == {str(image.digest)}
+    assert len(told) == 3
     expire_everything(backend)
     assert content_keys(backend) == []
 

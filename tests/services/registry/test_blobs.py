@@ -1,4 +1,4 @@
-"""Blobs of a repository: found, promised, mounted, adopted, deleted, in whatever state a collector left them."""
+"""Finds, mounts, adopts and deletes blobs, in every state in which a collector may leave them."""
 
 import os
 import time
@@ -47,7 +47,7 @@ def lease_left(backend: Backend) -> float:
     return link_of(backend).leased_until - backend.clock()
 
 
-def is_shown(
+def is_visible(
     backend: Backend, actor: Actor | None = None, repository: str = "admin/app", *, promise: bool = False
 ) -> bool:
     actor = actor or token_actor(backend, "admin", repository)
@@ -66,7 +66,7 @@ def test_a_head_renews_a_lease_of_which_less_than_half_is_left(
     before = link_of(backend).leased_until
     backend.clock.ahead_s = backend.settings.lease_s * passed
 
-    assert is_shown(backend, promise=True)
+    assert is_visible(backend, promise=True)
 
     assert (link_of(backend).leased_until > before) == is_renewed
     if is_renewed:
@@ -76,26 +76,26 @@ def test_a_head_renews_a_lease_of_which_less_than_half_is_left(
 
 
 @pytest.mark.parametrize("why", ["a reader's head", "a pusher's get"])
-def test_only_the_head_of_a_pusher_is_a_promise(backend: Backend, why: str) -> None:
+def test_only_a_head_by_a_pusher_renews_a_lease(backend: Backend, why: str) -> None:
     a_blob(backend, CONTENT)
     backend.user("bob")
     reader = an_actor_with_role(backend, "bob", Role.READ)
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
     before = rows_like(backend)
 
-    assert is_shown(backend, reader, promise=True) if why == "a reader's head" else is_shown(backend)
+    assert is_visible(backend, reader, promise=True) if why == "a reader's head" else is_visible(backend)
 
     assert rows_like(backend) == before
 
 
-def test_a_pushed_blob_is_leased_and_its_collector_armed_for_the_leases_end(backend: Backend) -> None:
+def test_a_pushed_blob_has_a_lease_and_a_timer_of_the_collector_at_its_end(backend: Backend) -> None:
     a_blob(backend, CONTENT)
 
     assert backend.settings.lease_s - 5 < lease_left(backend) <= backend.settings.lease_s
     assert due_at("garbage", keys.blob_target(repository_of(backend).id, DIGEST)) == link_of(backend).leased_until
 
 
-def test_a_found_blob_says_size_and_place_of_its_bytes(backend: Backend) -> None:
+def test_a_blob_that_is_found_has_size_and_key_of_its_bytes(backend: Backend) -> None:
     a_blob(backend, CONTENT)
 
     found = backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
@@ -134,7 +134,7 @@ def test_sizes_stay_exact_through_push_re_push_mount_delete_and_adoption(backend
     assert linked_bytes(backend, repository_of(backend)) == (size, size, size + len(CONTENT))
 
 
-def test_an_empty_blob_is_a_blob(backend: Backend) -> None:
+def test_an_empty_blob_can_be_pushed(backend: Backend) -> None:
     digest = a_blob(backend, b"")
 
     assert backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, digest).size == 0
@@ -148,7 +148,9 @@ def mount(backend: Backend, who: str, target: str, source: str | None, digest: D
     return backend.services.registry.blobs.mount(actor, repository, digest, name)
 
 
-def test_a_mount_from_an_unreadable_a_missing_and_an_empty_repository_is_refused_alike(backend: Backend) -> None:
+def test_a_mount_is_refused_in_the_same_way_for_an_unreadable_a_missing_and_an_empty_repository(
+    backend: Backend,
+) -> None:
     a_blob(backend, CONTENT, "admin/secret")
     backend.user("bob")
     a_repository(backend, "bob/empty")
@@ -169,7 +171,7 @@ def test_a_mount_needs_a_token_for_its_source_too(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("source", ["admin/secret", None])
-def test_a_mount_from_what_one_was_granted_is_done(backend: Backend, source: str | None) -> None:
+def test_a_mount_from_a_repository_with_a_role_succeeds(backend: Backend, source: str | None) -> None:
     a_blob(backend, CONTENT, "admin/secret")
     backend.user("bob")
     an_actor_with_role(backend, "bob", Role.READ, "admin/secret")
@@ -178,7 +180,7 @@ def test_a_mount_from_what_one_was_granted_is_done(backend: Backend, source: str
     invariants.check(backend)
 
 
-def test_a_mount_that_names_no_source_takes_only_from_what_one_may_read(backend: Backend) -> None:
+def test_a_mount_without_a_source_uses_only_repositories_that_the_actor_may_read(backend: Backend) -> None:
     a_blob(backend, CONTENT, "admin/secret")
     backend.user("bob")
 
@@ -194,7 +196,7 @@ def test_a_mount_that_names_no_source_takes_only_from_what_one_may_read(backend:
     invariants.check(backend)
 
 
-def test_a_mount_that_names_no_source_takes_from_ones_own(backend: Backend) -> None:
+def test_a_mount_without_a_source_uses_the_actors_own_repositories(backend: Backend) -> None:
     a_blob(backend, CONTENT, "admin/base")
 
     assert mount(backend, "admin", "admin/app", None)
@@ -202,10 +204,7 @@ def test_a_mount_that_names_no_source_takes_from_ones_own(backend: Backend) -> N
 
 
 @pytest.mark.parametrize("state", [DELETING, "deleted"])
-def test_a_mount_that_names_no_source_passes_over_a_source_that_no_longer_shows_the_blob(
-    backend: Backend, state: str
-) -> None:
-    """Whichever of the two comes first."""
+def test_a_mount_without_a_source_skips_repositories_where_the_blob_is_deleted(backend: Backend, state: str) -> None:
     for repository in ("admin/one", "admin/two"):
         a_blob(backend, CONTENT, repository)
     first = min((repository_of(backend, name) for name in ("admin/one", "admin/two")), key=lambda it: it.id)
@@ -215,7 +214,7 @@ def test_a_mount_that_names_no_source_passes_over_a_source_that_no_longer_shows_
     assert mount(backend, "admin", "admin/app", None)
 
 
-def test_a_mounted_config_keeps_what_was_seen_in_it(backend: Backend) -> None:
+def test_a_mounted_config_keeps_its_expiry_label(backend: Backend) -> None:
     content = b'{"config": {"Labels": {"quay.expires-after": "2h"}}}'
     digest = a_blob(backend, content, "admin/base")
 
@@ -225,14 +224,14 @@ def test_a_mounted_config_keeps_what_was_seen_in_it(backend: Backend) -> None:
     assert (row.sniffed, row.expires_after) == (1, "2h")
 
 
-def test_a_blob_mounted_onto_itself_stays_as_it_is(backend: Backend) -> None:
+def test_a_blob_mounted_from_its_own_repository_does_not_change(backend: Backend) -> None:
     a_blob(backend, CONTENT)
 
     assert mount(backend, "admin", "admin/app", "admin/app")
     invariants.check(backend)
 
 
-def test_a_blob_from_the_edge_is_adopted_where_it_lies(backend: Backend) -> None:
+def test_a_direct_upload_is_adopted_in_place(backend: Backend) -> None:
     key = a_direct_upload(backend, CONTENT)
 
     found = backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
@@ -243,7 +242,7 @@ def test_a_blob_from_the_edge_is_adopted_where_it_lies(backend: Backend) -> None
     invariants.check(backend)
 
 
-def test_a_manifest_that_names_a_blob_at_the_edge_adopts_it(backend: Backend) -> None:
+def test_a_manifest_that_names_a_direct_upload_adopts_it(backend: Backend) -> None:
     a_direct_upload(backend, CONTENT)
 
     push_manifest(backend, a_manifest([DIGEST]), "v1")
@@ -251,29 +250,29 @@ def test_a_manifest_that_names_a_blob_at_the_edge_adopts_it(backend: Backend) ->
     invariants.check(backend)
 
 
-def test_a_reader_adopts_nothing(backend: Backend) -> None:
+def test_a_head_by_a_reader_adopts_no_direct_upload(backend: Backend) -> None:
     a_direct_upload(backend, CONTENT)
     backend.user("bob")
     before = rows_like(backend, "R#", "BLOB#")
 
-    assert not is_shown(backend, an_actor_with_role(backend, "bob", Role.READ), promise=True)
+    assert not is_visible(backend, an_actor_with_role(backend, "bob", Role.READ), promise=True)
 
     assert rows_like(backend, "R#", "BLOB#") == before == []
 
 
-def test_a_blob_of_another_repository_at_the_edge_is_not_adopted_here(backend: Backend) -> None:
+def test_a_direct_upload_into_another_repository_is_not_adopted(backend: Backend) -> None:
     a_direct_upload(backend, CONTENT, repository="admin/base")
     a_repository(backend)
 
-    assert not is_shown(backend)
+    assert not is_visible(backend)
 
 
-def test_a_registry_without_an_upload_edge_looks_for_nothing_there(new_backend: Callable[..., Backend]) -> None:
+def test_a_registry_without_an_upload_edge_looks_for_no_direct_uploads(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(edge="off")
     a_direct_upload(backend, CONTENT)
     backend.calls.take()
 
-    assert not is_shown(backend)
+    assert not is_visible(backend)
     assert "ListObjectsV2" not in backend.calls.take()
 
 
@@ -281,20 +280,20 @@ def test_a_fenced_key_is_not_adopted(backend: Backend) -> None:
     key = a_direct_upload(backend, CONTENT)
     FenceRow.under(keys.fence(key), expires_at=int(backend.clock()) + 100).save()
 
-    assert not is_shown(backend)
+    assert not is_visible(backend)
     assert rows_like(backend, "R#", "BLOB#") == []
 
 
-def test_a_blob_pushed_again_to_the_edge_is_adopted_beside_its_fenced_forerunner(backend: Backend) -> None:
+def test_a_new_direct_upload_is_adopted_although_the_previous_key_is_fenced(backend: Backend) -> None:
     fenced = a_direct_upload(backend, CONTENT)
     FenceRow.under(keys.fence(fenced), expires_at=int(backend.clock()) + 100).save()
-    time.sleep(1.1)  # S3 tells times by the second
+    time.sleep(1.1)  # S3 stores times in whole seconds
     key = a_direct_upload(backend, CONTENT)
 
     assert backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST).s3_key == key
 
 
-def test_an_edge_blob_that_the_registry_has_elsewhere_is_linked_to_the_bytes_it_has(backend: Backend) -> None:
+def test_a_direct_upload_of_a_blob_that_exists_is_linked_to_the_existing_bytes(backend: Backend) -> None:
     a_blob(backend, CONTENT, "admin/base")
     kept = get(BlobRow, keys.blob(DIGEST)).s3_key
     a_direct_upload(backend, CONTENT)
@@ -303,48 +302,48 @@ def test_an_edge_blob_that_the_registry_has_elsewhere_is_linked_to_the_bytes_it_
     invariants.check(backend)
 
 
-def test_a_deleted_blob_is_gone_for_everyone_and_its_collector_woken_at_once(backend: Backend) -> None:
+def test_a_deleted_blob_cannot_be_pulled_and_its_collector_is_due_at_once(backend: Backend) -> None:
     a_blob(backend, CONTENT)
 
     backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
-    assert not is_shown(backend, promise=True)
+    assert not is_visible(backend, promise=True)
     assert not mount(backend, "admin", "admin/other", "admin/app")
     assert due_at("garbage", keys.blob_target(repository_of(backend).id, DIGEST)) <= backend.clock()
     with pytest.raises(BlobUnknown):
         backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
 
-def test_a_deleted_blob_that_is_pushed_again_is_back(backend: Backend) -> None:
+def test_a_deleted_blob_that_is_pushed_again_can_be_pulled(backend: Backend) -> None:
     a_blob(backend, CONTENT)
     backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
     a_blob(backend, CONTENT)
 
-    assert is_shown(backend)
+    assert is_visible(backend)
     invariants.check(backend)
 
 
-def test_a_deleted_blob_that_is_pushed_again_to_the_edge_is_back(backend: Backend) -> None:
+def test_a_deleted_blob_that_is_uploaded_directly_again_can_be_pulled(backend: Backend) -> None:
     a_direct_upload(backend, CONTENT, backend.clock() - 10)
-    assert is_shown(backend)
+    assert is_visible(backend)
     backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
-    assert not is_shown(backend), "its old bytes do not bring it back"
+    assert not is_visible(backend), "its old bytes do not bring it back"
     sweep(backend, GARBAGE)
-    assert (rows_like(backend, "R#", "BLOB#"), is_shown(backend)) == ([], False), "nor do they without its link"
+    assert (rows_like(backend, "R#", "BLOB#"), is_visible(backend)) == ([], False), "nor do they without its link"
 
     a_direct_upload(backend, CONTENT, backend.clock() + 10)
 
-    assert is_shown(backend)
+    assert is_visible(backend)
     invariants.check(backend)
 
 
-def test_a_deleted_blob_stays_where_another_repository_has_it(backend: Backend) -> None:
+def test_a_deleted_blob_stays_in_another_repository(backend: Backend) -> None:
     a_blob(backend, CONTENT)
     a_blob(backend, CONTENT, "admin/base")
     backend.services.registry.blobs.delete(token_actor(backend, "admin", "admin/app"), NAME, DIGEST)
 
-    assert is_shown(backend, repository="admin/base")
+    assert is_visible(backend, repository="admin/base")
 
 
 def test_a_blob_that_a_pullable_manifest_uses_is_not_deleted(backend: Backend) -> None:
@@ -370,7 +369,7 @@ def test_a_blob_whose_manifest_was_deleted_can_be_deleted(backend: Backend) -> N
         backend.services.registry.blobs.find(actor, NAME, manifest.blobs[-1].digest)
 
 
-def test_a_deleted_blob_shows_again_when_a_manifest_that_uses_it_is_restored(backend: Backend) -> None:
+def test_a_deleted_blob_can_be_pulled_again_when_a_manifest_that_uses_it_is_restored(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     layer, actor = manifest.blobs[-1].digest, token_actor(backend, "admin", "admin/app")
     backend.services.registry.manifests.delete(actor, NAME, manifest.digest)

@@ -1,4 +1,4 @@
-"""Blobs whose link and bytes a collector has brought into every state, seen by every request that names them."""
+"""Requests for a blob whose link and bytes are in every state that a collector sets."""
 
 from itertools import product
 
@@ -36,7 +36,7 @@ every_combination = pytest.mark.parametrize(("link", "blob"), COMBINATIONS, ids=
 
 
 def a_scene(backend: Backend, link: str, blob: str, repository: str = "admin/app") -> str:
-    """A blob whose link and bytes are in these states; gives the key of the bytes."""
+    """Creates a blob whose link and bytes are in these states; returns the key of the bytes."""
     a_blob(backend, CONTENT, repository)
     key = set_blob_state(backend, DIGEST, blob)
     set_link_state(repository_of(backend, repository), DIGEST, link)
@@ -49,7 +49,7 @@ def link_of(backend: Backend) -> BlobLinkRow:
     return row
 
 
-def is_shown(backend: Backend, *, promise: bool = False) -> bool:
+def is_visible(backend: Backend, *, promise: bool = False) -> bool:
     try:
         backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, DIGEST, promise=promise)
     except BlobUnknown:
@@ -58,17 +58,17 @@ def is_shown(backend: Backend, *, promise: bool = False) -> bool:
 
 
 @every_combination
-def test_a_blob_is_shown_when_link_and_bytes_live(backend: Backend, link: str, blob: str) -> None:
+def test_a_blob_is_found_if_its_link_and_its_bytes_live(backend: Backend, link: str, blob: str) -> None:
     a_scene(backend, link, blob)
 
-    assert is_shown(backend) == (link in LIVING and blob in LIVING)
+    assert is_visible(backend) == (link in LIVING and blob in LIVING)
 
 
 @every_combination
-def test_a_head_of_somebody_who_may_push_makes_the_condemned_live(backend: Backend, link: str, blob: str) -> None:
+def test_a_head_by_a_pusher_makes_a_condemned_blob_live(backend: Backend, link: str, blob: str) -> None:
     a_scene(backend, link, blob)
 
-    if is_shown(backend, promise=True):
+    if is_visible(backend, promise=True):
         assert link_of(backend).state == LIVE
     if link == CONDEMNED and blob in LIVING:
         invariants.check(backend)
@@ -76,7 +76,7 @@ def test_a_head_of_somebody_who_may_push_makes_the_condemned_live(backend: Backe
 
 
 @every_combination
-def test_a_push_leaves_a_live_blob_whatever_was_there(backend: Backend, link: str, blob: str) -> None:
+def test_a_push_leaves_a_live_blob_in_every_former_state(backend: Backend, link: str, blob: str) -> None:
     key_before = a_scene(backend, link, blob)
 
     a_blob(backend, CONTENT)
@@ -89,7 +89,9 @@ def test_a_push_leaves_a_live_blob_whatever_was_there(backend: Backend, link: st
 
 
 @every_combination
-def test_a_mount_takes_only_what_its_source_shows(backend: Backend, link: str, blob: str) -> None:
+def test_a_mount_succeeds_only_if_the_blob_can_be_pulled_from_its_source(
+    backend: Backend, link: str, blob: str
+) -> None:
     a_scene(backend, link, blob, "admin/base")
     target = a_repository(backend)
     before = rows_like(backend)
@@ -101,13 +103,13 @@ def test_a_mount_takes_only_what_its_source_shows(backend: Backend, link: str, b
     assert mounted == (link in LIVING and blob in LIVING)
     if mounted:
         assert get(BlobRow, keys.blob(DIGEST)).state == LIVE
-        assert is_shown(backend)
+        assert is_visible(backend)
     else:
         assert rows_like(backend) == before
 
 
 @pytest.mark.parametrize("link", STATES)
-def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(backend: Backend, link: str) -> None:
+def test_a_mount_leaves_a_live_link_that_is_counted_once_in_every_former_state(backend: Backend, link: str) -> None:
     a_scene(backend, link, LIVE)
     a_blob(backend, CONTENT, "admin/base")
 
@@ -120,9 +122,9 @@ def test_a_mount_onto_whatever_is_there_leaves_a_live_link_counted_once(backend:
 
 
 @every_combination
-def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(backend: Backend, link: str, blob: str) -> None:
+def test_a_manifest_may_name_a_blob_exactly_if_it_can_be_pulled(backend: Backend, link: str, blob: str) -> None:
     a_scene(backend, link, blob)
-    shown = is_shown(backend)
+    visible = is_visible(backend)
 
     try:
         push_manifest(backend, a_manifest([DIGEST]), "v1")
@@ -131,9 +133,9 @@ def test_a_manifest_may_name_a_blob_exactly_when_it_is_shown(backend: Backend, l
     else:
         accepted = True
 
-    assert accepted == shown
+    assert accepted == visible
     if accepted:
-        assert (link_of(backend).state, is_shown(backend)) == (LIVE, True)
+        assert (link_of(backend).state, is_visible(backend)) == (LIVE, True)
 
 
 def test_a_manifest_that_names_a_condemned_blob_renews_its_lease(backend: Backend) -> None:
@@ -147,7 +149,7 @@ def test_a_manifest_that_names_a_condemned_blob_renews_its_lease(backend: Backen
 
 
 @pytest.mark.parametrize("blob", [DELETING, ABSENT])
-def test_an_edge_blob_takes_the_place_of_one_that_dies(backend: Backend, blob: str) -> None:
+def test_a_direct_upload_replaces_bytes_that_are_being_deleted(backend: Backend, blob: str) -> None:
     a_blob(backend, CONTENT)
     set_link_state(repository_of(backend), DIGEST, ABSENT)
     dying = set_blob_state(backend, DIGEST, blob)

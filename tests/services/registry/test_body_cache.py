@@ -1,10 +1,10 @@
-"""Bytes of manifests that this process has read lately."""
+"""The cache of the bytes of manifests."""
 
 from chalicelib.domain.digests import Digest
 from chalicelib.services.registry.body_cache import BodyCache
 
 
-def test_the_memory_for_bytes_is_bounded_and_lets_the_longest_unused_go() -> None:
+def test_the_cache_is_bounded_and_drops_the_least_recently_used_bytes() -> None:
     cache, digests = BodyCache(limit=100), [Digest.of(bytes([number])) for number in range(3)]
     cache.put("r", digests[0], bytes(40))
     cache.put("r", digests[1], bytes(40))

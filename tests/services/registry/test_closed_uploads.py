@@ -1,4 +1,4 @@
-"""The end of an upload: by the right digest, by a wrong one, and by the same one again, whatever happened since."""
+"""Closes uploads: by the right digest, by a wrong one, and by the same one again."""
 
 import os
 
@@ -80,7 +80,7 @@ def test_a_wrong_digest_leaves_the_upload_open(backend: Backend, chunks: list[by
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_a_wrong_digest_is_told_again_however_often_it_is_sent(backend: Backend, size: int) -> None:
+def test_a_wrong_digest_is_refused_each_time_it_is_sent(backend: Backend, size: int) -> None:
     for algorithm in ("sha256", "sha512"):
         client = Client(backend)
         client.append(b"x" * size)
@@ -119,7 +119,7 @@ def test_a_closed_upload_is_unknown_to_any_other_digest_and_to_more_bytes(
     invariants.check(backend)
 
 
-def test_an_upload_closed_again_after_its_blob_was_deleted_brings_it_back(backend: Backend) -> None:
+def test_an_upload_closed_again_after_its_blob_was_deleted_restores_the_blob(backend: Backend) -> None:
     client = upload(backend, [b"chunk"])
     digest = Digest.of(b"chunk")
     backend.services.registry.blobs.delete(client.actor, NAME, digest)
@@ -141,7 +141,7 @@ def test_an_upload_closed_again_makes_a_condemned_blob_live(backend: Backend) ->
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_an_upload_closed_again_while_its_bytes_die_links_no_dying_key(backend: Backend, size: int) -> None:
+def test_an_upload_closed_again_while_its_bytes_are_deleted_does_not_link_them(backend: Backend, size: int) -> None:
     content = b"x" * size
     client = upload(backend, [content])
     set_link_state(repository_of(backend), Digest.of(content), "absent")
@@ -157,7 +157,7 @@ def test_an_upload_closed_again_while_its_bytes_die_links_no_dying_key(backend: 
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART])
-def test_an_upload_closed_again_after_its_bytes_are_gone_is_unknown(backend: Backend, size: int) -> None:
+def test_an_upload_closed_again_after_its_bytes_were_deleted_is_unknown(backend: Backend, size: int) -> None:
     content = b"x" * size
     client = upload(backend, [content])
     set_link_state(repository_of(backend), Digest.of(content), "absent")
@@ -168,7 +168,7 @@ def test_an_upload_closed_again_after_its_bytes_are_gone_is_unknown(backend: Bac
 
 
 @pytest.mark.parametrize("last", [b"", b"tail"], ids=["parts", "parts and tail"])
-def test_an_upload_of_which_ttl_took_a_part_becomes_no_blob(backend: Backend, last: bytes) -> None:
+def test_an_upload_whose_part_ttl_deleted_becomes_no_blob(backend: Backend, last: bytes) -> None:
     chunks = [os.urandom(SMALLEST_PART) for _ in range(3)]
     client, digest = Client(backend), Digest.of(b"".join(chunks) + last)
     for chunk in chunks:
@@ -182,7 +182,7 @@ def test_an_upload_of_which_ttl_took_a_part_becomes_no_blob(backend: Backend, la
     invariants.check(backend)
 
 
-def test_the_last_chunk_must_fit_too(backend: Backend) -> None:
+def test_the_range_of_the_last_chunk_is_checked(backend: Backend) -> None:
     client = Client(backend)
     client.append(b"0123456789")
 
@@ -196,7 +196,7 @@ def test_the_last_chunk_must_fit_too(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("size", [100, SMALLEST_PART + 1])
-def test_an_upload_of_a_blob_that_is_there_keeps_the_old_bytes_and_drops_the_new(backend: Backend, size: int) -> None:
+def test_an_upload_of_a_blob_that_exists_keeps_the_old_bytes_and_deletes_the_new(backend: Backend, size: int) -> None:
     content = os.urandom(size)
     a_blob(backend, content, "admin/base")
     kept = get(BlobRow, keys.blob(Digest.of(content))).s3_key

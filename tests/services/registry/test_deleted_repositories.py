@@ -1,4 +1,4 @@
-"""Deleted repositories: the name is free at once, nothing is inherited, and what was there waits for its purge."""
+"""Deleted repositories: the name is free at once, and the content is kept until the purge."""
 
 import json
 from collections.abc import Callable
@@ -40,33 +40,33 @@ def delete(backend: Backend, who: str = "admin", name: RepositoryName = NAME) ->
     backend.services.registry.repositories.delete(backend.signed_in(who), name)
 
 
-def test_the_name_moves_away_and_the_id_leads_to_where_it_lies(backend: Backend) -> None:
-    made = a_repository(backend)
+def test_a_deletion_moves_the_name_row_and_the_id_leads_to_it(backend: Backend) -> None:
+    repository = a_repository(backend)
     backend.services.registry.repositories.describe(backend.signed_in("admin"), NAME, "text")
     delete(backend)
 
     now = int(backend.clock())
-    (gone,), (way_back,) = rows_like(backend, "N#", "GONE#"), rows_like(backend, f"R#{made.id}", "META")
+    (gone,), (way_back,) = rows_like(backend, "N#", "GONE#"), rows_like(backend, f"R#{repository.id}", "META")
     assert rows_like(backend, "N#", "REPO#") == []
     assert gone["sk"] == f"GONE#app#{way_back['gone']}"
-    assert (gone["repository_id"], gone["description"], gone["state"]) == (made.id, "text", "deleted")
+    assert (gone["repository_id"], gone["description"], gone["state"]) == (repository.id, "text", "deleted")
     assert way_back["state"] == "deleted"
     assert gone["deleted_at"] == pytest.approx(now, abs=5)
-    assert gone["purge_at"] == gone["deleted_at"] + WEEKS_S == due_at(PURGE_REPOSITORY, made.id)
+    assert gone["purge_at"] == gone["deleted_at"] + WEEKS_S == due_at(PURGE_REPOSITORY, repository.id)
     (event,) = events(backend, "delete_repo")
-    assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/app"})
+    assert (event["repository_id"], json.loads(event["metadata"])) == (repository.id, {"repository": "admin/app"})
 
 
-def test_with_a_short_window_it_waits_for_tokens_and_leases_to_end(backend: Backend) -> None:
-    made = a_repository(backend)
-    change(get(NamespaceRow, keys.namespace(made.namespace_id)), window_s=0)
+def test_with_a_short_window_the_purge_waits_until_tokens_and_leases_end(backend: Backend) -> None:
+    repository = a_repository(backend)
+    change(get(NamespaceRow, keys.namespace(repository.namespace_id)), window_s=0)
     delete(backend)
 
     (gone,) = rows_like(backend, "N#", "GONE#")
     assert gone["purge_at"] - gone["deleted_at"] == backend.settings.token_s + backend.settings.lease_s
 
 
-def test_deleted_again_it_stays_as_it_was(backend: Backend) -> None:
+def test_a_second_deletion_changes_nothing(backend: Backend) -> None:
     a_repository(backend)
     delete(backend)
     before = rows_like(backend)
@@ -111,7 +111,7 @@ def test_the_same_name_may_be_deleted_many_times(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.READ, Role.WRITE, None])
-def test_only_who_administers_it_deletes_it(backend: Backend, role: Role | None) -> None:
+def test_only_an_admin_deletes_a_repository(backend: Backend, role: Role | None) -> None:
     a_repository(backend)
     backend.user("bob")
     if role:
@@ -125,7 +125,7 @@ def test_only_who_administers_it_deletes_it(backend: Backend, role: Role | None)
     backend.services.registry.repositories.delete(replace(owner, scopes=frozenset({REPO_ADMIN})), NAME)
 
 
-def test_what_is_not_there_is_told_apart_by_nobody_outside(backend: Backend) -> None:
+def test_without_a_role_nobody_learns_whether_a_repository_exists(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
 
@@ -140,7 +140,7 @@ def recreate(backend: Backend) -> Repository:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_push_during_the_delete_never_lands_in_the_new_repository(backend: Backend, again: bool) -> None:
+def test_a_push_during_a_deletion_never_writes_into_the_new_repository(backend: Backend, again: bool) -> None:
     a_repository(backend)
     old, pusher = repository_of(backend), token_actor(backend, "admin", "admin/app")
     manifest = a_manifest([a_blob(backend)], a_blob(backend, a_config()))
@@ -161,7 +161,7 @@ def a_late_blob(backend: Backend, pusher: Actor) -> None:
     backend.services.registry.uploads.push(pusher, NAME, Digest.of(b"late"), b"late")
 
 
-def test_a_delete_that_lost_the_race_deletes_what_is_there_then(backend: Backend) -> None:
+def test_a_deletion_that_lost_a_race_deletes_the_current_repository(backend: Backend) -> None:
     a_repository(backend)
 
     with just_before_commit(

@@ -1,4 +1,4 @@
-"""Arrivals: what came to S3 past us is proven where nobody has, and removed where nobody names it."""
+"""Direct uploads are verified unless S3 did it, and removed if no blob has them."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -18,25 +18,25 @@ from tests.support.builders import a_blob, a_direct_upload, a_repository, token_
 from tests.support.crashes import before_calls, crash_everywhere
 
 NAME = RepositoryName.parse("admin/app")
-CONTENT = b"a layer that went past us"
+CONTENT = b"a layer that was uploaded directly"
 DIGEST = Digest.of(CONTENT)
 
 
 @pytest.fixture
 def staging(new_backend: Callable[..., Backend]) -> Backend:
-    """A backend whose edge cannot have S3 prove what it writes."""
+    """A backend whose upload edge cannot let S3 verify what it writes."""
     return new_backend(edge="staging")
 
 
 def staged(backend: Backend, content: bytes, digest: Digest = DIGEST) -> str:
-    """Bytes as such an edge writes them, whatever they are; gives their key."""
+    """Writes bytes as such an upload edge does, even if they are wrong; returns their key."""
     key = bucket_keys.staging_prefix(a_repository(backend).id, digest) + ulid()
     backend.services.stores.objects.client.put_object(Bucket=backend.settings.bucket, Key=key, Body=content)
     return key
 
 
 def found(backend: Backend) -> str | None:
-    """The key of the blob as a pusher's HEAD finds it."""
+    """Returns the key of the blob that a pusher's HEAD finds, or None."""
     actor = token_actor(backend, "admin", "admin/app")
     try:
         return backend.services.registry.blobs.find(actor, NAME, DIGEST).s3_key
@@ -44,7 +44,7 @@ def found(backend: Backend) -> str | None:
         return None
 
 
-def test_staged_bytes_are_copied_where_blobs_are_found_and_leave_staging(staging: Backend) -> None:
+def test_staged_bytes_are_copied_to_the_prefix_of_blobs_and_removed_from_staging(staging: Backend) -> None:
     key = staged(staging, CONTENT)
 
     assert found(staging) == bucket_keys.out_of_staging(key)
@@ -62,7 +62,7 @@ def test_staged_bytes_of_another_digest_never_become_a_blob(staging: Backend) ->
     assert get(FenceRow, keys.fence(bucket_keys.out_of_staging(key))) is not None
 
 
-def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Backend) -> None:
+def test_a_refused_upload_can_be_followed_by_a_valid_one(staging: Backend) -> None:
     staged(staging, b"something else")
     assert found(staging) is None
 
@@ -71,7 +71,7 @@ def test_an_upload_that_was_refused_can_be_followed_by_a_right_one(staging: Back
     assert found(staging) == bucket_keys.out_of_staging(key)
 
 
-def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: Backend) -> None:
+def test_bytes_that_replace_staged_ones_later_do_not_change_the_blob(staging: Backend) -> None:
     key = staged(staging, CONTENT)
     kept = found(staging)
 
@@ -81,7 +81,7 @@ def test_bytes_that_replace_staged_ones_later_do_not_reach_the_blob(staging: Bac
     assert staging.services.stores.objects.get(kept or "") == CONTENT
 
 
-def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: Backend) -> None:
+def test_bytes_that_s3_verified_are_not_read_again(staging: Backend) -> None:
     key = a_direct_upload(staging, CONTENT)
     staging.calls.take()
 
@@ -89,7 +89,7 @@ def test_what_s3_proved_by_its_checksum_is_not_read_again(staging: Backend) -> N
     assert "GetObject" not in staging.calls.take()
 
 
-def test_a_crash_anywhere_between_staging_and_the_link_is_made_good_by_the_next_ask(staging: Backend) -> None:
+def test_after_a_crash_between_staging_and_link_the_next_request_completes_the_adoption(staging: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"layer {number}".encode()
         digest = Digest.of(content)
@@ -114,7 +114,7 @@ def test_a_key_that_no_blob_has_is_fenced_and_removed(backend: Backend) -> None:
     assert fence.expires_at == pytest.approx(backend.clock() + 2 * backend.settings.settled_s, abs=5)
 
 
-def test_a_blob_keeps_its_key_and_a_copy_of_it_goes(backend: Backend) -> None:
+def test_a_blob_keeps_its_key_and_its_copy_is_removed(backend: Backend) -> None:
     kept = a_direct_upload(backend, CONTENT)
     assert found(backend) == kept
     copy = a_direct_upload(backend, CONTENT)
@@ -135,7 +135,7 @@ def test_a_blob_being_collected_keeps_its_key_for_its_collector(backend: Backend
 
 
 @pytest.mark.parametrize("call", range(1, 7))
-def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_bytes(backend: Backend, call: int) -> None:
+def test_an_adoption_and_a_removal_at_once_leave_no_link_without_bytes(backend: Backend, call: int) -> None:
     key = a_direct_upload(backend, CONTENT)
     calls: list[object] = []
 
@@ -151,7 +151,7 @@ def test_of_an_adoption_and_a_removal_at_once_one_wins_and_no_link_loses_its_byt
     assert (found(backend) is None) == (not backend.services.stores.objects.exists(key))
 
 
-def test_a_crash_anywhere_in_a_removal_leaves_what_the_next_one_finishes(backend: Backend) -> None:
+def test_after_a_crash_in_a_removal_the_next_one_completes_it(backend: Backend) -> None:
     def prepare(number: int) -> Callable[[], object]:
         content = f"unnamed {number} {uuid4()}".encode()
         key = a_direct_upload(backend, content)

@@ -1,4 +1,4 @@
-"""Expirations: the end that a push finds for its tags, wherever it is said, and what its pusher is told."""
+"""Expiration labels: the end of a pushed tag, and the warning to its pusher."""
 
 import datetime
 import json
@@ -35,13 +35,13 @@ def push(backend: Backend, manifest: Manifest, *tags: str) -> str:
 
 
 def newest(backend: Backend, tag: str = "v1") -> TagLife:
-    asked = TagHistoryQuery(1, tag=tag)
-    (life,) = backend.services.lifecycle.tag_history.page(backend.signed_in("admin"), NAME, asked).lives
+    query = TagHistoryQuery(1, tag=tag)
+    (life,) = backend.services.lifecycle.tag_history.page(backend.signed_in("admin"), NAME, query).lives
     return life
 
 
 def built(backend: Backend, label: str) -> Manifest:
-    """An image that was built at `BUILT`."""
+    """Returns an image that was built at `BUILT`."""
     config = {
         "created": BUILT.isoformat(),
         "config": {"Labels": {"quay.expires-after": label}, "Env": [os.urandom(8).hex()]},
@@ -49,7 +49,7 @@ def built(backend: Backend, label: str) -> Manifest:
     return a_manifest([], a_blob(backend, json.dumps(config).encode()))
 
 
-def test_an_index_ends_with_the_label_of_its_images_though_an_attestation_has_none(backend: Backend) -> None:
+def test_an_index_has_the_end_of_its_images_even_if_an_attestation_has_none(backend: Backend) -> None:
     images = [push_image(backend, labels={"quay.expires-after": "3h"}) for _ in range(2)]
     attestation = push_manifest(backend, a_manifest())
     index = an_index([image.digest for image in [*images, attestation]])
@@ -68,7 +68,7 @@ def test_an_index_whose_images_differ_has_no_end(backend: Backend) -> None:
     assert newest(backend).ended_at is None
 
 
-def test_a_label_that_cannot_be_read_fails_no_push_and_is_told_three_times(backend: Backend) -> None:
+def test_an_invalid_label_fails_no_push_and_is_in_the_answer_the_history_and_the_log(backend: Backend) -> None:
     a_repository(backend)
     manifest = a_manifest([], a_blob(backend, a_config({"quay.expires-after": "whenever"})))
     warning = push(backend, manifest, "v1")
@@ -80,13 +80,13 @@ def test_a_label_that_cannot_be_read_fails_no_push_and_is_told_three_times(backe
     assert "whenever" in record["metadata"]
 
 
-def test_without_a_tag_there_is_nothing_to_warn_of(backend: Backend) -> None:
+def test_a_push_without_a_tag_has_no_warning(backend: Backend) -> None:
     a_repository(backend)
     assert push(backend, a_manifest([], a_blob(backend, a_config({"quay.expires-after": "whenever"})))) == ""
     assert events(backend, "tag_expiration_warned") == []
 
 
-def test_from_the_build_a_label_counts_from_when_the_image_was_made(new_backend: Callable[..., Backend]) -> None:
+def test_a_label_can_count_from_the_build_of_the_image(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(tag_expiration_from="build")
     a_repository(backend)
     push(backend, built(backend, "9y"), "v1")
@@ -94,7 +94,7 @@ def test_from_the_build_a_label_counts_from_when_the_image_was_made(new_backend:
     assert newest(backend).ended_at == int(BUILT.timestamp()) + 9 * 365 * 86400
 
 
-def test_an_image_past_its_end_is_in_the_time_machine_at_once_and_can_be_restored(
+def test_an_image_pushed_after_its_end_is_in_the_time_machine_and_can_be_restored(
     new_backend: Callable[..., Backend],
 ) -> None:
     backend = new_backend(tag_expiration_from="build")
@@ -116,7 +116,7 @@ def test_an_image_past_its_end_is_in_the_time_machine_at_once_and_can_be_restore
 
 
 @pytest.mark.parametrize("label", ["0h", "-1h", "1000000000000d", "1y2d", ""])
-def test_odd_labels_never_make_a_tag_that_is_born_dead(backend: Backend, label: str) -> None:
+def test_odd_labels_never_make_a_tag_that_is_expired_at_its_push(backend: Backend, label: str) -> None:
     push_image(backend, "v1", labels={"quay.expires-after": label})
 
     assert newest(backend).ended_at is None

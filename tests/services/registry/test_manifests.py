@@ -1,4 +1,4 @@
-"""Manifests: what a push writes beside them, how long they live, and what is left of them after a delete."""
+"""Pushes, pulls and deletes manifests, and checks their edges, lives and timers."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from tests.support.builders import (
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, end_due_at, events, repository_of, rows_like
 
 NAME = RepositoryName.parse("admin/app")
-# The Time Machine's window when nobody chose one: two weeks.
+# The Time Machine's default window: two weeks.
 WINDOW_S = 14 * 86400
 
 
@@ -47,7 +47,7 @@ def test_every_edge_carries_the_ulid_of_its_manifest(backend: Backend) -> None:
 
 
 def test_a_manifest_pushed_again_keeps_edges_of_its_own_ulid(backend: Backend) -> None:
-    """An edge of another push counts for a lease only: then the collector would take what a pullable manifest names."""
+    """An edge of another push counts only during a lease: later the collector would delete what the manifest names."""
     child = push_image(backend, "v1")
     index = push_manifest(backend, an_index([child.digest]), "v2")
     referrer = a_referrer(backend, child.digest)
@@ -66,13 +66,13 @@ def test_a_manifest_pushed_with_more_tags_than_a_transaction_takes_keeps_edges_o
 
 
 def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int | None]]:
-    """Digest and end of a tag's lives, in their order."""
+    """Returns digest and end of a tag's lives, oldest first."""
     found = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
     return [(row["digest"], row.get("ended_at")) for row in found]
 
 
 def ends(backend: Backend, manifest: Manifest) -> dict[str, int]:
-    """Until when tags name a manifest."""
+    """Returns until when each tag keeps a manifest."""
     found = rows_like(backend, f"R#{repository_of(backend).id}", f"TAGGED#{manifest.digest}#")
     return {row["tag"]: row["until"] for row in found}
 
@@ -88,7 +88,7 @@ def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
 
 
 def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
-    """What a reader gets who asks for the bytes, None where there is nothing."""
+    """Returns the digest of the bytes that a reader gets, None if there are none."""
     actor = token_actor(backend, "admin", "admin/app")
     try:
         found = backend.services.registry.manifests.pull(actor, NAME, reference)
@@ -106,7 +106,7 @@ def delete(backend: Backend, manifest: Manifest) -> None:
     backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, manifest.digest)
 
 
-def test_all_blobs_and_children_that_are_missing_are_named_at_once(backend: Backend) -> None:
+def test_an_error_names_all_missing_blobs_and_children(backend: Backend) -> None:
     there, child = a_blob(backend), push_image(backend)
     missing = [Digest.of(bytes([number])) for number in range(4)]
     index = an_index([child.digest, *missing[2:]], layers=[a_descriptor(blob) for blob in (there, *missing[:2])])
@@ -119,7 +119,7 @@ def test_all_blobs_and_children_that_are_missing_are_named_at_once(backend: Back
 
 
 @pytest.mark.parametrize("state", ["deleted", DELETING])
-def test_a_child_that_no_reader_would_get_is_missing(backend: Backend, state: str) -> None:
+def test_a_child_that_cannot_be_pulled_is_missing(backend: Backend, state: str) -> None:
     child = push_image(backend, "v1")
     if state == "deleted":
         delete(backend, child)
@@ -130,7 +130,7 @@ def test_a_child_that_no_reader_would_get_is_missing(backend: Backend, state: st
         push_manifest(backend, an_index([child.digest]), "v2")
 
 
-def test_a_condemned_child_is_made_live_by_who_names_it(backend: Backend) -> None:
+def test_a_condemned_child_is_made_live_by_an_index_that_names_it(backend: Backend) -> None:
     child = push_image(backend)
     change(row_of(backend, child), state=CONDEMNED)
     assert pulled(backend, child.digest) == child.digest, "the condemned is served as live"
@@ -141,7 +141,7 @@ def test_a_condemned_child_is_made_live_by_who_names_it(backend: Backend) -> Non
     invariants.check(backend)
 
 
-def test_a_manifest_that_was_being_deleted_is_written_anew_with_its_bytes(backend: Backend) -> None:
+def test_a_manifest_that_was_being_deleted_is_written_again_with_its_bytes(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     before = row_of(backend, manifest)
     change(before, state=DELETING)
@@ -154,7 +154,7 @@ def test_a_manifest_that_was_being_deleted_is_written_anew_with_its_bytes(backen
     invariants.check_edges(backend)
 
 
-def test_a_new_tag_has_an_open_life_an_edge_without_end_and_needs_no_lease(backend: Backend) -> None:
+def test_a_new_tag_has_an_open_life_and_an_edge_without_end_and_needs_no_lease(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     row = row_of(backend, manifest)
 
@@ -163,7 +163,7 @@ def test_a_new_tag_has_an_open_life_an_edge_without_end_and_needs_no_lease(backe
     assert (row.live_until, row.leased_until) == (FOREVER, None)
 
 
-def test_a_manifest_without_a_tag_is_leased_and_its_collector_armed(backend: Backend) -> None:
+def test_a_manifest_without_a_tag_has_a_lease_and_a_timer_of_the_collector(backend: Backend) -> None:
     manifest = push_image(backend)
     row = row_of(backend, manifest)
 
@@ -203,7 +203,7 @@ def test_a_manifest_lives_as_long_as_the_last_of_its_tags(backend: Backend) -> N
     invariants.check(backend)
 
 
-def test_the_same_push_again_begins_no_new_life(backend: Backend) -> None:
+def test_a_repeated_push_begins_no_new_life(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     before = lives(backend)
     push_manifest(backend, manifest, "v1", "v1")
@@ -212,7 +212,7 @@ def test_the_same_push_again_begins_no_new_life(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_a_tag_that_comes_back_to_a_manifest_has_three_lives_and_one_edge_each(backend: Backend) -> None:
+def test_a_tag_that_returns_to_a_manifest_has_three_lives_and_one_edge_to_each_manifest(backend: Backend) -> None:
     first = push_image(backend, "v1")
     second = push_image(backend, "v1")
     push_manifest(backend, first, "v1")
@@ -251,7 +251,9 @@ EXPIRING = [with_label, with_annotation, with_annotation_of_an_index, with_label
 
 
 @pytest.mark.parametrize("push", EXPIRING)
-def test_an_expiry_is_written_to_tag_life_edge_and_timer(backend: Backend, push: Callable[[Backend], Manifest]) -> None:
+def test_an_end_is_written_to_the_tag_its_life_its_edge_and_its_timer(
+    backend: Backend, push: Callable[[Backend], Manifest]
+) -> None:
     a_repository(backend)
     manifest = push(backend)
     end = end_due_at(backend)
@@ -264,7 +266,7 @@ def test_an_expiry_is_written_to_tag_life_edge_and_timer(backend: Backend, push:
     invariants.check(backend)
 
 
-def test_an_expired_tag_is_gone_at_that_second_though_its_item_is_there(backend: Backend) -> None:
+def test_an_expired_tag_cannot_be_pulled_even_before_its_item_is_deleted(backend: Backend) -> None:
     manifest = with_label(backend)
     end = ends(backend, manifest)["v1"]
     actor = token_actor(backend, "admin", "admin/app")
@@ -284,7 +286,9 @@ def test_an_expired_tag_is_gone_at_that_second_though_its_item_is_there(backend:
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["the same manifest", "another"])
-def test_a_tag_pushed_after_its_end_lives_anew_and_its_history_keeps_the_old_end(backend: Backend, again: bool) -> None:
+def test_a_tag_pushed_after_its_end_has_a_new_life_and_its_history_keeps_the_old_end(
+    backend: Backend, again: bool
+) -> None:
     old = with_label(backend)
     end = ends(backend, old)["v1"]
     backend.clock.ahead_s = 10_000
@@ -296,7 +300,7 @@ def test_a_tag_pushed_after_its_end_lives_anew_and_its_history_keeps_the_old_end
     invariants.check(backend)
 
 
-def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(backend: Backend) -> None:
+def test_a_repeated_push_moves_the_end_of_a_tag(backend: Backend) -> None:
     manifest = with_label(backend)
     before = ends(backend, manifest)["v1"]
     backend.clock.ahead_s = 1000
@@ -309,7 +313,7 @@ def test_a_push_again_lengthens_the_life_of_a_tag_with_an_end(backend: Backend) 
     invariants.check(backend)
 
 
-def test_a_delete_by_digest_ends_every_tag_however_many(backend: Backend) -> None:
+def test_a_delete_by_digest_ends_all_tags_even_if_they_are_many(backend: Backend) -> None:
     tags = [f"v{number:02d}" for number in range(23)]
     manifest, other = push_image(backend, *tags), push_image(backend, "other")
     delete(backend, manifest)
@@ -329,7 +333,7 @@ def test_a_delete_by_digest_ends_every_tag_however_many(backend: Backend) -> Non
     invariants.check(backend)
 
 
-def test_a_deleted_manifest_is_no_longer_served_from_memory(backend: Backend) -> None:
+def test_a_deleted_manifest_is_not_served_from_the_cache(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     assert pulled(backend, manifest.digest) == manifest.digest
     delete(backend, manifest)
@@ -337,7 +341,7 @@ def test_a_deleted_manifest_is_no_longer_served_from_memory(backend: Backend) ->
     assert pulled(backend, manifest.digest) is None
 
 
-def test_a_deleted_manifest_that_is_pushed_again_is_back_and_refers_again(backend: Backend) -> None:
+def test_a_deleted_manifest_that_is_pushed_again_can_be_pulled_and_is_a_referrer_again(backend: Backend) -> None:
     subject = push_image(backend, "v1")
     referrer = a_referrer(backend, subject.digest)
     delete(backend, referrer)
@@ -361,7 +365,7 @@ def referrers(backend: Backend, subject: Manifest) -> list[Digest]:
     return [referrer.digest for referrer in page.items]
 
 
-def test_a_head_by_a_pusher_renews_a_short_lease_and_brings_the_condemned_back(backend: Backend) -> None:
+def test_a_head_by_a_pusher_renews_a_short_lease_and_makes_a_condemned_manifest_live(backend: Backend) -> None:
     manifest = push_image(backend)
     change(row_of(backend, manifest), state=CONDEMNED)
     backend.clock.ahead_s = backend.settings.lease_s * 0.9
@@ -374,7 +378,7 @@ def test_a_head_by_a_pusher_renews_a_short_lease_and_brings_the_condemned_back(b
     assert garbage_due(backend, manifest) == row.leased_until
 
 
-def test_a_reader_renews_nothing(backend: Backend) -> None:
+def test_a_head_by_a_reader_renews_no_lease(backend: Backend) -> None:
     manifest = push_image(backend)
     backend.user("bob")
     reader = an_actor_with_role(backend, "bob", Role.READ)

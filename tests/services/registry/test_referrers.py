@@ -1,4 +1,4 @@
-"""Referrers: what else says something about a manifest, in pages, without the deleted."""
+"""Lists of referrers: pages, filters, and deleted ones."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def listed(
 
 
 def every(backend: Backend, kind: str | None = None) -> tuple[list[Digest], int]:
-    """All digests of a list, and over how many pages they came."""
+    """Returns all digests of a list, and the number of its pages."""
     found: list[Digest] = []
     pages, more = 0, True
     while more:
@@ -53,7 +53,7 @@ def every(backend: Backend, kind: str | None = None) -> tuple[list[Digest], int]
 
 
 def edges(backend: Backend, count: int, **fields: object) -> list[Digest]:
-    """Edges as so many pushes write them; gives the digests in their order."""
+    """Writes referrers as so many pushes do; returns the digests in their order."""
     repository, seed = a_repository(backend), str(fields)
     digests = sorted((Digest.of(f"{seed}{number}".encode()) for number in range(count)), key=str)
     plain = {"media_type": "t", "size": 1, "ulid": "u", "annotations": "{}", **fields}
@@ -64,7 +64,7 @@ def edges(backend: Backend, count: int, **fields: object) -> list[Digest]:
     return digests
 
 
-def test_a_referrer_is_listed_with_all_that_is_known_of_it(backend: Backend) -> None:
+def test_a_referrer_is_listed_with_all_its_fields(backend: Backend) -> None:
     subject = push_image(backend, "v1")
     referrer = a_referrer(backend, subject.digest, artifactType="application/x.sbom", annotations={"a": "\u00e4"})
     (found,), more = listed(backend, subject.digest)
@@ -74,7 +74,7 @@ def test_a_referrer_is_listed_with_all_that_is_known_of_it(backend: Backend) -> 
     assert (found.artifact_type, dict(found.annotations)) == ("application/x.sbom", {"a": "\u00e4"})
 
 
-def test_a_subject_may_come_after_its_referrers_or_never(backend: Backend) -> None:
+def test_a_subject_may_be_pushed_after_its_referrers_or_never(backend: Backend) -> None:
     subject = a_manifest()
     a_repository(backend)
     referrer = a_referrer(backend, subject.digest)
@@ -85,7 +85,7 @@ def test_a_subject_may_come_after_its_referrers_or_never(backend: Backend) -> No
     assert [it.digest for it in listed(backend, subject.digest)[0]] == [referrer.digest]
 
 
-def test_images_and_indexes_refer_too(backend: Backend) -> None:
+def test_images_and_indexes_can_be_referrers(backend: Backend) -> None:
     image = push_manifest(backend, a_manifest([], a_blob(backend, a_config()), SUBJECT))
     index = push_manifest(backend, an_index([], subject={"mediaType": "t/x", "digest": str(SUBJECT), "size": 1}))
     kinds = {it.digest: it.artifact_type for it in listed(backend)[0]}
@@ -93,7 +93,7 @@ def test_images_and_indexes_refer_too(backend: Backend) -> None:
     assert kinds == {image.digest: "application/vnd.oci.image.config.v1+json", index.digest: None}
 
 
-def test_a_deleted_referrer_is_hidden_and_shows_again_when_it_is_pushed_again(backend: Backend) -> None:
+def test_a_deleted_referrer_is_hidden_until_it_is_pushed_again(backend: Backend) -> None:
     a_repository(backend)
     referrer, other = a_referrer(backend, SUBJECT), a_referrer(backend, SUBJECT)
     backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, referrer.digest)
@@ -113,7 +113,7 @@ def test_referrers_stay_within_their_repository_and_subject(backend: Backend) ->
     assert listed(backend, Digest.of(b"other")) == ([], False)
 
 
-def test_more_than_a_page_comes_in_pages_each_once(backend: Backend) -> None:
+def test_more_referrers_than_a_page_are_listed_once_over_several_pages(backend: Backend) -> None:
     digests = edges(backend, 2 * PAGE + 1)
     first, more = listed(backend)
 
@@ -121,14 +121,14 @@ def test_more_than_a_page_comes_in_pages_each_once(backend: Backend) -> None:
     assert every(backend) == (digests, 3)
 
 
-def test_just_a_page_has_no_next_one(backend: Backend) -> None:
+def test_exactly_one_page_has_no_next_page(backend: Backend) -> None:
     edges(backend, PAGE)
     items, more = listed(backend)
 
     assert (len(items), more) == (PAGE, False)
 
 
-def test_a_filter_and_the_deleted_leave_no_hole_in_a_page(backend: Backend) -> None:
+def test_a_filter_and_deleted_referrers_do_not_shorten_a_page(backend: Backend) -> None:
     wanted = edges(backend, PAGE + 5, artifact_type="wanted")
     edges(backend, 150, artifact_type="other")
     edges(backend, 150, artifact_type="wanted", deleted_at=1)
@@ -148,7 +148,7 @@ def test_annotations_above_8_kb_are_read_from_the_manifest(backend: Backend) -> 
     assert dict(found.annotations) == annotations
 
 
-def test_a_page_weighs_less_than_what_can_be_answered(backend: Backend) -> None:
+def test_a_page_is_smaller_than_the_largest_response(backend: Backend) -> None:
     a_repository(backend)
     pushed = {a_referrer(backend, SUBJECT, annotations={"a": f"{number}" * 700_000}).digest for number in range(4)}
     first, more = listed(backend)
@@ -159,7 +159,7 @@ def test_a_page_weighs_less_than_what_can_be_answered(backend: Backend) -> None:
     assert (len(digests), set(digests)) == (4, pushed)
 
 
-def test_one_that_is_too_heavy_for_any_page_still_comes(backend: Backend) -> None:
+def test_a_referrer_larger_than_a_page_is_listed(backend: Backend) -> None:
     a_repository(backend)
     pushed = {a_referrer(backend, SUBJECT, annotations={"a": f"{number}" * 2_200_000}).digest for number in range(2)}
 
@@ -167,7 +167,7 @@ def test_one_that_is_too_heavy_for_any_page_still_comes(backend: Backend) -> Non
     assert set(every(backend)[0]) == pushed
 
 
-def test_what_is_not_there_has_none_and_what_is_private_tells_nothing(backend: Backend) -> None:
+def test_a_missing_repository_has_no_referrers_and_a_private_one_lists_none(backend: Backend) -> None:
     assert listed(backend, repository="admin/missing") == ([], False)
     a_repository(backend)
     with pytest.raises(Unauthenticated):

@@ -1,8 +1,7 @@
-"""Relays: what they are granted, what they report, and the blob that comes of it."""
+"""Uploads through a relay: presigned addresses, reports, and the blob that they make."""
 
 import base64
 import os
-from typing import Any
 
 import pytest
 import requests
@@ -11,7 +10,7 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
 from chalicelib.domain.uploads import SMALLEST_PART
-from chalicelib.services.registry.relays import LARGEST_GRANT, Relays, UploadedPart
+from chalicelib.services.registry.relays import MOST_ADDRESSES, PartsReport, Relays, UploadedPart
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.crashes import before_calls
@@ -26,24 +25,24 @@ class Relay:
         self.client, self.relays = Client(backend), backend.services.registry.relays
         self.hasher, self.offset = hashing.begin("sha256"), 0
 
-    def grant(self, first: int = 0, count: int = 2) -> dict[str, Any]:
-        granted: dict[str, Any] = self.relays.grant(self.client.token, first, count)
-        self.client.token = granted["upload"]
-        return granted
+    def presign(self, first: int = 0, count: int = 2) -> dict[str, object]:
+        presigned = self.relays.presign(self.client.token, first, count)
+        self.client.token = presigned["upload"]
+        return presigned
 
-    def put(self, grant: dict[str, Any], number: int, content: bytes) -> UploadedPart:
+    def put(self, presigned: dict[str, object], number: int, content: bytes) -> UploadedPart:
         """Puts a part under the address of its number."""
-        (address,) = (part["address"] for part in grant["parts"] if part["number"] == number)
+        (address,) = (part["address"] for part in presigned["parts"] if part["number"] == number)
         answer = requests.put(address, data=content, timeout=20)
         answer.raise_for_status()
         self.hasher.update(content)
         return UploadedPart(number, answer.headers["ETag"], len(content))
 
     def report(self, size: int, parts: list[UploadedPart], tail: tuple[str, int] | None = None) -> int:
-        """Tells that `size` more bytes lie in the bucket."""
+        """Reports that `size` more bytes lie in the bucket; returns the upload's offset."""
         before, self.offset = self.offset, self.offset + size
         state = self.hasher.state()
-        progress = self.relays.store(self.client.token, before, self.offset, state, parts, tail)
+        progress = self.relays.store(self.client.token, PartsReport(before, self.offset, state, parts, tail))
         self.client.token = progress.token
         return progress.offset
 
@@ -53,37 +52,39 @@ def relay(backend: Backend) -> Relay:
     return Relay(backend)
 
 
-def test_the_first_grant_opens_a_multipart_upload_and_says_where_the_upload_stands(
+def test_the_first_addresses_begin_a_multipart_upload_and_say_how_far_the_upload_is(
     backend: Backend, relay: Relay
 ) -> None:
-    grant = relay.grant()
+    presigned = relay.presign()
 
-    assert (grant["offset"], grant["algorithm"], grant["tail"]) == (0, "sha256", None)
-    assert base64.b64decode(str(grant["state"])) == hashing.begin("sha256").state()
-    assert [part["number"] for part in grant["parts"]] == [1, 2]
+    assert (presigned["offset"], presigned["algorithm"], presigned["tail"]) == (0, "sha256", None)
+    assert base64.b64decode(str(presigned["state"])) == hashing.begin("sha256").state()
+    assert [part["number"] for part in presigned["parts"]] == [1, 2]
     assert len(open_multiparts(backend, f"in/{repository_of(backend).id}/")) == 1
 
 
-def test_later_grants_are_for_the_same_multipart_upload(backend: Backend, relay: Relay) -> None:
-    relay.grant()
-    grants = [relay.grant(first=first, count=1) for first in (7, 8)]
+def test_later_addresses_are_for_the_same_multipart_upload(backend: Backend, relay: Relay) -> None:
+    relay.presign()
+    answers = [relay.presign(first=first, count=1) for first in (7, 8)]
 
-    assert [grant["parts"][0]["number"] for grant in grants] == [7, 8]
-    assert len({part["address"].partition("?")[0] for grant in grants for part in grant["parts"]}) == 1
+    assert [answer["parts"][0]["number"] for answer in answers] == [7, 8]
+    assert len({part["address"].partition("?")[0] for answer in answers for part in answer["parts"]}) == 1
     assert len(open_multiparts(backend, f"in/{repository_of(backend).id}/")) == 1
 
 
-def test_a_grant_has_no_more_addresses_than_its_limit(relay: Relay) -> None:
-    assert len(relay.grant(count=10_000)["parts"]) == LARGEST_GRANT
+def test_one_answer_has_no_more_addresses_than_the_limit(relay: Relay) -> None:
+    assert len(relay.presign(count=10_000)["parts"]) == MOST_ADDRESSES
 
 
 def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(backend: Backend, relay: Relay) -> None:
     first, rest = os.urandom(SMALLEST_PART), os.urandom(1000)
-    grant = relay.grant()
-    part = relay.put(grant, 1, first)
-    requests.put(str(grant["tail_address"]), data=rest, timeout=10).raise_for_status()
+    presigned = relay.presign()
+    part = relay.put(presigned, 1, first)
+    requests.put(str(presigned["tail_address"]), data=rest, timeout=10).raise_for_status()
     relay.hasher.update(rest)
-    assert relay.report(len(first) + len(rest), [part], (str(grant["tail_key"]), len(rest))) == len(first) + len(rest)
+    assert relay.report(len(first) + len(rest), [part], (str(presigned["tail_key"]), len(rest))) == len(first) + len(
+        rest
+    )
     digest = Digest.of(first + rest)
 
     relay.client.close(digest)
@@ -94,71 +95,70 @@ def test_parts_and_a_tail_become_the_blob_and_leave_nothing_behind(backend: Back
 
 
 def test_a_relay_goes_on_where_another_ended(backend: Backend, relay: Relay) -> None:
-    """The next grant carries what is needed: the state of the hash, and the address of the tail."""
-    grant = relay.grant()
-    requests.put(str(grant["tail_address"]), data=b"begun ", timeout=10).raise_for_status()
+    """The next answer has what is needed: the state of the hash, and the address of the tail."""
+    presigned = relay.presign()
+    requests.put(str(presigned["tail_address"]), data=b"begun ", timeout=10).raise_for_status()
     relay.hasher.update(b"begun ")
-    relay.report(6, [], (str(grant["tail_key"]), 6))
-    following = relay.grant()
+    relay.report(6, [], (str(presigned["tail_key"]), 6))
+    following = relay.presign()
     hasher = hashing.resume(str(following["algorithm"]), base64.b64decode(str(following["state"])))
     hasher.update(b"and ended")
 
     assert following["offset"] == 6
     assert requests.get(str(following["tail"]), timeout=10).content == b"begun "
     assert hasher.hexdigest() == Digest.of(b"begun and ended").hex
-    assert following["tail_key"] != grant["tail_key"], "no key is used twice"
+    assert following["tail_key"] != presigned["tail_key"], "no key is used twice"
 
 
 def test_a_new_tail_takes_the_old_one_s_place(backend: Backend, relay: Relay) -> None:
     for size in (6, 9):
-        grant = relay.grant()
+        presigned = relay.presign()
         content = os.urandom(size)
-        requests.put(str(grant["tail_address"]), data=content, timeout=10).raise_for_status()
-        relay.report(size, [], (str(grant["tail_key"]), size))
+        requests.put(str(presigned["tail_address"]), data=content, timeout=10).raise_for_status()
+        relay.report(size, [], (str(presigned["tail_key"]), size))
 
-    assert object_keys(backend, f"in/{repository_of(backend).id}/") == [grant["tail_key"]]
+    assert object_keys(backend, f"in/{repository_of(backend).id}/") == [presigned["tail_key"]]
 
 
 def test_more_parts_than_a_transaction_holds_are_written_down(relay: Relay) -> None:
-    relay.grant()
+    relay.presign()
     parts = [UploadedPart(number, f"etag{number}", SMALLEST_PART) for number in range(1, 201)]
 
     assert relay.report(200 * SMALLEST_PART, parts) == 200 * SMALLEST_PART
     assert len(relay.client.part_sizes) == 200
-    assert relay.grant(count=1)["parts"][0]["number"] == 201
+    assert relay.presign(count=1)["parts"][0]["number"] == 201
 
 
-def test_a_blob_is_not_made_under_a_digest_that_its_bytes_do_not_have(backend: Backend, relay: Relay) -> None:
+def test_no_blob_is_made_under_a_digest_that_its_bytes_do_not_have(backend: Backend, relay: Relay) -> None:
     content = os.urandom(SMALLEST_PART)
-    relay.report(len(content), [relay.put(relay.grant(), 1, content)])
+    relay.report(len(content), [relay.put(relay.presign(), 1, content)])
 
     with pytest.raises(DigestInvalid):
         relay.client.close(Digest.of(b"other"))
 
 
-def test_a_report_of_bytes_that_moved_meanwhile_is_told_where_the_upload_stands(relay: Relay) -> None:
-    relay.grant()
+def test_a_report_from_an_old_offset_is_refused_with_the_current_one(relay: Relay) -> None:
+    relay.presign()
     relay.report(10, [], ("in/tail", 10))
 
     with pytest.raises(OutOfOrder) as refused:
-        relay.relays.store(relay.client.token, 5, 20, b"", [], None)
+        relay.relays.store(relay.client.token, PartsReport(5, 20, b"", []))
     assert refused.value.offset == 10
 
 
-def test_of_two_reports_at_once_one_is_written_and_the_other_told_where_the_upload_stands(
+def test_of_two_reports_at_once_one_is_written_and_the_other_is_refused_with_the_current_offset(
     backend: Backend, relay: Relay
 ) -> None:
-    relay.grant()
-    done: list[Any] = []
-    token = relay.client.token
+    relay.presign()
+    token, done = relay.client.token, []
 
     def report_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not done:
             done.append(1)
-            relay.relays.store(token, 0, 7, b"winner", [], ("in/winner", 7))
+            relay.relays.store(token, PartsReport(0, 7, b"winner", [], ("in/winner", 7)))
 
     with before_calls(backend, report_first), pytest.raises(OutOfOrder) as refused:
-        relay.relays.store(token, 0, 30, b"loser", [], ("in/loser", 30))
+        relay.relays.store(token, PartsReport(0, 30, b"loser", [], ("in/loser", 30)))
 
     assert relay.client.row.offset == 7
     assert relay.client.row.hash_state == b"winner"
@@ -176,28 +176,28 @@ def end(relay: Relay, way: str) -> None:
 
 @pytest.mark.parametrize("way", ["closed", "cancelled", "too old"])
 @pytest.mark.parametrize("begun", [True, False])
-def test_an_upload_that_is_over_gets_no_grant_and_takes_no_report(backend: Backend, way: str, begun: bool) -> None:
+def test_an_upload_that_is_over_gets_no_addresses_and_takes_no_report(backend: Backend, way: str, begun: bool) -> None:
     relay = Relay(backend)
     if begun:
-        relay.grant()
+        relay.presign()
     end(relay, way)
 
     with pytest.raises(BlobUploadUnknown):
-        relay.grant()
+        relay.presign()
     with pytest.raises(BlobUploadUnknown):
         relay.report(1, [])
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c.d.e.f"])
-def test_a_token_that_is_none_of_ours_is_unknown(backend: Backend, token: str) -> None:
+def test_a_token_that_the_registry_did_not_sign_is_unknown(backend: Backend, token: str) -> None:
     relays: Relays = backend.services.registry.relays
 
     with pytest.raises(BlobUploadUnknown):
-        relays.grant(token, 0, 1)
+        relays.presign(token, 0, 1)
     with pytest.raises(BlobUploadUnknown):
-        relays.store(token, 0, 1, b"", [], None)
+        relays.store(token, PartsReport(0, 1, b"", []))
 
 
-def test_an_upload_that_nothing_was_granted_for_takes_no_report(relay: Relay) -> None:
+def test_an_upload_without_presigned_addresses_takes_no_report(relay: Relay) -> None:
     with pytest.raises(BlobUploadUnknown):
         relay.report(1, [])

@@ -1,4 +1,4 @@
-"""Repositories: made once however many come first, granted, described, opened and closed, deleted for good."""
+"""Creates and changes repositories."""
 
 import json
 from collections.abc import Callable
@@ -37,34 +37,34 @@ def make_public(backend: Backend, *repositories: str) -> None:
         backend.services.registry.repositories.change_visibility(owner, name, Visibility.PUBLIC)
 
 
-def test_the_first_push_makes_a_private_repository_and_writes_it_down(backend: Backend) -> None:
+def test_the_first_push_creates_a_private_repository_and_records_it(backend: Backend) -> None:
     actor = token_actor(backend, "admin", "admin/app")
 
-    made = backend.services.registry.repositories.for_push(actor, NAME)
+    created = backend.services.registry.repositories.for_push(actor, NAME)
 
-    assert repository_of(backend) == made
+    assert repository_of(backend) == created
     (name_row,) = rows_like(backend, "N#", "REPO#")
-    (way_back,) = rows_like(backend, f"R#{made.id}", "META")
+    (way_back,) = rows_like(backend, f"R#{created.id}", "META")
     assert name_row["visibility"] == way_back["visibility"] == "private"
-    assert (way_back["namespace_id"], way_back["namespace"], way_back["name"]) == (made.namespace_id, "admin", "app")
+    assert (way_back["namespace_id"], way_back["namespace"], way_back["name"]) == (created.namespace_id, "admin", "app")
     _, event = events(backend)
-    assert (event["kind"], event["repository_id"], event["performer"]) == ("create_repo", made.id, "admin")
+    assert (event["kind"], event["repository_id"], event["performer"]) == ("create_repo", created.id, "admin")
 
 
-def test_the_second_push_makes_nothing(backend: Backend) -> None:
-    made = a_repository(backend)
+def test_the_second_push_creates_nothing(backend: Backend) -> None:
+    created = a_repository(backend)
     before = rows_like(backend)
 
-    assert a_repository(backend) == made
+    assert a_repository(backend) == created
     assert rows_like(backend) == before
 
 
 @pytest.mark.parametrize("name", ["admin/a/b/c", "admin/a__b", "admin/a.b-c", "admin/" + "a" * 249])
-def test_a_repository_may_have_any_name_of_the_grammar(backend: Backend, name: str) -> None:
+def test_a_repository_may_have_any_valid_name(backend: Backend, name: str) -> None:
     assert a_repository(backend, name) == repository_of(backend, name)
 
 
-def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None:
+def test_ten_first_pushes_at_once_create_one_repository(backend: Backend) -> None:
     actor = token_actor(backend, "admin", "admin/app")
 
     def push(number: int) -> str:
@@ -82,24 +82,23 @@ def test_a_repository_is_made_once_when_ten_push_first(backend: Backend) -> None
     invariants.check(backend)
 
 
-def test_who_comes_second_gets_the_repository_that_the_first_made_meanwhile(backend: Backend) -> None:
-    made: list[Any] = []
-    actor = token_actor(backend, "admin", "admin/app")
+def test_the_second_of_two_first_pushes_gets_the_repository_of_the_first(backend: Backend) -> None:
+    actor, created = token_actor(backend, "admin", "admin/app"), []
 
     def meanwhile(*_: object, operation_name: str = "", **__: object) -> None:
-        if operation_name == "TransactWriteItems" and not made:
-            made.append(None)
-            made[0] = backend.services.registry.repositories.for_push(actor, NAME)
+        if operation_name == "TransactWriteItems" and not created:
+            created.append(None)
+            created[0] = backend.services.registry.repositories.for_push(actor, NAME)
 
     with before_calls(backend, meanwhile):
         second = backend.services.registry.repositories.for_push(actor, NAME)
 
-    assert second == made[0]
+    assert second == created[0]
     assert len(rows_like(backend, "R#", "META")) == 1
 
 
 @pytest.mark.parametrize("name", ["nobody/app", "bob/app"])
-def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(backend: Backend, name: str) -> None:
+def test_a_push_creates_no_repository_in_a_foreign_namespace(backend: Backend, name: str) -> None:
     backend.user("bob")
     with pytest.raises((Denied, Unauthenticated)):
         backend.services.registry.repositories.for_push(token_actor(backend, "admin", name), RepositoryName.parse(name))
@@ -107,7 +106,7 @@ def test_nobody_makes_a_repository_in_a_namespace_that_is_not_theirs(backend: Ba
     assert rows_like(backend, "R#") == []
 
 
-def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
+def test_a_new_role_replaces_the_previous_one(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
     an_actor_with_role(backend, "bob", Role.ADMIN)
@@ -119,7 +118,7 @@ def test_a_grant_replaces_the_one_before(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.READ, Role.WRITE])
-def test_only_an_admin_of_a_repository_grants_or_makes_it_public(backend: Backend, role: Role) -> None:
+def test_only_an_admin_of_a_repository_gives_roles_or_makes_it_public(backend: Backend, role: Role) -> None:
     a_repository(backend)
     backend.user("bob")
     actor = an_actor_with_role(backend, "bob", role)
@@ -130,7 +129,7 @@ def test_only_an_admin_of_a_repository_grants_or_makes_it_public(backend: Backen
         backend.services.registry.repositories.change_visibility(actor, NAME, Visibility.PUBLIC)
 
 
-def test_visibility_changes_on_both_sides_of_the_name(backend: Backend) -> None:
+def test_visibility_changes_in_both_rows_of_a_repository(backend: Backend) -> None:
     make_public(backend, "admin/app")
 
     (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, "R#", "META")
@@ -150,24 +149,24 @@ def test_a_repository_that_was_deleted_meanwhile_is_not_made_public(backend: Bac
 OWN = RepositoryName("admin", "new")
 
 
-def make(backend: Backend, name: RepositoryName = OWN, who: str = "admin", **wish: Any) -> Repository:
-    return backend.services.registry.repositories.create(backend.signed_in(who), NewRepository(name, **wish))
+def make(backend: Backend, name: RepositoryName = OWN, who: str = "admin", **fields: Any) -> Repository:
+    return backend.services.registry.repositories.create(backend.signed_in(who), NewRepository(name, **fields))
 
 
-def test_a_repository_is_made_by_hand_as_it_is_wished(backend: Backend) -> None:
-    made = make(backend, visibility=Visibility.PUBLIC, description="Of *mine*.")
+def test_a_repository_is_created_with_the_requested_settings(backend: Backend) -> None:
+    created = make(backend, visibility=Visibility.PUBLIC, description="Of *mine*.")
 
-    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{made.id}", "META")
+    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{created.id}", "META")
     for row in (name_row, way_back):
         assert (row["visibility"], row["description"], row["mode"]) == ("public", "Of *mine*.", "NORMAL")
     assert name_row["status_token"]
     assert name_row["created_at"] == pytest.approx(backend.clock(), abs=60)
     assert rows_like(backend, "R#", "PERM#") == []
     (event,) = events(backend, "create_repo")
-    assert (event["repository_id"], json.loads(event["metadata"])) == (made.id, {"repository": "admin/new"})
+    assert (event["repository_id"], json.loads(event["metadata"])) == (created.id, {"repository": "admin/new"})
 
 
-def test_whoever_makes_one_in_an_organization_administers_it(backend: Backend) -> None:
+def test_the_creator_of_an_organizations_repository_administers_it(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     backend.services.accounts.teams.put(backend.signed_in("admin"), "acme", "makers", TeamRole.CREATOR, None)
@@ -182,7 +181,7 @@ def test_whoever_makes_one_in_an_organization_administers_it(backend: Backend) -
         assert backend.services.security.access.require_role(backend.signed_in("bob"), repository.name, Role.ADMIN)
 
 
-def test_a_name_is_made_once_and_the_second_is_told_in_quay_s_words(backend: Backend) -> None:
+def test_a_name_that_exists_is_refused_with_quays_error(backend: Backend) -> None:
     make(backend)
     before = rows_like(backend)
 
@@ -191,7 +190,7 @@ def test_a_name_is_made_once_and_the_second_is_told_in_quay_s_words(backend: Bac
     assert rows_like(backend) == before
 
 
-def test_one_of_ten_makers_at_once_makes_it(backend: Backend) -> None:
+def test_one_of_ten_creations_at_once_succeeds(backend: Backend) -> None:
     def attempt(_: int) -> bool:
         try:
             make(backend)
@@ -208,7 +207,7 @@ def scoped(backend: Backend, *scopes: str) -> Actor:
     return replace(backend.signed_in("admin"), scopes=frozenset(scopes))
 
 
-def test_only_members_who_may_make_one_and_tokens_that_may(backend: Backend) -> None:
+def test_only_members_and_tokens_with_the_right_create_repositories(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     create = backend.services.registry.repositories.create
@@ -228,7 +227,7 @@ def test_only_members_who_may_make_one_and_tokens_that_may(backend: Backend) -> 
     assert create(scoped(backend, REPO_CREATE), NewRepository(OWN))
 
 
-def test_nobody_makes_anything_where_the_organization_ended_meanwhile(backend: Backend) -> None:
+def test_no_repository_is_created_in_an_organization_that_was_deleted_meanwhile(backend: Backend) -> None:
     an_organization(backend)
     owner, name = backend.signed_in("admin"), RepositoryName("acme", "late")
     pusher = token_actor(backend, "admin", "acme/late")
@@ -243,7 +242,7 @@ def test_nobody_makes_anything_where_the_organization_ended_meanwhile(backend: B
     assert rows_like(backend, "R#") == []
 
 
-def test_a_token_from_before_one_left_the_team_makes_nothing(backend: Backend) -> None:
+def test_a_token_from_before_its_user_left_the_team_creates_nothing(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     owner, name = backend.signed_in("admin"), RepositoryName("acme", "late")
@@ -256,7 +255,7 @@ def test_a_token_from_before_one_left_the_team_makes_nothing(backend: Backend) -
         backend.services.registry.repositories.for_push(pusher, name)
 
 
-def test_a_description_has_an_end(backend: Backend) -> None:
+def test_a_description_that_is_too_long_is_refused(backend: Backend) -> None:
     for text in ("x" * (LONGEST_DESCRIPTION + 1),):
         with pytest.raises(FieldInvalid, match="description"):
             make(backend, description=text)
@@ -285,25 +284,25 @@ CHANGES: dict[str, tuple[Change, Role, str, str, str]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_on_both_sides_of_the_name_and_in_the_log(backend: Backend, what: str) -> None:
-    made = a_repository(backend)
+def test_a_change_is_in_both_rows_of_a_repository_and_in_the_log(backend: Backend, what: str) -> None:
+    created = a_repository(backend)
     change_it, _, kind, word, value = CHANGES[what]
 
     change_it(backend, backend.signed_in("admin"))
 
     field = {"state_changed": "mode"}.get(word, word)
-    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{made.id}", "META")
+    (name_row,), (way_back,) = rows_like(backend, "N#", "REPO#"), rows_like(backend, f"R#{created.id}", "META")
     assert name_row[field] == way_back[field] == value
     (event,) = events(backend, kind)
     assert (event["repository_id"], json.loads(event["metadata"])) == (
-        made.id,
+        created.id,
         {"repository": "admin/app", word: value},
     )
 
 
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.parametrize("role", [*Role, None])
-def test_a_change_needs_its_role_and_scope(backend: Backend, what: str, role: Role | None) -> None:
+def test_a_change_needs_a_role_and_a_scope(backend: Backend, what: str, role: Role | None) -> None:
     a_repository(backend)
     backend.user("bob")
     change_it, needed, *_ = CHANGES[what]
@@ -319,7 +318,7 @@ def test_a_change_needs_its_role_and_scope(backend: Backend, what: str, role: Ro
             change_it(backend, refused)
 
 
-def test_a_superuser_changes_nothing_of_others_without_full_access(backend: Backend) -> None:
+def test_a_superuser_without_full_access_changes_no_foreign_repository(backend: Backend) -> None:
     backend.user("bob")
     a_repository(backend, "bob/app")
     name = RepositoryName.parse("bob/app")
@@ -347,15 +346,17 @@ def test_two_changes_at_once_are_both_kept(backend: Backend) -> None:
     assert (row["description"], row["visibility"], row["mode"]) == ("text", "public", "READ_ONLY")
 
 
-def test_default_permissions_come_with_what_is_made_by_hand_or_by_a_push(backend: Backend) -> None:
+def test_default_permissions_apply_to_repositories_created_by_the_api_and_by_a_push(backend: Backend) -> None:
     an_organization(backend)
     backend.user("bob")
     owner = backend.signed_in("admin")
-    backend.services.accounts.prototypes.create(owner, "acme", prototypes.NewPrototype(Role.WRITE, HolderKind.USER, "bob"))
+    backend.services.accounts.prototypes.create(
+        owner, "acme", prototypes.NewPrototype(Role.WRITE, HolderKind.USER, "bob")
+    )
     pushed = RepositoryName("acme", "push")
-    for made in (
+    for created in (
         make(backend, RepositoryName("acme", "hand")),
         backend.services.registry.repositories.for_push(token_actor(backend, "admin", str(pushed)), pushed),
     ):
-        given = {row["name"]: row["role"] for row in rows_like(backend, f"R#{made.id}", "PERM#")}
+        given = {row["name"]: row["role"] for row in rows_like(backend, f"R#{created.id}", "PERM#")}
         assert given == {"admin": "admin", "bob": "write"}

@@ -1,4 +1,4 @@
-"""Changes of tags within one transaction: edges, lives and manifests follow."""
+"""Changes of tags within one transaction, with their edges, lives and manifests."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def row_of(backend: Backend, tag: str) -> TagRow:
     return row
 
 
-def test_several_tags_move_in_one_transaction_and_the_manifest_that_they_leave_ends_with_them(backend: Backend) -> None:
+def test_several_tags_move_in_one_transaction_and_their_former_manifest_ends(backend: Backend) -> None:
     old = push_image(backend, "v1", "v2")
     new = push_image(backend, "v3")
     transaction, changes = changes_of(backend)
@@ -59,7 +59,7 @@ def test_an_immutable_tag_is_removed_only_by_force(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_a_tag_that_begins_under_a_policy_is_made_immutable_and_named(backend: Backend) -> None:
+def test_a_tag_that_begins_under_a_policy_is_made_immutable_and_listed(backend: Backend) -> None:
     manifest = push_image(backend, "w1")
     transaction, changes = changes_of(backend, TagNames("v.*"))
     named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size)
@@ -71,7 +71,7 @@ def test_a_tag_that_begins_under_a_policy_is_made_immutable_and_named(backend: B
     assert (row_of(backend, "v1").immutable, row_of(backend, "x1").immutable) == (1, 0)
 
 
-def test_an_immutable_tag_is_moved_where_the_change_makes_it_mutable(backend: Backend) -> None:
+def test_an_immutable_tag_can_be_moved_by_a_change_that_makes_it_mutable(backend: Backend) -> None:
     push_image(backend, "v1")
     TagActions(backend).set_immutable("v1", immutable=True)
     other = push_image(backend, "v2")
@@ -80,7 +80,7 @@ def test_an_immutable_tag_is_moved_where_the_change_makes_it_mutable(backend: Ba
     with pytest.raises(TagImmutable):
         changes.begin("v1", named, NewLife(), row_of(backend, "v1"))
     transaction, changes = changes_of(backend)
-    changes.begin("v1", named, NewLife(), row_of(backend, "v1"), immutable=False)
+    changes.begin("v1", named, NewLife(immutable=False), row_of(backend, "v1"))
     changes.settle(WINDOW_S, beside=other.digest)
     transaction.commit()
 

@@ -1,4 +1,4 @@
-"""Tags: listed without the dead, and taken away with everything that follows from it."""
+"""Lists and deletes tags."""
 
 import json
 
@@ -62,13 +62,13 @@ def test_pages_join_to_the_whole_list_in_the_order_of_bytes(backend: Backend) ->
         assert (found, pages) == (sorted(names), -(-8 // size))
 
 
-def test_a_page_of_none_is_empty_and_leads_nowhere(backend: Backend) -> None:
+def test_a_page_of_size_0_is_empty_and_the_last(backend: Backend) -> None:
     push_image(backend, "v1")
 
     assert listed(backend, size=0) == ([], False)
 
 
-def test_the_dead_neither_show_nor_shorten_a_page(backend: Backend) -> None:
+def test_deleted_and_expired_tags_are_not_listed_and_do_not_shorten_a_page(backend: Backend) -> None:
     push_image(backend, *(f"dead{number}" for number in range(8)), labels={"quay.expires-after": "1h"})
     push_image(backend, "a", "deadly", "z")
     backend.clock.ahead_s = 3700
@@ -78,7 +78,7 @@ def test_the_dead_neither_show_nor_shorten_a_page(backend: Backend) -> None:
     assert listed(backend, "dead3", size=2) == (["deadly", "z"], False)
 
 
-def test_who_may_not_pull_gets_no_list_and_what_is_not_there_has_none(backend: Backend) -> None:
+def test_nobody_lists_tags_without_the_right_to_pull_or_of_a_missing_repository(backend: Backend) -> None:
     a_repository(backend)
     with pytest.raises(Unauthenticated):
         backend.services.registry.tags.list(ANONYMOUS, NAME, None, 10)
@@ -87,7 +87,7 @@ def test_who_may_not_pull_gets_no_list_and_what_is_not_there_has_none(backend: B
         backend.services.registry.tags.list(token_actor(backend, "admin", "admin/missing"), missing, None, 10)
 
 
-def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_the_window(backend: Backend) -> None:
+def test_a_deleted_tag_has_a_closed_life_and_its_manifest_is_kept_for_the_window(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     delete(backend, "v1")
     repository = repository_of(backend)
@@ -104,7 +104,7 @@ def test_a_deleted_tag_is_gone_with_its_life_closed_and_its_manifest_kept_for_th
     invariants.check(backend)
 
 
-def test_a_delete_is_written_down_with_tag_and_digest(backend: Backend) -> None:
+def test_a_deletion_is_recorded_with_tag_and_digest(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     delete(backend, "v1")
     (event,) = events(backend, "delete_tag")
@@ -120,7 +120,7 @@ def test_a_delete_is_written_down_with_tag_and_digest(backend: Backend) -> None:
     assert event["performer"] == "admin"
 
 
-def test_a_manifest_with_another_tag_lives_on_without_a_collector(backend: Backend) -> None:
+def test_a_manifest_with_another_tag_stays_and_has_no_timer_of_the_collector(backend: Backend) -> None:
     manifest = push_image(backend, "v1", "v2")
     armed = garbage_due(backend, manifest)
     delete(backend, "v1")
@@ -130,7 +130,7 @@ def test_a_manifest_with_another_tag_lives_on_without_a_collector(backend: Backe
     invariants.check(backend)
 
 
-def test_a_manifest_lives_until_the_latest_end_of_its_tags_dead_ones_included(backend: Backend) -> None:
+def test_a_manifest_lives_until_the_latest_end_of_its_tags_including_deleted_ones(backend: Backend) -> None:
     manifest = push_image(backend, "v1", "v2")
     delete(backend, "v1")
     backend.clock.ahead_s = 500
@@ -144,7 +144,7 @@ def test_a_manifest_lives_until_the_latest_end_of_its_tags_dead_ones_included(ba
 
 
 @pytest.mark.parametrize("window_s", [0, 86400])
-def test_the_window_is_the_namespaces_own(backend: Backend, window_s: int) -> None:
+def test_the_window_is_that_of_the_namespace(backend: Backend, window_s: int) -> None:
     manifest = push_image(backend, "v1")
     change(get(NamespaceRow, keys.namespace(repository_of(backend).namespace_id)), window_s=window_s)
     delete(backend, "v1")
@@ -152,7 +152,7 @@ def test_the_window_is_the_namespaces_own(backend: Backend, window_s: int) -> No
     assert garbage_due(backend, manifest) == (live_until(backend, manifest) or 0) + window_s
 
 
-def test_a_tag_with_an_end_that_is_deleted_before_it_ends_now(backend: Backend) -> None:
+def test_a_tag_that_is_deleted_before_its_end_ends_now(backend: Backend) -> None:
     manifest = push_image(backend, "v1", labels={"quay.expires-after": "2h"})
     delete(backend, "v1")
 
@@ -170,7 +170,7 @@ def test_a_deleted_tag_that_is_pushed_again_has_a_second_life(backend: Backend) 
     invariants.check(backend)
 
 
-def test_who_may_only_read_takes_no_tag_away(backend: Backend) -> None:
+def test_a_reader_deletes_no_tag(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.user("bob")
     reader = an_actor_with_role(backend, "bob", Role.READ)
@@ -180,7 +180,7 @@ def test_who_may_only_read_takes_no_tag_away(backend: Backend) -> None:
     assert listed(backend) == (["v1"], False)
 
 
-def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away(backend: Backend) -> None:
+def test_a_right_that_was_removed_after_the_token_was_issued_deletes_no_tag(backend: Backend) -> None:
     push_image(backend, "v1")
     bob = backend.user("bob")
     writer = an_actor_with_role(backend, "bob", Role.WRITE)
@@ -191,9 +191,9 @@ def test_a_right_that_was_taken_back_after_the_token_was_given_takes_no_tag_away
     assert listed(backend) == (["v1"], False)
 
 
-def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(backend: Backend) -> None:
+def test_a_tag_that_moves_during_its_deletion_is_deleted_from_its_new_manifest(backend: Backend) -> None:
     old, new = push_image(backend, "v1"), a_manifest()
-    pushed: list[object] = []
+    pushed = []
 
     def push_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not pushed:
@@ -211,12 +211,12 @@ def test_a_tag_that_moves_under_a_delete_is_deleted_where_it_is_then(backend: Ba
 
 
 def a_bare_push_of(backend: Backend, manifest: Manifest, marks: list[object]) -> Manifest:
-    """A push from within a call of another operation: its own calls shall not start it again."""
+    """Pushes from within a call of another operation; marks it first, so that its own calls do not push again."""
     marks.append(manifest)
     return push_manifest(backend, manifest, "v1")
 
 
-def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_tag_named(backend: Backend) -> None:
+def test_a_pull_of_a_deleted_tag_mentions_the_time_machine_while_it_keeps_the_manifest(backend: Backend) -> None:
     push_image(backend, "v1", "v2")
     delete(backend, "v1")
     actor, name = token_actor(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
@@ -230,7 +230,7 @@ def test_a_reader_is_told_of_the_time_machine_for_as_long_as_it_keeps_what_the_t
     assert not isinstance(refused.value, TagExpired)
 
 
-def test_what_a_reader_is_told_of_the_dead_costs_a_pull_of_the_living_nothing(backend: Backend) -> None:
+def test_the_error_for_deleted_tags_costs_a_pull_of_a_live_tag_no_call(backend: Backend) -> None:
     push_image(backend, "v1")
     actor, name = token_actor(backend, "admin", "admin/app"), RepositoryName.parse("admin/app")
     backend.calls.take()

@@ -1,4 +1,4 @@
-"""The Time Machine: tags pointed, given an end, deleted, restored, and deleted for good."""
+"""Points, ends, deletes, restores and forgets tags with the Time Machine."""
 
 from collections.abc import Callable
 
@@ -43,63 +43,63 @@ def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
 
 
 def lives(backend: Backend, tag: str = "v1") -> list[tuple[str, int | None, int]]:
-    """Digest, end and reversion of each life of a tag, oldest first."""
+    """Returns digest, end and reversion of each life of a tag, oldest first."""
     rows = rows_like(backend, f"R#{repository_of(backend).id}", f"LIFE#{tag}#")
     return [(row["digest"], row.get("ended_at"), row["reversion"]) for row in rows]
 
 
-def machine(backend: Backend, action: str, *arguments: object, who: str = "admin", **options: object) -> None:
+def act(backend: Backend, action: str, *arguments: object, who: str = "admin", **options: object) -> None:
     getattr(TagActions(backend, who), action)(*arguments, **options)
 
 
-def test_a_tag_is_given_an_end_another_and_none(backend: Backend) -> None:
+def test_the_end_of_a_tag_can_be_set_changed_and_removed(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     now = int(backend.clock())
     for end in (now + 2 * HOUR, now + 5 * HOUR):
-        machine(backend, "set_end", "v1", end)
+        act(backend, "set_end", "v1", end)
         assert lives(backend) == [(str(manifest.digest), end, 0)]
         assert end_due_at(backend) == end
         invariants.check(backend)
 
-    machine(backend, "set_end", "v1", None)
+    act(backend, "set_end", "v1", None)
     assert lives(backend) == [(str(manifest.digest), None, 0)]
     assert end_due_at(backend) is None
     invariants.check(backend)
     assert len(events(backend, "change_tag_expiration")) == 3
 
 
-def test_an_end_lies_within_an_hour_and_two_years_of_the_beginning(backend: Backend) -> None:
+def test_an_end_is_between_an_hour_and_two_years_after_the_tags_start(backend: Backend) -> None:
     push_image(backend, "v1")
     (start,) = [row["started_at"] for row in rows_like(backend, "R#", "TAG#v1")]
-    machine(backend, "set_end", "v1", int(backend.clock()) + 60)
+    act(backend, "set_end", "v1", int(backend.clock()) + 60)
     assert lives(backend)[0][1] == start + HOUR
 
-    machine(backend, "set_end", "v1", start + 10 * 365 * 86400)
+    act(backend, "set_end", "v1", start + 10 * 365 * 86400)
     assert lives(backend)[0][1] == start + 104 * 7 * 86400
 
 
 def test_an_end_that_has_passed_is_refused(backend: Backend) -> None:
     push_image(backend, "v1")
     with pytest.raises(FieldInvalid, match="expiration"):
-        machine(backend, "set_end", "v1", int(backend.clock()) - 1)
+        act(backend, "set_end", "v1", int(backend.clock()) - 1)
 
 
-def test_the_same_end_again_is_no_change(backend: Backend) -> None:
+def test_the_same_end_again_changes_nothing(backend: Backend) -> None:
     push_image(backend, "v1")
     end = int(backend.clock()) + 2 * HOUR
-    machine(backend, "set_end", "v1", end)
-    machine(backend, "set_end", "v1", end)
-    machine(backend, "set_end", "v1", None)
-    machine(backend, "set_end", "v1", None)
+    act(backend, "set_end", "v1", end)
+    act(backend, "set_end", "v1", end)
+    act(backend, "set_end", "v1", None)
+    act(backend, "set_end", "v1", None)
 
     assert len(events(backend, "change_tag_expiration")) == 2
 
 
-def test_a_tag_is_pointed_to_what_can_be_pulled(backend: Backend) -> None:
+def test_a_tag_can_be_pointed_to_a_pullable_manifest(backend: Backend) -> None:
     first, second = push_image(backend, "v1"), push_image(backend, "v2", labels={"quay.expires-after": "3h"})
-    machine(backend, "point", "copy", str(first.digest))
+    act(backend, "point", "copy", str(first.digest))
     assert pulled(backend, "copy") == first.digest
-    machine(backend, "point", "copy", str(second.digest))
+    act(backend, "point", "copy", str(second.digest))
     assert pulled(backend, "copy") == second.digest
 
     assert [digest for digest, _, _ in lives(backend, "copy")] == [str(first.digest), str(second.digest)]
@@ -110,23 +110,23 @@ def test_a_tag_is_pointed_to_what_can_be_pulled(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("digest", ["nonsense", "", "sha256:" + "0" * 64])
-def test_what_is_not_there_is_pointed_to_by_none(backend: Backend, digest: str) -> None:
+def test_a_tag_cannot_be_pointed_to_a_missing_manifest(backend: Backend, digest: str) -> None:
     push_image(backend, "v1")
     for action in ("point", "restore"):
         with pytest.raises(ResourceUnknown):
-            machine(backend, action, "v1", digest)
+            act(backend, action, "v1", digest)
 
 
 def test_a_deleted_tag_is_restored_with_its_history(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
-    machine(backend, "delete", "v1")
+    act(backend, "delete", "v1")
     advance_clock(backend, WINDOW_S - HOUR)
     sweep(backend)
     assert pulled(backend, "v1") is None
     with pytest.raises(ResourceUnknown):
-        machine(backend, "delete", "v1")
+        act(backend, "delete", "v1")
 
-    machine(backend, "restore", "v1", str(manifest.digest))
+    act(backend, "restore", "v1", str(manifest.digest))
     assert pulled(backend, "v1") == manifest.digest
     assert [reversion for _, _, reversion in lives(backend)] == [0, 1]
     expire_everything(backend)
@@ -135,20 +135,20 @@ def test_a_deleted_tag_is_restored_with_its_history(backend: Backend) -> None:
     invariants.check(backend)
 
 
-def test_a_tag_is_restored_to_what_it_named_before_and_to_what_another_did(backend: Backend) -> None:
+def test_a_tag_can_be_restored_to_its_former_manifest_and_to_that_of_another_tag(backend: Backend) -> None:
     first, second = push_image(backend, "v1"), push_image(backend, "v1")
     other = push_image(backend, "other")
     for manifest in (first, other, second):
-        machine(backend, "restore", "v1", str(manifest.digest))
+        act(backend, "restore", "v1", str(manifest.digest))
         assert pulled(backend, "v1") == manifest.digest
         invariants.check(backend)
 
 
-def test_a_manifest_deleted_by_digest_comes_back_with_its_place_among_the_referrers(backend: Backend) -> None:
+def test_a_manifest_deleted_by_digest_is_a_referrer_again_when_it_is_restored(backend: Backend) -> None:
     subject = push_image(backend, "v1")
     signature = a_referrer(backend, subject.digest)
     backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, signature.digest)
-    machine(backend, "restore", "signature", str(signature.digest))
+    act(backend, "restore", "signature", str(signature.digest))
 
     listed = backend.services.registry.referrers.list(
         token_actor(backend, "admin", "admin/app"), NAME, subject.digest, None, None
@@ -158,21 +158,21 @@ def test_a_manifest_deleted_by_digest_comes_back_with_its_place_among_the_referr
     invariants.check(backend)
 
 
-def test_what_was_collected_cannot_be_restored(backend: Backend) -> None:
+def test_a_collected_manifest_cannot_be_restored(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
-    machine(backend, "delete", "v1")
+    act(backend, "delete", "v1")
     expire_everything(backend)
 
     with pytest.raises(ResourceUnknown):
-        machine(backend, "restore", "v1", str(manifest.digest))
+        act(backend, "restore", "v1", str(manifest.digest))
 
 
 @pytest.mark.parametrize("is_alive", [True, False], ids=["while it lives", "when it is dead"])
-def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Backend, is_alive: bool) -> None:
+def test_a_forgotten_tag_frees_its_bytes_before_the_window_ends(backend: Backend, is_alive: bool) -> None:
     manifest = push_image(backend, "v1")
     if not is_alive:
-        machine(backend, "delete", "v1")
-    machine(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
+        act(backend, "delete", "v1")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
     for _ in range(2):
         advance_clock(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
         sweep(backend)
@@ -182,40 +182,40 @@ def test_a_tag_deleted_for_good_frees_its_bytes_without_the_window(backend: Back
     assert rows_like(backend, "BLOB#") == []
     assert len(events(backend, "permanently_delete_tag")) == 1
     with pytest.raises(ResourceUnknown):
-        machine(backend, "forget", "v1", str(manifest.digest), is_alive=False)
+        act(backend, "forget", "v1", str(manifest.digest), is_alive=False)
 
 
-def test_another_tag_keeps_what_one_was_deleted_for_good_from(backend: Backend) -> None:
+def test_another_tag_keeps_the_manifest_of_a_forgotten_tag(backend: Backend) -> None:
     manifest = push_image(backend, "v1", "v2")
-    machine(backend, "delete", "v2")
-    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+    act(backend, "delete", "v2")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=True)
     invariants.check(backend)
     advance_clock(backend, WINDOW_S - HOUR)
     sweep(backend)
-    machine(backend, "restore", "v2", str(manifest.digest))
+    act(backend, "restore", "v2", str(manifest.digest))
 
     assert pulled(backend, "v2") == manifest.digest
 
 
 @pytest.mark.parametrize(("tag", "is_alive"), [("v1", False), ("none", False), ("none", True)])
-def test_only_what_is_so_can_be_deleted_for_good(backend: Backend, tag: str, is_alive: bool) -> None:
+def test_only_a_tag_in_the_named_state_can_be_forgotten(backend: Backend, tag: str, is_alive: bool) -> None:
     manifest = push_image(backend, "v1")
     with pytest.raises(ResourceUnknown):
-        machine(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
+        act(backend, "forget", tag, str(manifest.digest), is_alive=is_alive)
     with pytest.raises(ResourceUnknown):
-        machine(backend, "forget", "v1", "nonsense", is_alive=True)
+        act(backend, "forget", "v1", "nonsense", is_alive=True)
 
 
-def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend: Backend) -> None:
+def test_an_immutable_tag_cannot_be_moved_deleted_or_given_an_end(backend: Backend) -> None:
     manifest, other = push_image(backend, "v1"), push_image(backend, "v2")
-    machine(backend, "set_immutable", "v1", immutable=True)
+    act(backend, "set_immutable", "v1", immutable=True)
     actor = token_actor(backend, "admin", "admin/app")
     attempts: list[Callable[[], object]] = [
-        lambda: machine(backend, "point", "v1", str(other.digest)),
-        lambda: machine(backend, "restore", "v1", str(other.digest)),
-        lambda: machine(backend, "delete", "v1"),
-        lambda: machine(backend, "forget", "v1", str(manifest.digest), is_alive=True),
-        lambda: machine(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
+        lambda: act(backend, "point", "v1", str(other.digest)),
+        lambda: act(backend, "restore", "v1", str(other.digest)),
+        lambda: act(backend, "delete", "v1"),
+        lambda: act(backend, "forget", "v1", str(manifest.digest), is_alive=True),
+        lambda: act(backend, "set_end", "v1", int(backend.clock()) + 2 * HOUR),
         lambda: push_manifest(backend, a_manifest(), "v1"),
         lambda: backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1")),
         lambda: backend.services.registry.manifests.delete(actor, NAME, manifest.digest),
@@ -228,18 +228,18 @@ def test_an_immutable_tag_is_neither_moved_nor_deleted_nor_given_an_end(backend:
         push_manifest(backend, other, "v1")
 
     assert pulled(backend, "v1") == manifest.digest
-    machine(backend, "set_immutable", "v1", immutable=False)
-    machine(backend, "delete", "v1")
+    act(backend, "set_immutable", "v1", immutable=False)
+    act(backend, "delete", "v1")
     invariants.check(backend)
 
 
-def test_a_tag_with_an_end_is_not_made_immutable(backend: Backend) -> None:
+def test_a_tag_with_an_end_cannot_be_made_immutable(backend: Backend) -> None:
     push_image(backend, "v1", labels={"quay.expires-after": "3h"})
     with pytest.raises(FieldInvalid, match="Clear expiration first"):
-        machine(backend, "set_immutable", "v1", immutable=True)
+        act(backend, "set_immutable", "v1", immutable=True)
 
 
-def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None:
+def test_an_update_changes_all_its_fields_or_none(backend: Backend) -> None:
     first, second = push_image(backend, "v1"), push_image(backend, "v2")
     end = int(backend.clock()) + 5 * HOUR
     missing = Digest.of(b"missing")
@@ -263,40 +263,40 @@ def test_an_update_changes_all_that_it_says_or_nothing(backend: Backend) -> None
     invariants.check(backend)
 
 
-def test_an_update_that_sets_something_needs_the_tag(backend: Backend) -> None:
+def test_an_update_without_a_digest_needs_an_existing_tag(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     for update in (TagUpdate(sets_end=True, digest=manifest.digest), TagUpdate(immutable=True)):
         with pytest.raises(ResourceUnknown):
             backend.services.registry.tags.update(backend.signed_in("admin"), NAME, Tag("new"), update)
 
 
-def test_tags_of_a_frozen_repository_stay_as_they_are(backend: Backend) -> None:
+def test_tags_of_a_frozen_repository_cannot_be_changed(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     key = keys.repository_name(repository_of(backend).namespace_id, "app")
     change(get(RepositoryNameRow, key), mode="READ_ONLY")
 
     with pytest.raises(RepositoryFrozen, match="mode: 1"):
-        machine(backend, "delete", "v1")
-    machine(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+        act(backend, "delete", "v1")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=True)
 
 
 @pytest.mark.parametrize("tag", ["-x", "bad!tag", "x" * 129])
-def test_a_name_outside_the_grammar_is_refused(backend: Backend, tag: str) -> None:
+def test_an_invalid_tag_name_is_refused(backend: Backend, tag: str) -> None:
     manifest = push_image(backend, "v1")
     with pytest.raises(TagInvalid):
-        machine(backend, "point", tag, str(manifest.digest))
+        act(backend, "point", tag, str(manifest.digest))
 
 
-def test_readers_and_strangers_change_nothing(backend: Backend) -> None:
+def test_actors_without_the_write_role_change_no_tag(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     backend.user("bob")
     backend.user("eve")
     an_actor_with_role(backend, "bob", Role.READ)
     for who in ("bob", "eve"):
         with pytest.raises(Denied):
-            machine(backend, "delete", "v1", who=who)
+            act(backend, "delete", "v1", who=who)
         with pytest.raises(Denied):
-            machine(backend, "restore", "v1", str(manifest.digest), who=who)
+            act(backend, "restore", "v1", str(manifest.digest), who=who)
     with pytest.raises(Denied):
         backend.services.registry.tags.delete(ANONYMOUS, NAME, Tag("v1"))
 

@@ -1,4 +1,4 @@
-"""Uploads: in one piece or in chunks, verified before they count, and closed once."""
+"""Uploads in one request or in chunks."""
 
 import os
 
@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.uploads import LARGEST_BODY, MANY, MEBIBYTE, ONE, SMALLEST_PART, Chunk, UploadToken
+from chalicelib.domain.uploads import LARGEST_BODY, MANY, MEBIBYTE, ONE, SMALLEST_PART, Chunk, UploadBody, UploadToken
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow
 from chalicelib.storage.table import get
@@ -30,7 +30,7 @@ from tests.support.uploading import APP, Client, pulled, remaining_keys, upload
 NAME = RepositoryName.parse(APP)
 
 
-def test_a_blob_in_one_request_is_there_with_its_bytes(backend: Backend) -> None:
+def test_a_blob_pushed_in_one_request_can_be_pulled(backend: Backend) -> None:
     content = os.urandom(1000)
 
     digest = a_blob(backend, content)
@@ -40,7 +40,7 @@ def test_a_blob_in_one_request_is_there_with_its_bytes(backend: Backend) -> None
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-def test_a_blob_of_other_bytes_than_its_digest_is_refused_and_leaves_nothing(backend: Backend, algorithm: str) -> None:
+def test_a_blob_whose_bytes_have_another_digest_is_refused_and_leaves_nothing(backend: Backend, algorithm: str) -> None:
     a_repository(backend)
     actor, before = token_actor(backend, "admin", APP), rows_like(backend)
 
@@ -51,7 +51,7 @@ def test_a_blob_of_other_bytes_than_its_digest_is_refused_and_leaves_nothing(bac
     assert remaining_keys(backend) == set()
 
 
-def test_a_blob_may_be_named_by_sha512_and_is_then_another_than_by_sha256(backend: Backend) -> None:
+def test_a_blob_by_sha512_is_another_blob_than_by_sha256(backend: Backend) -> None:
     content = os.urandom(1000)
     a_repository(backend)
     digest = Digest.of(content, "sha512")
@@ -63,7 +63,7 @@ def test_a_blob_may_be_named_by_sha512_and_is_then_another_than_by_sha256(backen
     invariants.check(backend)
 
 
-def test_beginning_writes_no_upload_and_says_where_to_go_on(backend: Backend) -> None:
+def test_beginning_an_upload_writes_no_row_and_returns_a_token(backend: Backend) -> None:
     client = Client(backend)
 
     token = UploadToken.verify(client.token, [bytes.fromhex(secrets_of(backend)["upload"][0])], backend.clock())
@@ -96,7 +96,7 @@ def test_chunks_are_joined_into_parts_of_at_least_5_mebibytes(backend: Backend, 
     invariants.check(backend)
 
 
-def test_few_bytes_in_many_chunks_need_no_multipart_upload(backend: Backend) -> None:
+def test_many_small_chunks_need_no_multipart_upload(backend: Backend) -> None:
     chunks = [os.urandom(100) for _ in range(5)]
     backend.calls.take()
 
@@ -130,7 +130,7 @@ def test_a_chunk_must_begin_where_the_upload_ends(backend: Backend) -> None:
     assert client.append(b"more", 10) == 14
 
 
-def test_the_first_chunk_must_begin_at_nought(backend: Backend) -> None:
+def test_the_first_chunk_must_begin_at_0(backend: Backend) -> None:
     client = Client(backend)
 
     with pytest.raises(OutOfOrder) as refused:
@@ -139,11 +139,11 @@ def test_the_first_chunk_must_begin_at_nought(backend: Backend) -> None:
     assert (refused.value.offset, client.row) == (0, None)
 
 
-def test_a_range_that_is_not_as_long_as_its_bytes_is_refused(backend: Backend) -> None:
+def test_a_range_of_another_length_than_its_bytes_is_refused(backend: Backend) -> None:
     client = Client(backend)
 
     with pytest.raises(SizeInvalid):
-        backend.services.registry.uploads.append(client.actor, NAME, client.token, b"four", Chunk(0, 9))
+        backend.services.registry.uploads.append(client.actor, NAME, client.token, UploadBody(b"four", Chunk(0, 9)))
 
     assert client.status() == 0
 
@@ -158,7 +158,7 @@ def test_an_empty_chunk_changes_nothing(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 100, SMALLEST_PART])
-def test_a_cancelled_upload_is_over_and_its_bytes_are_gone(backend: Backend, size: int) -> None:
+def test_a_cancelled_upload_is_over_and_its_bytes_are_deleted(backend: Backend, size: int) -> None:
     client = Client(backend)
     client.append(b"x" * size)
 
@@ -176,7 +176,7 @@ def test_a_cancelled_upload_is_over_and_its_bytes_are_gone(backend: Backend, siz
 
 
 @pytest.mark.parametrize("is_early", [False, True], ids=["with its id", "from before its first push"])
-def test_the_upload_of_another_repository_is_unknown_here(backend: Backend, is_early: bool) -> None:
+def test_the_upload_of_another_repository_is_unknown(backend: Backend, is_early: bool) -> None:
     elsewhere = Client(backend, "admin/other")
     elsewhere.append(b"chunk")
     if not is_early:
@@ -186,8 +186,8 @@ def test_the_upload_of_another_repository_is_unknown_here(backend: Backend, is_e
 
     for attempt in (
         lambda: uploads.status(actor, NAME, token),
-        lambda: uploads.append(actor, NAME, token, b"more", None),
-        lambda: uploads.close(actor, NAME, token, Digest.of(b"chunk"), b"", None),
+        lambda: uploads.append(actor, NAME, token, UploadBody(b"more")),
+        lambda: uploads.close(actor, NAME, token, Digest.of(b"chunk"), UploadBody()),
         lambda: uploads.cancel(actor, NAME, token),
     ):
         with pytest.raises(BlobUploadUnknown):
@@ -197,7 +197,7 @@ def test_the_upload_of_another_repository_is_unknown_here(backend: Backend, is_e
 
 
 @pytest.mark.parametrize("way", ["nonsense", "forged", "changed", "expired", "of another backend"])
-def test_a_token_that_is_not_ours_or_too_old_is_unknown(backend: Backend, way: str) -> None:
+def test_a_forged_or_expired_token_is_unknown(backend: Backend, way: str) -> None:
     client = Client(backend)
     fields, _, signature = client.token.rpartition(".")
     token = {
@@ -214,7 +214,7 @@ def test_a_token_that_is_not_ours_or_too_old_is_unknown(backend: Backend, way: s
         backend.services.registry.uploads.status(token_actor(backend, "admin", APP), NAME, token)
 
 
-def test_a_chunk_gives_a_token_for_chunks_that_is_good_for_a_whole_life_again(backend: Backend) -> None:
+def test_a_chunk_returns_a_token_with_a_whole_life_that_takes_only_chunks(backend: Backend) -> None:
     client = Client(backend)
     first = client.token
     backend.clock.ahead_s = backend.settings.upload_s * 0.9
@@ -226,7 +226,7 @@ def test_a_chunk_gives_a_token_for_chunks_that_is_good_for_a_whole_life_again(ba
     assert (token.kind, token.expires_at) == (MANY, int(backend.clock()) + backend.settings.upload_s)
 
 
-def test_an_upload_is_kept_as_long_as_its_newest_token_is_good(backend: Backend) -> None:
+def test_an_upload_is_kept_while_its_newest_token_is_valid(backend: Backend) -> None:
     client = Client(backend)
     for _ in range(4):
         backend.clock.ahead_s += backend.settings.upload_s * 0.9
@@ -236,7 +236,7 @@ def test_an_upload_is_kept_as_long_as_its_newest_token_is_good(backend: Backend)
     assert client.row.expires_at >= token.expires_at
 
 
-def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(backend: Backend) -> None:
+def test_a_reader_may_neither_begin_nor_continue_an_upload(backend: Backend) -> None:
     client = Client(backend)
     client.append(b"chunk")
     backend.user("bob")
@@ -245,8 +245,8 @@ def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(backend: Backend) -
     for attempt in (
         lambda: backend.services.registry.uploads.begin(reader, NAME),
         lambda: backend.services.registry.uploads.status(reader, NAME, client.token),
-        lambda: backend.services.registry.uploads.append(reader, NAME, client.token, b"more", None),
-        lambda: backend.services.registry.uploads.close(reader, NAME, client.token, Digest.of(b"chunk"), b"", None),
+        lambda: backend.services.registry.uploads.append(reader, NAME, client.token, UploadBody(b"more")),
+        lambda: backend.services.registry.uploads.close(reader, NAME, client.token, Digest.of(b"chunk"), UploadBody()),
         lambda: backend.services.registry.uploads.cancel(reader, NAME, client.token),
     ):
         with pytest.raises((Denied, Unauthenticated)):
@@ -266,7 +266,7 @@ def test_a_reader_may_neither_begin_nor_go_on_with_an_upload(backend: Backend) -
     ids=["label", "none", "text", "long number", "deep", "list"],
 )
 @pytest.mark.parametrize("way", ["whole", "chunks"])
-def test_the_expiry_label_of_a_config_is_noted_as_it_passes(
+def test_the_expiry_label_of_a_config_is_stored_with_its_push(
     backend: Backend, content: bytes, expected: tuple[int, str | None], way: str
 ) -> None:
     if way == "whole":

@@ -11,6 +11,7 @@ from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Role
 from chalicelib.domain.repositories import Visibility
+from chalicelib.domain.uploads import UploadBody
 from chalicelib.services.security.access import permits
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
@@ -251,7 +252,7 @@ WRITES: dict[str, Write] = {
         actor, it.name, Digest.of(CONTENT), CONTENT
     ),
     "close an upload": lambda it, actor: it.backend.services.registry.uploads.close(
-        actor, it.name, it.upload, Digest.of(CONTENT), CONTENT, None
+        actor, it.name, it.upload, Digest.of(CONTENT), UploadBody(CONTENT)
     ),
     "mount a blob": lambda it, actor: it.backend.services.registry.blobs.mount(
         actor, repository_of(it.backend, it.repository), it.elsewhere, RepositoryName.parse("admin/elsewhere")

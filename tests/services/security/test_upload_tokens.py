@@ -32,8 +32,8 @@ def test_a_new_upload_may_be_one_put_within_its_lifetime() -> None:
         given.verify(text)
 
 
-@pytest.mark.parametrize(("renew", "life_s"), [(UploadTokens.following, HOUR), (UploadTokens.granted, DAY)])
-def test_a_renewed_token_is_for_chunks_and_has_a_new_lifetime(renew: Any, life_s: int) -> None:
+@pytest.mark.parametrize(("renew", "life_s"), [(UploadTokens.following, HOUR), (UploadTokens.presigned, DAY)])
+def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew: Any, life_s: int) -> None:
     clock = Clock()
     given = tokens(clock)
     first = given.verify(given.begin(REPOSITORY, "sha256")[0])
