@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from tests.clients.registry import Installation
+from tests.support.stack import Stack
 
 PASSWORD = "password-1"
 # All scopes except the superusers'.

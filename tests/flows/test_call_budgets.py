@@ -6,6 +6,7 @@ from collections.abc import Callable
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import Tag
 from chalicelib.domain.uploads import UploadBody
+from chalicelib.wiring.registry import RegistryRoom
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_config, a_manifest, push_image
 

@@ -44,7 +44,7 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     return fake
 
 
-def test_an_environment_is_made_once_even_if_several_processes_need_it(installer: Installer) -> None:
+def test_an_environment_is_made_once_even_if_several_processes_need_it(installer: Installer, tmp_path: Path) -> None:
     found: list[Path] = []
     threads = [
         threading.Thread(target=lambda: found.append(ministack_python(RUNTIME, Path("/usr/bin/python3"))))

@@ -352,3 +352,8 @@ def test_no_expiry_is_lost_if_the_clockwork_is_killed_while_tags_expire(quick: S
 
     wait_for(lambda: set(tags.expired()) == set(names), "word of every end", 60)
     assert sorted(tags.expired()) == sorted(names)
+
+
+def is_another(stack: Stack, killed: int) -> bool:
+    """Whether a clockwork runs that is not the one that was killed."""
+    return stack.pids().get("clockwork", killed) != killed

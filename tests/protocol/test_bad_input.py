@@ -40,7 +40,9 @@ NAMES = {
 }
 
 
-def requested(stack: Stack, registry: Registry, method: str, target: Any, headers: Any = (), body: bytes = None) -> Any:
+def requested(
+    stack: Stack, registry: Registry, method: str, target: Any, headers: Any = (), body: bytes | None = None
+) -> Any:
     """Sends a request with a token for the version check; no library changes its target."""
     lines = [("Host", stack.host), *registry.authorization().items(), *headers]
     with Wire(stack.url) as wire:

@@ -21,7 +21,7 @@ from tests.protocol.content import (
 from tests.protocol.registry import Repository, assert_refused
 
 
-def assert_kept(repository: Repository, manifest: Any, reference: str = None) -> None:
+def assert_kept(repository: Repository, manifest: Any, reference: str | None = None) -> None:
     """Checks that the manifest is served unchanged, with its type and its digest."""
     answer = repository.get_manifest(reference or manifest.digest)
     assert (answer.status_code, answer.content) == (200, manifest.content)

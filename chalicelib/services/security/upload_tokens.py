@@ -8,7 +8,10 @@ from chalicelib.domain.uploads import MANY, UploadToken
 
 
 class UploadTokens:
-    """Signs with the first of `keys` and accepts all. `life_s`, and `presigned_upload_s` for a relay, are lifetimes in seconds."""
+    """Signs with the first of `keys` and accepts all.
+
+    `life_s` and, for presigned uploads, `presigned_upload_s` are the lives of tokens in seconds.
+    """
 
     def __init__(
         self, keys: Sequence[bytes], life_s: int, presigned_upload_s: int, clock: Callable[[], float] = time.time

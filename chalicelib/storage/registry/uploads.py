@@ -27,8 +27,8 @@ SPARE_S = 7 * 86400
 class UploadStatus(StrEnum):
     """The state of an upload.
 
-    Open: bytes come through the registry or the relay. Presigned: they go straight to S3. Hashing: their digest is being
-    verified. Closed: the digest is verified, the bytes may still be in parts. Linked: they are a blob.
+    Open: bytes come through the registry or the relay. Presigned: they go straight to S3. Hashing: their digest is
+    being verified. Closed: the digest is verified, the bytes may still be in parts. Linked: they are a blob.
     """
 
     OPEN = "open"

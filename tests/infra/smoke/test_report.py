@@ -20,9 +20,8 @@ def test_nothing_is_wider_than_120_columns() -> None:
     assert [line for text in texts for line in text.splitlines() if len(line) > 120] == []
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
-def test_names_fit_their_column(check: object) -> None:
-    line = report.lines_of(CheckResult(check, holds("x"), 0)).splitlines()[0]  # type: ignore[arg-type]
+def test_names_fit_their_column() -> None:
+    lines = [report.lines_of(CheckResult(check, holds("x"), 0)).splitlines()[0] for check in CHECKS]
 
     assert [line for line in lines if line[9:19] != " holds    "] == []
 

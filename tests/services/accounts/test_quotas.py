@@ -23,7 +23,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.timers import QUOTA, Due
 from chalicelib.domain.uploads import UploadBody
-from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit, check_room
+from chalicelib.services.accounts.quotas import LimitChanges, QuotaHolder, QuotaLimit, check_room
 from chalicelib.services.lifecycle.timers import Timers
 from chalicelib.storage.accounts.quotas import linked_bytes
 from chalicelib.storage.timers import TimerStore
