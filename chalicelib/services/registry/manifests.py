@@ -353,8 +353,8 @@ class Manifests:
             changes = TagChanges(transaction, repository, self._stores, int(self._clock()))
             for row in rows:
                 changes.end(row)
-                told = {"tag": row.name, "manifest_digest": str(digest)}
-                self._usage_log.record_for_repository(actor, transaction, DELETE_TAG, repository, told)
+                metadata = {"tag": row.name, "manifest_digest": str(digest)}
+                self._usage_log.record_for_repository(actor, transaction, DELETE_TAG, repository, metadata)
             changes.settle(rights.window_s)
             transaction.commit()
 
