@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib import __version__
 from infra.local import ports
 from infra.local.checks import check
 from infra.local.environment import ROOT, StackSettings, settings_from, worker_environment
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
 
 def run(settings: StackSettings, environ: Mapping[str, str]) -> None:
     """Runs a stack until a signal stops it."""
-    say(f"Starting Cloudberth over {settings.data} …")
+    say(f"Starting Cloudberth {__version__} over {settings.data} …")
     if settings.tables == "ministack":
         say(
             f"ministack keeps the tables{'' if DYNOXIDE.exists() else ', since dynoxide is not here'}. It saves"

@@ -21,12 +21,14 @@ def check(pytest_arguments: Sequence[str] = ()) -> int:
 
 
 def parts(pytest_arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Returns name and command of each part; pyproject.toml names the files that they check and makes mypy strict."""
+    """Returns name and command of each part; pyproject.toml says what they check and what they let pass."""
     return [
         ("format", [_script("ruff"), "format", "--check", "."]),
         ("lint", [_script("ruff"), "check", "."]),
         ("types", [_script("mypy")]),
         ("imports", [_script("lint-imports")]),
+        ("unused", [_script("vulture")]),
+        ("spelling", [_script("codespell"), "."]),
         ("tests", [sys.executable, "-m", "pytest", *pytest_arguments]),
     ]
 
