@@ -113,12 +113,7 @@ class Manifests:
     """Manifests of repositories."""
 
     def __init__(
-        self,
-        access: Access,
-        usage_log: UsageLog,
-        stores: Stores,
-        repositories: Repositories,
-        blobs: Blobs,
+        self, access: Access, usage_log: UsageLog, stores: Stores, repositories: Repositories, blobs: Blobs
     ) -> None:
         self._access, self._usage_log, self._repositories, self._blobs = access, usage_log, repositories, blobs
         self._stores, self._store, self._tags = stores, stores.manifests, stores.tags

@@ -94,7 +94,7 @@ def test_later_parts_need_only_the_signature_since_bodies_outlast_tokens(app_cli
 
 def test_only_the_relay_s_signature_is_accepted(app_client: AppClient) -> None:
     location, token = begin(app_client), app_client.token("admin/app")
-    for end, signature in itertools.product(("grants", "parts"), ("x", "0" * 64, "\xe9")):
+    for end, signature in itertools.product(("presigned", "parts"), ("x", "0" * 64, "\xe9")):
         answer = as_relay(app_client, f"{location}/{end}", {"first": 0, "count": 1}, token, signature)
 
         assert (end, signature, answer.status, answer.code) == (end, signature, 403, "DENIED")
@@ -130,7 +130,7 @@ def test_a_relay_s_body_that_is_not_json_is_refused(app_client: AppClient) -> No
 def test_an_upload_that_never_existed_is_unknown_to_relays_too(app_client: AppClient) -> None:
     begin(app_client)
     body = {"first": 1, "count": 1, "before": 0, "after": 1, "state": "", "parts": [], "tail": None}
-    for end in ("grants", "parts"):
+    for end in ("presigned", "parts"):
         answer = as_relay(app_client, f"/v2/admin/app/blobs/uploads/x.y.z/{end}", body)
 
         assert (end, answer.status, answer.code) == (end, 404, "BLOB_UPLOAD_UNKNOWN")
@@ -198,7 +198,7 @@ def test_a_blob_that_s3_cannot_verify_is_hashed_before_it_is_visible(app_client:
 def test_a_caller_who_may_not_push_gets_no_presigned_urls(app_client: AppClient) -> None:
     location, body = begin(app_client), {"digest": str(Digest.of(b"")), "size": 0}
     for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
-        for end in ("grants", "complete"):
+        for end in ("presigned", "complete"):
             assert ask(app_client, f"{location}/{end}", body, token).status in (401, 403)
 
 
