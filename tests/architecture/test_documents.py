@@ -35,7 +35,7 @@ def test_every_query_parameter_that_is_read_is_declared() -> None:
 
 
 def test_every_place_of_a_path_has_its_words_and_no_words_are_left_over() -> None:
-    assert {place for operation, _ in DECLARED for place in operation.path_parameters} == set(PATH_PARAMETERS)
+    assert {place for operation in DECLARED for place in operation.path_parameters} == set(PATH_PARAMETERS)
 
 
 def test_every_operation_says_what_it_answers() -> None:

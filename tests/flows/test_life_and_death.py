@@ -193,7 +193,7 @@ class Registry(RuleBasedStateMachine):
 
         def push() -> bool:
             try:
-                self.backend.services.registry.manifests.push(actor, name, manifest, Tag(tags))
+                self.backend.services.registry.manifests.push(actor, name, manifest, [Tag(tag) for tag in tags])
             except ManifestBlobUnknown as error:
                 missing.update(error.digests)
             return not missing
@@ -389,20 +389,14 @@ def reachable(backend: Backend) -> set[str]:
                 continue
             seen.add(digest)
             todo += [parts[1] for parts in edges if parts[0] == "PARENT" and parts[2] == digest]
-            todo += [
-                parts[2] for parts in edges if parts[0] == "REFERRER" and parts[1] == digest and parts[2] in bodies
-            ]
+            referrers = [parts[2] for parts in edges if parts[0] == "REFERRER" and parts[1] == digest]
+            todo += [referrer for referrer in referrers if referrer in bodies]
             found |= {blobs[parts[1]] for parts in edges if parts[0] == "USES" and parts[2] == digest}
             found |= {bodies[digest]} if bodies.get(digest) else set()
     return found
 
 
 def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_backend: Callable[..., Backend]) -> None:
-    chosen = {
-        "lease_s": LEASE_S,
-        "grace_s": GRACE_S,
-        "presign_s": PRESIGN_S,
-        "upload_s": UPLOAD_S,
-        "presigned_upload_s": UPLOAD_S,
-    }
+    chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S}
+    chosen |= dict.fromkeys(("upload_s", "presigned_upload_s"), UPLOAD_S)
     run_state_machine_as_test(lambda: Registry(new_backend(**chosen)), settings=SETTINGS)

@@ -299,9 +299,7 @@ def test_a_configuration_that_is_not_json_is_refused(project: Project, capsys: C
     assert refusal(capsys, home).startswith(f"{home}/.chalice/config.json is not JSON: Expecting property name")
 
 
-def test_a_library_that_pip_does_not_find_is_named(
-    project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_library_that_pip_lacks_is_named(project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     home = project(requirements=f"nowhere==1.0 --hash=sha256:{'0' * 64}\n", api_handler=ENOUGH)
 
@@ -312,9 +310,7 @@ def test_a_library_that_pip_does_not_find_is_named(
 
 
 @pytest.mark.parametrize(("target", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_a_package_for_the_other_architecture_is_refused(
-    packages: Mapping[str, Package], target: str, other: str
-) -> None:
+def test_a_package_of_another_architecture_is_refused(packages: Mapping[str, Package], target: str, other: str) -> None:
     with pytest.raises(PackageError) as refused:
         refuse_foreign_libraries(packages[other].path, target)
 

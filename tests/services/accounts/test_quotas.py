@@ -143,9 +143,7 @@ def test_only_members_read_and_only_superusers_set_quotas(backend: Backend) -> N
     assert quotas.get(backend.signed_in("admin"), ACME, identifier).limits == (limit,)
 
 
-def test_with_full_access_superusers_set_quotas_by_the_organization_s_routes(
-    new_backend: Callable[..., Backend],
-) -> None:
+def test_superusers_with_full_access_set_quotas_by_organization_routes(new_backend: Callable[..., Backend]) -> None:
     backend = new_backend(superusers_full_access=True)
     an_organization(backend, owner=backend.user("alice").name)
     quotas = backend.services.accounts.quotas
@@ -300,9 +298,7 @@ def test_a_missing_namespace_has_no_quota_to_check(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_of_two_pushes_at_once_into_the_last_bytes_one_is_refused(
-    backend: Backend, way: Callable[[Backend], None]
-) -> None:
+def test_of_two_pushes_into_the_last_bytes_one_is_refused(backend: Backend, way: Callable[[Backend], None]) -> None:
     backend.user("bob")
     a_blob(backend, b"first" * 8)
     give(backend, 40 + 64, ("Reject", 100))
