@@ -201,15 +201,13 @@ class Registry(RuleBasedStateMachine):
         with meanwhile(self.backend, between, lambda: sweep(self.backend, EXPIRY, GARBAGE)):
             if self.dying(death, push) and not tags:
                 self.leased[repository, manifest.digest] = self.now + LEASE_S - 1
-        kept = {str(digest) for where, digest in self.content_keys(self.promised) if where == repository}
+        kept = {str(digest) for where, digest in self.unexpired(self.promised) if where == repository}
         assert not missing & kept, "a promise was broken"
 
     @staticmethod
     def padding(number: int) -> dict[str, str]:
         """Returns annotations that make some manifests too long for an item."""
         return {"nonce": os.urandom(4).hex()} | ({"padding": "x" * 40_000} if number == 3 else {})
-
-    # Owners
 
     @rule(data=st.data(), repository=repositories, death=deaths)
     def delete_tag(self, data: Any, repository: str, death: int) -> None:
@@ -243,7 +241,7 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.manifests)
     @rule(data=st.data(), repository=repositories, tag=tags, death=deaths)
     def restore(self, data: Any, repository: str, tag: str, death: int) -> None:
-        kept = [digest for where, digest in self.content_keys(self.restorable) if where == repository]
+        kept = [digest for where, digest in self.unexpired(self.restorable) if where == repository]
         known = kept or [str(manifest.digest) for manifest in self.manifests[-12:]]
         digest = data.draw(st.sampled_from(known))
         tags, refused = TagActions(self.backend, repository=repository), list[RegistryError]()
@@ -340,14 +338,14 @@ class Registry(RuleBasedStateMachine):
     def nothing_that_was_promised_is_on_its_way_out(self) -> None:
         rows = {(row["pk"], row["sk"]): row for row in rows_like(self.backend, "R#")}
         identifiers = {repository: repository_of(self.backend, repository).id for repository in REPOSITORIES}
-        pushed = [keys.blob_link(identifiers[where], digest) for where, digest in self.content_keys(self.promised)]
-        pushed += [keys.manifest(identifiers[where], digest) for where, digest in self.content_keys(self.leased)]
+        pushed = [keys.blob_link(identifiers[where], digest) for where, digest in self.unexpired(self.promised)]
+        pushed += [keys.manifest(identifiers[where], digest) for where, digest in self.unexpired(self.leased)]
         dead = [
-            keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.content_keys(self.restorable)
+            keys.manifest(identifiers[where], Digest.parse(text)) for where, text in self.unexpired(self.restorable)
         ]
         assert all(rows[key]["state"] != DELETING for key in [*pushed, *dead]), "a promise is being broken"
 
-    def content_keys(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
+    def unexpired(self, promises: dict[tuple[str, T], float]) -> list[tuple[str, T]]:
         """The promises that hold at this moment."""
         return [promise for promise, until in promises.items() if until > self.now]
 
