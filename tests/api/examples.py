@@ -32,7 +32,7 @@ def ask(
 
     `places` of the path, `fields` of the body and `parameters` of the query replace the usual ones.
     """
-    values = places_of(operation, populated, who) | (places or {})
+    values = places_of(operation, populated, who) | dict(places or {})
     path = operation.path.format(**{name: quote(value) for name, value in values.items()})
     path = path if path.startswith(API) else "/" + path
     query = {one.name: "x" for one in operation.parameters if one.required} | _given(

@@ -171,11 +171,10 @@ def a_tag(populated: PopulatedRegistry, _: str) -> dict[str, str]:
 def a_manifest_everywhere(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     """The same manifest in the private and the public repository: its digest, its old image id, and its label."""
     manifest, services = a_manifest(), populated.backend.services
-    for name in ("acme/app", "acme/public"):
-        services.registry.repositories.change_mode(populated.actor("owner"), RepositoryName.parse(name), Mode.NORMAL)
-        services.registry.manifests.push(
-            token_actor(populated.backend, "owner", name), RepositoryName.parse(name), manifest, [Tag("same")]
-        )
+    for name in (RepositoryName("acme", "app"), RepositoryName("acme", "public")):
+        services.registry.repositories.change_mode(populated.actor("owner"), name, Mode.NORMAL)
+        actor = token_actor(populated.backend, "owner", str(name))
+        services.registry.manifests.push(actor, name, manifest, [Tag("same")])
     name = RepositoryName.parse("acme/app")
     label = services.lifecycle.labels.all(populated.actor("owner"), name, manifest.digest)[0]
     return {"digest": str(manifest.digest), "image_id": manifest.digest.hex, "labelid": label.id}

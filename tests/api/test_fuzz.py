@@ -51,10 +51,11 @@ class AppAdapter(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         content = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        items = request.headers.items()
+        items: Any = request.headers.items()
         headers = [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in items]
         answer = self._app_client.ask(request.method or "", request.path_url, headers, content)
-        raw = HTTPResponse(BytesIO(answer.body), answer.lines, answer.status, preload_content=False)
+        lines: Any = answer.lines
+        raw = HTTPResponse(BytesIO(answer.body), lines, answer.status, preload_content=False)
         return self.build_response(request, raw)
 
 

@@ -8,6 +8,7 @@ from chalicelib.domain import events
 ROOT = Path(__file__).resolve().parents[2]
 # Actor, transaction, kind.
 PLACE = 2
+RECORDING = ("record_for_namespace", "record_for_repository", "_record")
 
 
 def recorded() -> dict[str, str]:
@@ -17,7 +18,7 @@ def recorded() -> dict[str, str]:
         tree = ast.parse(path.read_text("utf-8"))
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
         for call in calls:
-            if isinstance(call.func, ast.Attribute) and call.func.attr in ("note", "record") and len(call.args) > PLACE:
+            if isinstance(call.func, ast.Attribute) and call.func.attr in RECORDING and len(call.args) > PLACE:
                 found |= dict.fromkeys(named(call.args[PLACE]), path.name)
     return found
 

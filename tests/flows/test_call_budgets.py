@@ -176,7 +176,7 @@ def test_ten_tags_with_one_manifest_are_one_transaction(backend: Backend) -> Non
     actor, name = backend.owner()
     backend.calls.take()
 
-    backend.services.registry.manifests.push(actor, name, manifest, [f"v{number}" for number in range(10)])
+    backend.services.registry.manifests.push(actor, name, manifest, [Tag(f"v{number}") for number in range(10)])
 
     assert backend.calls.take() == ["BatchWriteItem", "BatchGetItem", "TransactWriteItems"]
 

@@ -279,8 +279,6 @@ class Registry(RuleBasedStateMachine):
         self.restorable = {} if seconds < self.window_s else self.restorable
         self.window_s = seconds
 
-    # The clock
-
     @rule(seconds=st.sampled_from(STEPS_S))
     def wait(self, seconds: int) -> None:
         self.backend.clock.ahead_s += seconds
@@ -397,4 +395,5 @@ def reachable(backend: Backend) -> set[str]:
 def test_nothing_that_lives_loses_a_byte_and_nothing_dead_keeps_one(new_backend: Callable[..., Backend]) -> None:
     chosen = {"lease_s": LEASE_S, "grace_s": GRACE_S, "presign_s": PRESIGN_S}
     chosen |= dict.fromkeys(("upload_s", "presigned_upload_s"), UPLOAD_S)
-    run_state_machine_as_test(lambda: Registry(new_backend(**chosen)), settings=SETTINGS)
+    machine: Any = lambda: Registry(new_backend(**chosen))  # noqa: E731
+    run_state_machine_as_test(machine, settings=SETTINGS)

@@ -52,7 +52,7 @@ class Client:
 
     def _token(self, challenge: dict[str, str]) -> str:
         assert challenge["realm"] == f"{URL}/v2/auth"
-        query = {name: challenge[name] for name in ("service", "scope") if name in challenge}
+        query: dict[str, str] = {name: challenge[name] for name in ("service", "scope") if name in challenge}
         pair = base64.b64encode(f"{self.name}:{self.secret}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"} if self.name else {}
         answer = self.app_client.ask("GET", "/v2/auth?" + urlencode(query), headers)

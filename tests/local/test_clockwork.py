@@ -4,6 +4,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -107,7 +108,7 @@ def test_due_timers_are_done_even_if_the_clockwork_is_killed_in_the_middle(tmp_p
                 exports.append(answer_of(admin, stack, "POST", "/api/v1/user/exportlogs", json={})["export_id"])
                 if number % 4 == 3:
                     # The supervisor reports the next process only after it has seen the last one end.
-                    wait_for(lambda last=killed: stack.pids().get("clockwork", last) != last, "a clockwork that runs")
+                    wait_for(partial(is_another, stack, killed), "a clockwork that runs")
                     killed = stack.kill("clockwork")
             for identifier in exports:
                 wait_for(partial(is_open, stack, identifier), "a file", 60)
@@ -124,7 +125,7 @@ def sign_in(session: requests.Session, stack: Stack) -> None:
     session.headers["X-CSRF-Token"] = answer.headers["X-Next-CSRF-Token"]
 
 
-def answer_of(session: requests.Session, stack: Stack, method: str, path: str, **options: object) -> dict[str, str]:
+def answer_of(session: requests.Session, stack: Stack, method: str, path: str, **options: Any) -> dict[str, str]:
     answer = session.request(method, stack.url + path, timeout=20, **options)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())

@@ -62,13 +62,13 @@ def dispatching(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> TimeToLive
 
 
 def over(backend: Backend, stream: TableStream) -> TimeToLiveService:
-    client = backend.services.stores.table.connection.client
+    client: Any = backend.services.stores.table.connection.client
     return TimeToLiveService(client, backend.settings.table, stream, LATE_S, backend.clock)
 
 
 def put(backend: Backend, *rows: tuple[str, dict[str, str] | None]) -> None:
     """Writes rows with these sort keys and times."""
-    client = backend.services.stores.table.connection.client
+    client: Any = backend.services.stores.table.connection.client
     for sk, at in rows:
         item = {"pk": {"S": "R#test"}, "sk": {"S": sk}} | ({"expires_at": at} if at else {})
         client.put_item(TableName=backend.settings.table, Item=item)
@@ -168,7 +168,7 @@ def test_a_call_scans_one_page_and_removes_a_limited_number_and_calls_go_round_t
 
 def fill(backend: Backend, count: int, over_at: float) -> None:
     """Writes this many expired rows."""
-    client = backend.services.stores.table.connection.client
+    client: Any = backend.services.stores.table.connection.client
     rows = [{"pk": {"S": "R#test"}, "sk": {"S": f"{n:05d}"}, "expires_at": at(over_at)} for n in range(count)]
     for start in range(0, count, 25):
         some = [{"PutRequest": {"Item": row}} for row in rows[start : start + 25]]

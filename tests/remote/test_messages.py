@@ -8,5 +8,5 @@ from chalicelib.remote.messages import OutgoingResponse
 
 def test_content_that_is_no_json_raises_an_error() -> None:
     for content in (b"", b"{", b"\xff", b"[" * 100_000):
-        with pytest.raises(OutgoingFailed, match="no JSON"):
+        with pytest.raises(OutgoingFailed, match="not JSON"):
             OutgoingResponse(200, {}, content).json()

@@ -34,7 +34,7 @@ def names(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
     """Makes every host resolve to these addresses, the next ones each time; returns the resolved hosts."""
     resolved: list[str] = []
 
-    def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple]:
+    def look_up(host: str, port: int, *_: object, **__: object) -> list[tuple[Any, ...]]:
         resolved.append(host)
         address = answers[min(len(resolved), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in address.split()]

@@ -1,5 +1,7 @@
 """Attributes: values are read as they were written, and missing ones are None."""
 
+from typing import Any
+
 import pytest
 from pynamodb.attributes import Attribute
 
@@ -30,14 +32,14 @@ DIGEST = Digest.of(b"content")
         (OptionalDigest(), DIGEST),
     ],
 )
-def test_a_value_is_read_as_it_was_written(attribute: Attribute, value: object) -> None:
+def test_a_value_is_read_as_it_was_written(attribute: Attribute[Any], value: object) -> None:
     written = attribute.serialize(value)
 
     assert attribute.deserialize(written) == value
 
 
 @pytest.mark.parametrize("kind", [OptionalInteger, OptionalNumber, OptionalText, OptionalBytes, OptionalDigest])
-def test_a_missing_value_is_none(kind: type[Attribute]) -> None:
+def test_a_missing_value_is_none(kind: type[Attribute[Any]]) -> None:
     attribute = kind()
 
     assert attribute.null

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
 from chalicelib.domain import media_types
@@ -10,7 +11,7 @@ from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
@@ -39,7 +40,9 @@ def a_blob(backend: Backend, content: bytes | None = None, repository: str = "ad
     return digest
 
 
-def a_descriptor(digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64) -> dict:
+def a_descriptor(
+    digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64
+) -> dict[str, object]:
     """Returns a descriptor, as manifests contain them. `size` is in bytes."""
     return {"mediaType": media_type, "digest": str(digest), "size": size}
 
@@ -116,11 +119,12 @@ def an_actor_with_role(backend: Backend, account: str, role: Role, repository: s
 def push_manifest(backend: Backend, manifest: Manifest, *tags: str, repository: str = "admin/app") -> Manifest:
     """Pushes a manifest; what it names must exist."""
     name = RepositoryName.parse(repository)
-    backend.services.registry.manifests.push(token_actor(backend, name.namespace, repository), name, manifest, tags)
+    actor, parsed = token_actor(backend, name.namespace, repository), [Tag(tag) for tag in tags]
+    backend.services.registry.manifests.push(actor, name, manifest, parsed)
     return manifest
 
 
-def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: object) -> Manifest:
+def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app", **fields: Any) -> Manifest:
     """Pushes an artifact without blobs that refers to a subject."""
     return push_manifest(backend, a_manifest(subject=subject, **fields), repository=repository)
 
@@ -168,14 +172,15 @@ def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") ->
 def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:
     """Returns the row of a team that is not written yet."""
     identifier = ulid()
-    return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role.value)
+    return TeamRow.under(keys.team(identifier), id=identifier, namespace_id=organization_id, name=name, role=role)
 
 
 def an_organization_repository(backend: Backend, repository: str = "acme/app", by: str = "admin") -> Repository:
     """Creates a repository of an organization, on which no account has a direct role."""
     name, creator = RepositoryName.parse(repository), backend.account(by)
     created = backend.services.registry.repositories.for_push(token_actor(backend, by, repository), name)
-    PermissionStore().forget((created.namespace_id, created.id), RoleHolder(creator.id, creator.name, creator.kind))
+    holder = RoleHolder(creator.id, creator.name, HolderKind(creator.kind))
+    PermissionStore().end_role((created.namespace_id, created.id), holder)
     return created
 
 

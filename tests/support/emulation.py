@@ -38,7 +38,8 @@ def emulators_python() -> Path:
 @cache
 def client(url: str, service: str, key: str = "test", secret: str = "test") -> Any:
     """Returns a cached boto3 client of a service, since making one takes a tenth of a second."""
-    return boto3.client(
+    make: Any = boto3.client
+    return make(
         service,
         endpoint_url=url,
         region_name=REGION,

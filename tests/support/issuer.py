@@ -22,7 +22,7 @@ PERMITTED = "127.0.0.0/8"
 @cache
 def a_key(kind: str = "RS256", number: int = 0) -> RSAKey | ECKey:
     """Returns a cached key for an algorithm, since making an RSA key is slow."""
-    options = {"kid": f"{kind}-{number}", "use": "sig"}
+    options: Any = {"kid": f"{kind}-{number}", "use": "sig"}
     if kind == "RS256":
         return RSAKey.generate_key(2048, options, private=True)
     return ECKey.generate_key("P-256", options, private=True)

@@ -73,7 +73,7 @@ def test_the_page_shows_an_operation_under_its_policy_and_asks_without_cookies(
     )
 
     assert 'id="operations-user-getLoggedInUser"' in done.stdout
-    assert "The user who asks, with their organizations." in done.stdout
+    assert "Returns the signed-in user with their organizations." in done.stdout
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Content Security Policy" in line] == []
     assert between.cookies["/docs/docs.js"] == "session=theirs"
     assert between.cookies["/openapi.json"] is None

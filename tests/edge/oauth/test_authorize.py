@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -184,7 +185,7 @@ def test_a_code_expires_after_a_minute(bot: Bot) -> None:
 
 
 def test_a_code_with_a_challenge_needs_its_verifier(bot: Bot) -> None:
-    challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+    challenged: Any = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
     assert bot.exchange(bot.code(**challenged)).json()["error"] == "invalid_request"
     assert bot.exchange(bot.code(**challenged), code_verifier="w" * 50).json()["error"] == "invalid_grant"
@@ -262,7 +263,7 @@ def test_an_authorization_request_can_be_read_as_json(bot: Bot) -> None:
 
 
 def test_a_repeated_request_skips_consent_only_with_a_challenge_and_no_dangerous_scope(bot: Bot) -> None:
-    challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+    challenged: Any = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
     bot.exchange(bot.code(scope="repo:write"))
 
     assert "code" in redirect_parameters(bot.requested(**challenged))

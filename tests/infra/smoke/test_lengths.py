@@ -8,6 +8,7 @@ import pytest
 from infra.smoke import lengths
 from infra.smoke.claims import Finding, Verdict
 from infra.smoke.client import SmokeClient
+from infra.smoke.content import an_image
 from infra.smoke.suite import chosen
 from tests.infra.smoke.faults import Fault, PassOn, Request, Response
 
@@ -48,7 +49,7 @@ def over_http_2(
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         client = Offline("https://registry.example", make_client().options)
         monkeypatch.setattr(client.tokens, "authorization", lambda: ("Authorization", "Bearer a-token"))
-        image = lengths.an_image()
+        image = an_image()
         monkeypatch.setattr(lengths, "an_image", lambda: image)
         curl.write_text(curl.read_text().replace("SIZE", str(len(image.manifest))))
         return lengths.over_http_2(client)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -32,21 +33,22 @@ SETTLES_S = HOUR_S + SETTLED_S + SPREAD_S + 1
 
 @pytest.fixture
 def backend(new_backend: Callable[..., Backend]) -> Backend:
-    """A backend that records each pull."""
     return new_backend(pull_log="all")
 
 
 def pull(backend: Backend, reference: str | Digest = "v1", times: int = 1) -> None:
+    parsed = Tag(reference) if isinstance(reference, str) else reference
     for _ in range(times):
-        backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, reference)
+        backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, parsed)
 
 
 def of_tag(backend: Backend, tag: str = "v1") -> int:
-    return backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag(tag)).of_tag.pulls
+    return backend.services.activity.pulls.of_tag(backend.signed_in("admin"), NAME, Tag.existing(tag)).of_tag.pulls
 
 
-def of_manifest(backend: Backend, digest: object) -> int:
-    return backend.services.activity.pulls.of_manifest(backend.signed_in("admin"), NAME, digest).pulls
+def of_manifest(backend: Backend, digest: Digest | str) -> int:
+    pulls = backend.services.activity.pulls
+    return pulls.of_manifest(backend.signed_in("admin"), NAME, Digest.existing(str(digest))).pulls
 
 
 def count(backend: Backend, *, has_time: bool = True) -> Later | None:
@@ -136,9 +138,7 @@ def test_an_hourly_log_counts_the_same_pull_once_an_hour(new_backend: Callable[.
     assert (of_tag(backend), sums(backend)["v1"]) == (2, 2)
 
 
-def test_a_crash_before_any_call_loses_no_pull_and_counts_none_twice(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_loses_no_pull_and_counts_none_twice(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 4)
     monkeypatch.setattr(service, "MOST_SUMS", 4)
     digests = [push_image(backend, f"v{number}").digest for number in range(4)]
@@ -147,7 +147,7 @@ def test_a_crash_before_any_call_loses_no_pull_and_counts_none_twice(
     def prepare(_: int) -> Callable[[], object]:
         nonlocal pulled
         for number in range(4):
-            pull(backend, f"v{number}", 2)
+            pull(backend, Tag(f"v{number}"), 2)
         pulled += 2
         advance_clock(backend, SETTLES_S)
         return lambda: count(backend)
@@ -246,7 +246,8 @@ def test_a_request_reads_one_page_of_unsummed_pulls_however_many_there_are(
 def test_records_without_a_digest_count_for_their_tags(backend: Backend) -> None:
     push_image(backend, "v1")
     actor = token_actor(backend, "admin", "admin/app")
-    backend.services.activity.usage_log.record_pull(actor, repository_of(backend), "v1", ("", "a/b"))
+    manifest: Any = ("", "a/b")
+    backend.services.activity.usage_log.record_pull(actor, repository_of(backend), Tag("v1"), manifest)
 
     assert of_tag(backend) == 1
 

@@ -121,7 +121,7 @@ def test_a_pull_by_tag_is_recorded_with_the_digest(backend: Backend) -> None:
     digest = push_image(backend, "v1").digest
     actor = token_actor(backend, "admin", "admin/app")
     told = []
-    for reference in ("v1", digest):
+    for reference in (Tag("v1"), digest):
         backend.services.registry.manifests.pull(actor, NAME, reference)
         told.append([json.loads(row["metadata"]).get("manifest_digest") for row in events(backend, PULL)])
 

@@ -394,6 +394,6 @@ def test_more_than_a_hundred_roles_are_all_listed(backend: Backend) -> None:
 def a_granted_by_hand(backend: Backend, name: str) -> None:
     repository = a_repository(backend, name)
     bob, transaction = backend.account("bob"), Transaction()
-    where, holder = (repository.namespace_id, repository.id), RoleHolder(bob.id, bob.name, bob.kind)
+    where, holder = (repository.namespace_id, repository.id), RoleHolder(bob.id, bob.name, HolderKind.USER)
     PermissionStore().put(transaction, where, holder, Role.READ, is_new=True)
     transaction.commit()

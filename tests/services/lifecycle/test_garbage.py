@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ManifestUnknown
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.table import get
@@ -35,7 +35,7 @@ def delete(backend: Backend, digest: Digest) -> None:
     backend.services.registry.manifests.delete(token_actor(backend, "admin", "admin/app"), NAME, digest)
 
 
-def is_pullable(backend: Backend, reference: Digest | str) -> bool:
+def is_pullable(backend: Backend, reference: Tag | Digest) -> bool:
     try:
         backend.services.registry.manifests.find(token_actor(backend, "admin", "admin/app"), NAME, reference)
     except ManifestUnknown:
@@ -83,7 +83,7 @@ def test_a_tagged_manifest_is_never_collected(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
     expire_everything(backend)
 
-    assert is_pullable(backend, "v1")
+    assert is_pullable(backend, Tag("v1"))
     assert is_pullable(backend, manifest.digest)
     assert rows_like(backend, "TIMER#") == []
     invariants.check(backend)

@@ -17,7 +17,7 @@ from tests.support.sweeping import delete_tag, expire_everything
 NAME = RepositoryName.parse("admin/app")
 
 
-def view_of(backend: Backend, digest: Digest | str, who: str = "admin") -> ManifestView:
+def view_of(backend: Backend, digest: Digest, who: str = "admin") -> ManifestView:
     return backend.services.lifecycle.images.get(backend.signed_in(who), NAME, digest)
 
 
@@ -64,7 +64,7 @@ def test_a_manifest_is_described_without_the_bytes_of_its_config(backend: Backen
 def test_an_unknown_manifest_is_not_found(backend: Backend, digest: str) -> None:
     push_image(backend, "v1")
     with pytest.raises(ResourceUnknown):
-        view_of(backend, digest)
+        view_of(backend, Digest.existing(digest))
     with pytest.raises(ResourceUnknown):
         backend.services.lifecycle.images.by_id(backend.signed_in("admin"), NAME, digest.removeprefix("sha256:"))
 

@@ -1,5 +1,7 @@
 """Tags and their history are listed by pages, the newest first, at a cost that depends on the page."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import Denied, NameUnknown
@@ -15,7 +17,7 @@ from tests.support.sweeping import advance_clock, delete_tag
 NAME = RepositoryName.parse("admin/app")
 
 
-def page(backend: Backend, limit: int = 50, **selection: object) -> TagHistoryPage:
+def page(backend: Backend, limit: int = 50, **selection: Any) -> TagHistoryPage:
     return backend.services.lifecycle.tag_history.page(
         backend.signed_in("admin"), NAME, TagHistoryQuery(limit, **selection)
     )

@@ -94,7 +94,7 @@ def test_a_repository_of_the_same_name_inherits_nothing(backend: Backend) -> Non
     with pytest.raises(Denied):
         backend.services.catalog.repository_details.get(backend.signed_in("bob"), NAME)
     reader = token_actor(backend, "admin", "admin/app")
-    for reference in ("v1", manifest.digest):
+    for reference in (Tag("v1"), manifest.digest):
         with pytest.raises(ManifestUnknown):
             backend.services.registry.manifests.pull(reader, NAME, reference)
     assert rows_like(backend, f"R#{old.id}", "TAG#")

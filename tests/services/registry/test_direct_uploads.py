@@ -9,6 +9,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.states import State
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.registry.blobs import BlobRow, FenceRow
 from chalicelib.storage.table import get
@@ -128,7 +129,7 @@ def test_a_blob_keeps_its_key_and_its_copy_is_removed(backend: Backend) -> None:
 def test_a_blob_being_collected_keeps_its_key_for_its_collector(backend: Backend) -> None:
     a_blob(backend, CONTENT)
     row = get(BlobRow, keys.blob(DIGEST))
-    row.state = "deleting"
+    row.state = State.DELETING
     row.save()
 
     assert backend.services.registry.direct_uploads.remove_unnamed({row.s3_key: DIGEST}) == []

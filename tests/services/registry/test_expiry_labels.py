@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.manifests import Manifest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.services.lifecycle.tag_history import TagHistoryQuery, TagLife
 from tests.support import invariants
 from tests.support.backends import Backend
@@ -31,7 +31,9 @@ BUILT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 def push(backend: Backend, manifest: Manifest, *tags: str) -> str:
-    return backend.services.registry.manifests.push(token_actor(backend, "admin", "admin/app"), NAME, manifest, tags)
+    return backend.services.registry.manifests.push(
+        token_actor(backend, "admin", "admin/app"), NAME, manifest, [Tag(tag) for tag in tags]
+    )
 
 
 def newest(backend: Backend, tag: str = "v1") -> TagLife:

@@ -87,7 +87,7 @@ def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
     return due_at("garbage", keys.manifest_target(repository_of(backend).id, manifest.digest))
 
 
-def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
+def pulled(backend: Backend, reference: Tag | Digest) -> Digest | None:
     """Returns the digest of the bytes that a reader gets, None if there are none."""
     actor = token_actor(backend, "admin", "admin/app")
     try:
@@ -114,7 +114,7 @@ def test_an_error_names_all_missing_blobs_and_children(backend: Backend) -> None
     with pytest.raises(ManifestBlobUnknown) as refused:
         push_manifest(backend, index, "v1")
     assert sorted(refused.value.digests) == sorted(map(str, missing))
-    assert pulled(backend, "v1") is None
+    assert pulled(backend, Tag("v1")) is None
     assert pulled(backend, index.digest) is None
 
 
@@ -186,7 +186,7 @@ def test_a_tag_that_moves_closes_one_life_and_opens_another(backend: Backend) ->
     assert (ends(backend, old), ends(backend, new)) == ({"v1": first_end}, {"v1": FOREVER})
     assert row_of(backend, old).live_until == first_end
     assert garbage_due(backend, old) == first_end + WINDOW_S
-    assert (pulled(backend, "v1"), pulled(backend, old.digest)) == (new.digest, old.digest)
+    assert (pulled(backend, Tag("v1")), pulled(backend, old.digest)) == (new.digest, old.digest)
     invariants.check(backend)
 
 
@@ -272,11 +272,11 @@ def test_an_expired_tag_cannot_be_pulled_even_before_its_item_is_deleted(backend
     actor = token_actor(backend, "admin", "admin/app")
 
     backend.clock.ahead_s = end - time.time() - 1.5
-    assert pulled(backend, "v1") == manifest.digest
+    assert pulled(backend, Tag("v1")) == manifest.digest
     assert list(backend.services.registry.tags.list(actor, NAME, None, 10).items) == ["v1"]
 
     backend.clock.ahead_s = end - time.time() + 0.001
-    assert pulled(backend, "v1") is None
+    assert pulled(backend, Tag("v1")) is None
     assert list(backend.services.registry.tags.list(actor, NAME, None, 10).items) == []
     with pytest.raises(ManifestUnknown):
         backend.services.registry.tags.delete_granted(actor, NAME, Tag("v1"))
@@ -295,7 +295,7 @@ def test_a_tag_pushed_after_its_end_has_a_new_life_and_its_history_keeps_the_old
     new = push_manifest(backend, old, "v1") if again else push_image(backend, "v1")
 
     assert lives(backend)[0] == (str(old.digest), end)
-    assert pulled(backend, "v1") == new.digest
+    assert pulled(backend, Tag("v1")) == new.digest
     assert again or ends(backend, old) == {"v1": end}
     invariants.check(backend)
 
@@ -320,8 +320,8 @@ def test_a_delete_by_digest_ends_all_tags_even_if_they_are_many(backend: Backend
     actor, now = token_actor(backend, "admin", "admin/app"), backend.clock()
 
     assert list(backend.services.registry.tags.list(actor, NAME, None, 100).items) == ["other"]
-    assert {pulled(backend, reference) for reference in ("v00", "v22", manifest.digest)} == {None}
-    assert pulled(backend, "other") == other.digest
+    assert {pulled(backend, reference) for reference in (Tag("v00"), Tag("v22"), manifest.digest)} == {None}
+    assert pulled(backend, Tag("other")) == other.digest
     assert all(end <= now for tag in tags for _, end in lives(backend, tag) if end is not None)
     assert all(len(lives(backend, tag)) == 1 and lives(backend, tag)[0][1] for tag in tags[:3])
     row = row_of(backend, manifest)
@@ -353,7 +353,7 @@ def test_a_deleted_manifest_that_is_pushed_again_can_be_pulled_and_is_a_referrer
 
     push_manifest(backend, subject, "v1")
 
-    assert (pulled(backend, "v1"), pulled(backend, referrer.digest)) == (subject.digest, referrer.digest)
+    assert (pulled(backend, Tag("v1")), pulled(backend, referrer.digest)) == (subject.digest, referrer.digest)
     assert referrers(backend, subject) == [referrer.digest]
     invariants.check(backend)
     invariants.check_edges(backend)

@@ -1,6 +1,7 @@
 """Presigned uploads by a pusher without the relay key."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def begun(backend: Backend, algorithm: str = "sha256") -> Any:
     return actor, name, backend.services.registry.uploads.begin(actor, name, algorithm).token
 
 
-def put_parts(presigned: dict, content: bytes) -> list[tuple[int, str]]:
+def put_parts(presigned: Mapping[str, Any], content: bytes) -> list[tuple[int, str]]:
     """Puts content as the first part; returns its number and ETag."""
     part = presigned["parts"][0]
     return [(part["number"], requests.put(part["address"], data=content, timeout=10).headers["ETag"])]
@@ -29,7 +30,7 @@ def test_a_blob_put_under_a_presigned_address_is_visible_once_completed(backend:
     actor, name, token = begun(backend)
     content = os.urandom(5000)
     digest = Digest.of(content)
-    presigned = backend.services.registry.presigned_uploads.presign(
+    presigned: Any = backend.services.registry.presigned_uploads.presign(
         actor, name, token, BlobSize(digest, len(content)), 1
     )
     answer = requests.put(presigned["address"], data=content, headers=presigned["headers"], timeout=10)
@@ -44,7 +45,7 @@ def test_a_blob_put_under_a_presigned_address_is_visible_once_completed(backend:
 
 def test_s3_refuses_other_bytes_than_those_the_address_was_signed_for(backend: Backend) -> None:
     actor, name, token = begun(backend)
-    presigned = backend.services.registry.presigned_uploads.presign(
+    presigned: Any = backend.services.registry.presigned_uploads.presign(
         actor, name, token, BlobSize(Digest.of(b"these"), 5), 1
     )
 
@@ -147,7 +148,7 @@ def test_a_closed_upload_gets_no_addresses(backend: Backend) -> None:
 def test_a_blob_above_5_gb_gets_no_more_parts_than_s3_can_join(backend: Backend) -> None:
     actor, name, token = begun(backend)
     size = 40 * 1024**4
-    presigned = backend.services.registry.presigned_uploads.presign(
+    presigned: Any = backend.services.registry.presigned_uploads.presign(
         actor, name, token, BlobSize(Digest.of(b"x"), size), 8990
     )
 

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -25,12 +26,12 @@ class Relay:
         self.client, self.relays = Client(backend), backend.services.registry.relays
         self.hasher, self.offset = hashing.begin("sha256"), 0
 
-    def presign(self, first: int = 0, count: int = 2) -> dict[str, object]:
-        presigned = self.relays.presign(self.client.token, first, count)
+    def presign(self, first: int = 0, count: int = 2) -> dict[str, Any]:
+        presigned: dict[str, Any] = self.relays.presign(self.client.token, first, count)
         self.client.token = presigned["upload"]
         return presigned
 
-    def put(self, presigned: dict[str, object], number: int, content: bytes) -> UploadedPart:
+    def put(self, presigned: dict[str, Any], number: int, content: bytes) -> UploadedPart:
         """Puts a part under the address of its number."""
         (address,) = (part["address"] for part in presigned["parts"] if part["number"] == number)
         answer = requests.put(address, data=content, timeout=20)
@@ -150,7 +151,8 @@ def test_of_two_reports_at_once_one_is_written_and_the_other_is_refused_with_the
     backend: Backend, relay: Relay
 ) -> None:
     relay.presign()
-    token, done = relay.client.token, []
+    token = relay.client.token
+    done: list[Any] = []
 
     def report_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not done:

@@ -83,7 +83,8 @@ def test_ten_first_pushes_at_once_create_one_repository(backend: Backend) -> Non
 
 
 def test_the_second_of_two_first_pushes_gets_the_repository_of_the_first(backend: Backend) -> None:
-    actor, created = token_actor(backend, "admin", "admin/app"), []
+    actor = token_actor(backend, "admin", "admin/app")
+    created: list[object] = []
 
     def meanwhile(*_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not created:

@@ -193,7 +193,7 @@ def test_a_right_that_was_removed_after_the_token_was_issued_deletes_no_tag(back
 
 def test_a_tag_that_moves_during_its_deletion_is_deleted_from_its_new_manifest(backend: Backend) -> None:
     old, new = push_image(backend, "v1"), a_manifest()
-    pushed = []
+    pushed: list[object] = []
 
     def push_first(_: object, operation_name: str = "", **__: object) -> None:
         if operation_name == "TransactWriteItems" and not pushed:

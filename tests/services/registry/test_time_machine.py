@@ -33,7 +33,7 @@ NAME = RepositoryName.parse("admin/app")
 HOUR = 3600
 
 
-def pulled(backend: Backend, reference: str | Digest) -> Digest | None:
+def pulled(backend: Backend, reference: Tag | Digest) -> Digest | None:
     try:
         return backend.services.registry.manifests.find(
             token_actor(backend, "admin", "admin/app"), NAME, reference
@@ -98,9 +98,9 @@ def test_the_same_end_again_changes_nothing(backend: Backend) -> None:
 def test_a_tag_can_be_pointed_to_a_pullable_manifest(backend: Backend) -> None:
     first, second = push_image(backend, "v1"), push_image(backend, "v2", labels={"quay.expires-after": "3h"})
     act(backend, "point", "copy", str(first.digest))
-    assert pulled(backend, "copy") == first.digest
+    assert pulled(backend, Tag("copy")) == first.digest
     act(backend, "point", "copy", str(second.digest))
-    assert pulled(backend, "copy") == second.digest
+    assert pulled(backend, Tag("copy")) == second.digest
 
     assert [digest for digest, _, _ in lives(backend, "copy")] == [str(first.digest), str(second.digest)]
     assert end_due_at(backend, "copy") is not None, "the label of what it names counts again"
@@ -122,15 +122,15 @@ def test_a_deleted_tag_is_restored_with_its_history(backend: Backend) -> None:
     act(backend, "delete", "v1")
     advance_clock(backend, WINDOW_S - HOUR)
     sweep(backend)
-    assert pulled(backend, "v1") is None
+    assert pulled(backend, Tag("v1")) is None
     with pytest.raises(ResourceUnknown):
         act(backend, "delete", "v1")
 
     act(backend, "restore", "v1", str(manifest.digest))
-    assert pulled(backend, "v1") == manifest.digest
+    assert pulled(backend, Tag("v1")) == manifest.digest
     assert [reversion for _, _, reversion in lives(backend)] == [0, 1]
     expire_everything(backend)
-    assert pulled(backend, "v1") == manifest.digest
+    assert pulled(backend, Tag("v1")) == manifest.digest
     assert len(events(backend, "revert_tag")) == 1
     invariants.check(backend)
 
@@ -140,7 +140,7 @@ def test_a_tag_can_be_restored_to_its_former_manifest_and_to_that_of_another_tag
     other = push_image(backend, "other")
     for manifest in (first, other, second):
         act(backend, "restore", "v1", str(manifest.digest))
-        assert pulled(backend, "v1") == manifest.digest
+        assert pulled(backend, Tag("v1")) == manifest.digest
         invariants.check(backend)
 
 
@@ -177,7 +177,7 @@ def test_a_forgotten_tag_frees_its_bytes_before_the_window_ends(backend: Backend
         advance_clock(backend, backend.settings.lease_s + backend.settings.grace_s + 10)
         sweep(backend)
 
-    assert pulled(backend, "v1") is None
+    assert pulled(backend, Tag("v1")) is None
     assert content_keys(backend) == []
     assert rows_like(backend, "BLOB#") == []
     assert len(events(backend, "permanently_delete_tag")) == 1
@@ -194,7 +194,7 @@ def test_another_tag_keeps_the_manifest_of_a_forgotten_tag(backend: Backend) -> 
     sweep(backend)
     act(backend, "restore", "v2", str(manifest.digest))
 
-    assert pulled(backend, "v2") == manifest.digest
+    assert pulled(backend, Tag("v2")) == manifest.digest
 
 
 @pytest.mark.parametrize(("tag", "is_alive"), [("v1", False), ("none", False), ("none", True)])
@@ -227,7 +227,7 @@ def test_an_immutable_tag_cannot_be_moved_deleted_or_given_an_end(backend: Backe
     with pytest.raises(TagImmutable):
         push_manifest(backend, other, "v1")
 
-    assert pulled(backend, "v1") == manifest.digest
+    assert pulled(backend, Tag("v1")) == manifest.digest
     act(backend, "set_immutable", "v1", immutable=False)
     act(backend, "delete", "v1")
     invariants.check(backend)
@@ -259,7 +259,7 @@ def test_an_update_changes_all_its_fields_or_none(backend: Backend) -> None:
     tags.update(admin, NAME, Tag("v1"), TagUpdate(sets_end=True, immutable=True, digest=first.digest))
     assert lives(backend)[-1] == (str(first.digest), None, 0)
     tags.update(admin, NAME, Tag("v1"), TagUpdate(immutable=False, digest=second.digest))
-    assert pulled(backend, "v1") == second.digest
+    assert pulled(backend, Tag("v1")) == second.digest
     invariants.check(backend)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -22,7 +23,7 @@ GOOD, EVIL = os.urandom(SMALLEST_PART), os.urandom(SMALLEST_PART)
 
 def put_presigned(client: Client, digest: Digest, size: int, content: bytes) -> list[tuple[int, str]]:
     """Puts content as the first part, as a pusher without the relay key does; returns its number and ETag."""
-    presigned = client.backend.services.registry.presigned_uploads.presign(
+    presigned: Any = client.backend.services.registry.presigned_uploads.presign(
         client.actor, client.name, client.token, BlobSize(digest, size), 1
     )
     part = presigned["parts"][0]

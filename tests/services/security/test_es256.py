@@ -43,7 +43,8 @@ def test_the_key_is_the_one_that_the_token_names() -> None:
     assert read(a_token(), keys)[1] == CLAIMS
     with pytest.raises(ValueError, match="does not match the key"):
         read(a_token({"kid": other.kid}), keys)
-    for kid in ("another", None, ["a"], {}):
+    kids: tuple[object, ...] = ("another", None, ["a"], {})
+    for kid in kids:
         with pytest.raises(ValueError, match="no key of this registry"):
             read(a_token({"kid": kid}), keys)
 
@@ -60,7 +61,7 @@ def test_no_bit_of_a_token_may_change(part: int) -> None:
 
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": None}, {"crit": ["exp"]}])
-def test_only_es256_is_accepted(header: dict) -> None:
+def test_only_es256_is_accepted(header: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not signed with ES256"):
         read(a_token(header), RING)
 

@@ -49,7 +49,7 @@ def test_no_token_outlives_the_longest_lifetime() -> None:
     given = tokens(clock)
     text, _ = given.begin(REPOSITORY, "sha256")
     clock.ahead_s += HOUR - 1
-    last = given.verify(given.granted(given.verify(text)))
+    last = given.verify(given.presigned(given.verify(text)))
 
     assert last.expires_at <= clock() - (HOUR - 1) + given.longest_s + 1
 

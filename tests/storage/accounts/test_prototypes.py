@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.domain.permissions import Role
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.prototypes import PrototypeRow, PrototypeStore
 from chalicelib.storage.table import Transaction, WriteConflict
@@ -36,7 +37,7 @@ def test_of_two_concurrent_changes_one_is_a_write_conflict(backend: Backend) -> 
     add("1")
     first, second = STORE.get("n1", "1"), STORE.get("n1", "1")
     for number, row in enumerate((first, second)):
-        row.role = "write"
+        row.role = Role.WRITE
         transaction = Transaction()
         STORE.change(transaction, row)
         if number == 0:

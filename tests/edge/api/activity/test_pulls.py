@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.repositories import Visibility
 from chalicelib.edge.api.framework.shapes import date
 from tests.support.api_client import ApiClient
@@ -17,7 +17,7 @@ PLACE = "/repository/admin/app"
 NAME = RepositoryName.parse("admin/app")
 
 
-def pull(app_client: AppClient, reference: str | Digest) -> None:
+def pull(app_client: AppClient, reference: Tag | Digest) -> None:
     app_client.backend.services.registry.manifests.pull(
         token_actor(app_client.backend, "admin", "admin/app"), NAME, reference
     )
@@ -43,7 +43,7 @@ def test_zero_pulls_are_shown_as_quay_does(admin: ApiClient, app_client: AppClie
 
 def test_pulls_are_counted_at_once_with_the_time_of_the_last(admin: ApiClient, app_client: AppClient) -> None:
     digest = push_image(app_client.backend, "v1", "v2").digest
-    for reference in ("v1", "v2", digest):
+    for reference in (Tag("v1"), Tag("v2"), digest):
         pull(app_client, reference)
     tag = admin.get(f"{PLACE}/tag/v1/pull_statistics").json()
     manifest = admin.get(f"{PLACE}/manifest/{digest}/pull_statistics").json()
