@@ -60,6 +60,9 @@ LEFT_OUT = (
     *(f"aws_lambda_powertools/utilities/{name}/*" for name in POWERTOOLS_LEFT_OUT),
     "botocore/cacert.pem",  # botocore uses certifi's
     "charset_normalizer/*.so",  # it works without; requests uses it only for bodies without a charset
+    "cryptography/hazmat/primitives/twofactor/*",  # one-time passwords
+    "dateutil/easter.py",
+    "dateutil/rrule.py",  # recurrence rules, which only calendars need
     "dateutil/zoneinfo/*.tar.gz",  # time zones; only UTC is used here
 )
 # These files stay, since the page at /docs uses them.
