@@ -124,8 +124,8 @@ def _media_type(document: Mapping[str, object], content_type: str) -> str:
     media_type = _grammatical(written or header or _guess(document), "mediaType")
     if media_types.is_shown(media_type):
         raise ManifestInvalid(
-            f"'mediaType' is {media_type[:80]!r}, which browsers show or run: a manifest has a type of its own, such as "
-            f"{media_types.OCI_MANIFEST}, and 'artifactType' names what it describes"
+            f"'mediaType' is {media_type[:80]!r}, which browsers show or run: use a manifest's own, such as "
+            f"{media_types.OCI_MANIFEST}, and say in 'artifactType' what it describes"
         )
     if media_type in media_types.VERSIONED and document.get("schemaVersion") != 2:
         raise ManifestInvalid(f"'schemaVersion' of {media_type} must be 2")

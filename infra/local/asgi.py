@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from chalicelib.domain.browsers import missing_protections
 from infra.local.events import Headers
 
 Scope = MutableMapping[str, Any]
@@ -38,6 +39,20 @@ def length(scope: Mapping[str, Any]) -> int | None:
     """Returns the body's length in bytes, or None if the body is chunked."""
     text = header(scope, b"content-length")
     return int(text) if text.isdigit() else None if header(scope, b"transfer-encoding") else 0
+
+
+def protecting(send: Send) -> Send:
+    """Returns a `send` that adds to every answer what no browser may do with it, unless the answer says so itself."""
+
+    async def send_protected(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message["headers"])
+            missing = missing_protections(name.decode("latin-1") for name, _ in headers)
+            added = [(name.lower().encode(), value.encode()) for name, value in missing.items()]
+            message = {**message, "headers": [*headers, *added]}
+        await send(message)
+
+    return send_protected
 
 
 async def reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
+from chalicelib.domain import browsers
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
 from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
@@ -80,7 +81,8 @@ class LocalEdge:
         wanted = header(scope, b"range")
         async with self.session.request(method, address, headers={"Range": wanted} if wanted else {}) as answer:
             headers = [(name.encode(), answer.headers[name].encode()) for name in PASSED_ON if name in answer.headers]
-            headers.append((b"docker-content-digest", str(download.digest).encode()))
+            ours = {**browsers.CONTENT, "Docker-Content-Digest": str(download.digest)}
+            headers += [(name.lower().encode(), value.encode()) for name, value in ours.items()]
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             async for content in answer.content.iter_chunked(READ_BYTES):
                 await send({"type": "http.response.body", "body": content, "more_body": True})

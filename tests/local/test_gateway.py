@@ -16,7 +16,7 @@ import requests
 import uvloop
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.uploads import LARGEST_BODY
+from chalicelib.domain.uploads import LARGEST_BODY, ONE
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
 from infra.local import gateway as module
@@ -58,7 +58,8 @@ async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), 
     """Returns status, body and headers of the answer, or None without one; a body without an end waits for ever."""
     messages, sent = list(body if body is not None else [{"type": "http.request"}]), []
     lines = [(name.encode(), value.encode()) for name, value in headers]
-    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode()}
     scope |= {"headers": lines, "http_version": "1.1"}
 
     async def receive() -> dict[str, Any]:
@@ -143,6 +144,25 @@ def test_a_larger_body_without_another_route_is_413(gateway: Gateway, lines: Ite
 
     assert (status, document["errors"][0]["code"]) == (413, "SIZE_INVALID")
     assert headers[b"connection"] == b"close"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "length"),
+    [
+        ("GET", "/content/1.x/sha256:0/y", 0),
+        ("PUT", "/v2/a/manifests/1", LARGEST_BODY + 1),
+        ("PUT", f"/v2/a/blobs/uploads/a.{ONE}.c?digest=sha256:{'0' * 64}", LARGEST_BODY + 1),
+        ("GET", "/slow/none", 0),
+        ("GET", "/v2/" + "x" * LARGEST_HEADERS, 0),
+    ],
+)
+def test_no_browser_runs_or_guesses_what_the_gateway_answers_itself(
+    gateway: Gateway, method: str, path: str, length: int
+) -> None:
+    _, _, headers = run(exchange(gateway, method, path, [("content-length", str(length))]))
+
+    assert headers[b"content-security-policy"] == b"default-src 'none'; sandbox"
+    assert headers[b"x-content-type-options"] == b"nosniff"
 
 
 @pytest.mark.parametrize("sent", [[], [b"x"], [bytes(100_000)], [bytes(3_000_000)]])
