@@ -61,6 +61,7 @@ resource "aws_cloudfront_origin_access_control" "blobs" {
 # What no browser may do with an answer, as in chalicelib/domain/browsers.py: also with errors of CloudFront and S3, which
 # no function sees. The registry's own pages have policies of their own, which stay.
 resource "aws_cloudfront_response_headers_policy" "edge" {
+  #checkov:skip=CKV_AWS_259:Strict transport is for the registry's own host; subdomains and preload lists are for their owner to decide.
   for_each = var.cloudfront ? toset(["answers", "content"]) : toset([])
 
   name    = "${var.name}-${each.key}"
