@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Any
 
+from chalicelib.domain.browsers import missing_protections
 from relay.errors import BadRequest, ClientLeft
 from relay.protocol import Response, error_response
 
@@ -191,6 +192,7 @@ class ConnectionHandler(BaseHTTPRequestHandler):
             self.close_connection = True
         if self.close_connection:
             headers = [*headers, ("Connection", "close")]
+        headers = [*headers, *missing_protections(name for name, _ in headers).items()]
         self.wfile.write(response_head(status, headers) + content)
 
     def finish_response(self, body: Body | None) -> None:

@@ -122,6 +122,11 @@ def _media_type(document: Mapping[str, object], content_type: str) -> str:
     if written and header and written != header:
         raise ManifestInvalid(f"'mediaType' is {written!r} but Content-Type is {header!r}")
     media_type = _grammatical(written or header or _guess(document), "mediaType")
+    if media_types.is_shown(media_type):
+        raise ManifestInvalid(
+            f"'mediaType' is {media_type[:80]!r}, which browsers show or run: use a manifest's own, such as "
+            f"{media_types.OCI_MANIFEST}, and say in 'artifactType' what it describes"
+        )
     if media_type in media_types.VERSIONED and document.get("schemaVersion") != 2:
         raise ManifestInvalid(f"'schemaVersion' of {media_type} must be 2")
     return media_type

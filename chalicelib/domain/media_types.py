@@ -20,6 +20,12 @@ VERSIONED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 # Prefixes of non-distributable layers, whose bytes clients do not push.
 FOREIGN = ("application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign.")
+# Types that browsers show, play or run whatever their subtype is, and the endings of such subtypes of other types.
+SHOWN_TYPES = ("text", "image", "audio", "video", "font", "model", "multipart", "message")
+SHOWN_SUBTYPES = re.compile(
+    r"(.*[+.-])?(xml|html|xhtml|pdf|postscript|(java|ecma|j|live)script[0-9.]*|hta|wasm|mhtml|mimearchive"
+    r"|signed-exchange|webbundle|shockwave-flash)"
+)
 
 
 # https://www.rfc-editor.org/rfc/rfc6838#section-4.2
@@ -30,6 +36,12 @@ GRAMMAR = re.compile(f"{_NAME}/{_NAME}")
 def bare(media_type: str) -> str:
     """Returns the media type without its parameters; letters keep their case."""
     return media_type.partition(";")[0].strip()
+
+
+def is_shown(media_type: str) -> bool:
+    """Whether a browser that opens content of this type might render it or run it."""
+    kind, _, subtype = media_type.lower().partition("/")
+    return kind in SHOWN_TYPES or bool(SHOWN_SUBTYPES.fullmatch(subtype))
 
 
 def is_foreign(media_type: str) -> bool:

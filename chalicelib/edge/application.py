@@ -12,6 +12,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
+from chalicelib.domain.browsers import missing_protections
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
 from chalicelib.edge.dialects import is_registry_path, to_reply
 from chalicelib.edge.origins import check_origin
@@ -74,6 +75,12 @@ class RegistryApp(Chalice):
             self._router, self._late = None, None
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answers one event, and adds what no browser may do with the answer."""
+        answer = self._answer(event, context)
+        answer["headers"] = missing_protections(answer["headers"]) | answer["headers"]
+        return answer
+
+    def _answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers one event. `headers` of payload 1.0 hold only the last value of each, so the lists are joined."""
         outer = event["requestContext"]
         if self._late and not is_registry_path(outer["path"]):

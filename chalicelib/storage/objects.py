@@ -11,12 +11,17 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as Unreachable
 from pynamodb.connection import TableConnection
 
+from chalicelib.domain.browsers import CONTENT, CONTENT_TYPE
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
 
 READ_BYTES = 1024 * 1024
 # The most keys that S3 returns in one list, and removes in one delete.
 PAGE = 1000
+# What an address is signed with unless its caller says otherwise: a browser that follows it saves what it gets.
+SIGNED = {
+    "get_object": {"ResponseContentDisposition": CONTENT["Content-Disposition"], "ResponseContentType": CONTENT_TYPE},
+}
 
 
 class ObjectGone(Exception):
@@ -166,7 +171,7 @@ class ObjectStore:
 
     def address(self, operation: str, key: str, seconds: int, **parameters: Any) -> str:
         """Returns a presigned URL for `get_object`, `head_object`, `put_object` or `upload_part` of a key."""
-        query: Mapping[str, Any] = {"Bucket": self._bucket, "Key": key, **parameters}
+        query: Mapping[str, Any] = {"Bucket": self._bucket, "Key": key, **SIGNED.get(operation, {}), **parameters}
         address: str = self.client.generate_presigned_url(operation, Params=query, ExpiresIn=seconds)
         return address
 

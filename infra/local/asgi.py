@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
+from chalicelib.domain.browsers import missing_protections
 from infra.local.events import Headers
 
 Scope = MutableMapping[str, Any]
@@ -40,6 +42,20 @@ def length(scope: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdigit() else None if header(scope, b"transfer-encoding") else 0
 
 
+def protecting(send: Send) -> Send:
+    """Returns a `send` that adds to every answer what no browser may do with it, unless the answer says so itself."""
+
+    async def send_protected(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message["headers"])
+            missing = missing_protections(name.decode("latin-1") for name, _ in headers)
+            added = [(name.lower().encode(), value.encode()) for name, value in missing.items()]
+            message = {**message, "headers": [*headers, *added]}
+        await send(message)
+
+    return send_protected
+
+
 async def reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
     """Sends a complete answer."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -53,5 +69,6 @@ async def refuse(send: Send, status: int, code: str, message: str) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
+        *([(b"retry-after", b"1")] if status == HTTPStatus.SERVICE_UNAVAILABLE else []),
     ]
     await reply(send, status, headers, body)

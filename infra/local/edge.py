@@ -1,10 +1,12 @@
 """Plays the edge on a laptop: it does what CloudFront does in front of S3, with the same body limits and checks."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 
+from chalicelib.domain import browsers
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
 from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
@@ -17,7 +19,10 @@ from infra.local.upload_routes import UploadRequest
 # S3 may need long to finish a large object; a client that sends nothing for this long has gone.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300)
 READ_BYTES = 256 * 1024
+# What aiohttp raises when S3 is away or breaks off.
+FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
 PASSED_ON = ("content-type", "content-range", "accept-ranges", "etag", "last-modified", "content-length")
+log = logging.getLogger("edge")
 
 
 class LocalEdge:
@@ -48,10 +53,14 @@ class LocalEdge:
         except BlobUploadUnknown as error:
             return await refuse(send, 404, "BLOB_UPLOAD_UNKNOWN", str(error))
         digest = Digest.parse(target.digest)
+        body = IncomingBody(receive)
         try:
-            status = await self._put(token, digest, size, receive)
-        except aiohttp.ClientPayloadError as error:
-            raise Disconnected from error
+            status = await self._put(token, digest, size, body)
+        except FAILURES as error:
+            # aiohttp reports an error of its source as one of its own connection.
+            if body.has_left:
+                raise Disconnected from error
+            return await refuse_unavailable(send, error)
         if status == 200:
             location = f"/v2/{target.repository}/blobs/{digest}".encode()
             headers = [(b"location", location), (b"docker-content-digest", str(digest).encode())]
@@ -60,11 +69,11 @@ class LocalEdge:
             return await refuse(send, 400, "DIGEST_INVALID", f"the bytes that were sent do not match {digest}")
         return await refuse(send, 503, "UNAVAILABLE", f"S3 answered {status}: try again in a moment")
 
-    async def _put(self, token: UploadToken, digest: Digest, size: int, receive: Receive) -> int:
+    async def _put(self, token: UploadToken, digest: Digest, size: int, body: "IncomingBody") -> int:
         s3_key = bucket_keys.edge_prefix(token.repository_id, digest) + token.upload_id
         address = self._services.stores.objects.address("put_object", s3_key, 60, ChecksumSHA256=digest.base64)
         headers = {"Content-Length": str(size), "x-amz-checksum-sha256": digest.base64}
-        async with self.session.put(address, data=_whole(receive), headers=headers) as answer:
+        async with self.session.put(address, data=body.chunks(), headers=headers) as answer:
             await answer.read()
             return answer.status
 
@@ -78,20 +87,42 @@ class LocalEdge:
         operation = "head_object" if method == "HEAD" else "get_object"
         address = self._services.stores.objects.address(operation, download.s3_key, 60)
         wanted = header(scope, b"range")
-        async with self.session.request(method, address, headers={"Range": wanted} if wanted else {}) as answer:
+        try:
+            answer = await self.session.request(method, address, headers={"Range": wanted} if wanted else {})
+        except FAILURES as error:
+            return await refuse_unavailable(send, error)
+        async with answer:
             headers = [(name.encode(), answer.headers[name].encode()) for name in PASSED_ON if name in answer.headers]
-            headers.append((b"docker-content-digest", str(download.digest).encode()))
+            ours = {**browsers.CONTENT, "Docker-Content-Digest": str(download.digest)}
+            headers += [(name.lower().encode(), value.encode()) for name, value in ours.items()]
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            async for content in answer.content.iter_chunked(READ_BYTES):
-                await send({"type": "http.response.body", "body": content, "more_body": True})
+            try:
+                async for content in answer.content.iter_chunked(READ_BYTES):
+                    await send({"type": "http.response.body", "body": content, "more_body": True})
+            except FAILURES as error:
+                # The server closes the connection of an answer without an end, by which the client notices.
+                return log.warning("the bucket broke off a download: %s", type(error).__name__)
             await send({"type": "http.response.body", "body": b""})
         return None
 
 
-async def _whole(receive: Receive) -> AsyncIterator[bytes]:
-    """Yields the body; if the client leaves, the connection to S3 breaks too, so that no half object stays."""
-    try:
-        async for content in chunks(receive):
-            yield content
-    except Disconnected as gone:
-        raise aiohttp.ClientPayloadError("the client left") from gone
+class IncomingBody:
+    """A body on its way to S3; `has_left` is true once the client disconnected before its end."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self.has_left = receive, False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yields the body; if the client leaves, the connection to S3 breaks too, so that no half object stays."""
+        try:
+            async for content in chunks(self._receive):
+                yield content
+        except Disconnected:
+            self.has_left = True
+            raise
+
+
+async def refuse_unavailable(send: Send, error: Exception) -> None:
+    """Sends that the bucket does not answer."""
+    log.warning("the bucket does not answer: %s", type(error).__name__)
+    await refuse(send, 503, "UNAVAILABLE", "the bucket does not answer: try again in a moment")

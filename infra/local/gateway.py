@@ -16,7 +16,7 @@ from app import app
 from chalicelib.domain.downloads import PREFIX
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.wiring import Services, services
-from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
+from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, protecting, refuse, reply
 from infra.local.edge import LocalEdge
 from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size, to_event
 from infra.local.relaying import Relaying
@@ -45,7 +45,7 @@ class Gateway:
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
         try:
-            await self._serve(scope, receive, send)
+            await self._serve(scope, receive, protecting(send))
         except Disconnected:
             log.info("client left", extra={"path": scope["path"]})
         return None

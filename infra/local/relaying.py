@@ -13,7 +13,7 @@ from chalicelib.edge.registry.errors import to_reply
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
 from infra.local.upload_routes import UploadRequest
 from relay.auth import Credentials
-from relay.errors import Refused
+from relay.errors import Refused, RelayError
 from relay.parts import PartCutter
 from relay.protocol import Response
 from relay.registry import Registry
@@ -54,6 +54,8 @@ class Relaying:
                 response = Response(refused.status, refused.headers, refused.body)
             except requests.RequestException as error:
                 return await refuse(send, 503, "UNAVAILABLE", f"S3 did not take a part: {type(error).__name__}")
+            except RelayError as error:
+                return await refuse(send, 503, "UNAVAILABLE", str(error))
         headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
         forwarded = [(name, value) for name, value in headers if name.decode() in FORWARDED_HEADERS]
         forwarded.append((b"content-length", str(len(response.body)).encode()))

@@ -138,6 +138,17 @@ def test_a_media_type_that_is_not_a_text_is_refused(media_type: object) -> None:
         parse({"schemaVersion": 2, "mediaType": media_type})
 
 
+@pytest.mark.parametrize("media_type", ["text/html", "Image/SVG+xml", "application/xhtml+xml", "application/pdf"])
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_media_type_that_a_browser_runs_is_refused_in_the_manifest_and_in_the_header(
+    media_type: str, is_written: bool
+) -> None:
+    document = {"schemaVersion": 2, "layers": []} | ({"mediaType": media_type} if is_written else {})
+
+    with pytest.raises(ManifestInvalid, match="which browsers show or run"):
+        parse_manifest(json.dumps(document).encode(), "" if is_written else f"{media_type}; charset=utf-8")
+
+
 @pytest.mark.parametrize(
     "media_type",
     ["application/x\r\nSet-Cookie: a=b", "application/x\n", "a\x00b/c", "application/caf\u00e9", "application/\ud800"],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 from chalice.app import Blueprint
 
+from app import app as real
 from chalicelib.domain.errors import BlobUnknown
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
@@ -185,3 +187,20 @@ def test_late_blueprints_are_loaded_once_by_the_first_request_to_them() -> None:
     assert json.loads(late(AppClient.event("GET", "/there"), None)["body"])["error_type"] == "not_found"
     assert loads == [1]
     assert late(AppClient.event("GET", "/v2/here"), None)["statusCode"] == 404
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
+@pytest.mark.parametrize("pattern", [*(one for one in real.routes if one.startswith("/")), "/v2/none", "/none", "/"])
+@pytest.mark.parametrize("method", METHODS)
+def test_no_browser_runs_or_guesses_any_answer(app_client: AppClient, pattern: str, method: str) -> None:
+    digest = f"sha256:{'0' * 64}"
+    path = re.sub(r"{(\w+)}", lambda found: {"repository": "a/b", "digest": digest}.get(found[1], "x"), pattern)
+
+    for headers in ({}, app_client.token("a/b"), {"Authorization": "Bearer x"}):
+        answer = app_client.ask(method, path, headers)
+
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert not path.startswith("/v2") or answer.headers["content-security-policy"].endswith("; sandbox")
+        assert answer.headers["x-content-type-options"] == "nosniff"

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -16,13 +17,17 @@ import requests
 import uvloop
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.uploads import LARGEST_BODY
+from chalicelib.domain.downloads import Download
+from chalicelib.domain.uploads import LARGEST_BODY, ONE
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
+from chalicelib.storage.objects import ObjectStore
 from infra.local import gateway as module
 from infra.local.events import LARGEST_HEADERS
 from infra.local.gateway import HEAVY_PLACES, Gateway
+from infra.local.relaying import Relaying
 from infra.local.supervisor import listen
+from relay.errors import Unavailable
 from tests.support.backends import Backend
 from tests.support.stack import Stack, free_port
 
@@ -58,7 +63,8 @@ async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), 
     """Returns status, body and headers of the answer, or None without one; a body without an end waits for ever."""
     messages, sent = list(body if body is not None else [{"type": "http.request"}]), []
     lines = [(name.encode(), value.encode()) for name, value in headers]
-    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode()}
     scope |= {"headers": lines, "http_version": "1.1"}
 
     async def receive() -> dict[str, Any]:
@@ -74,6 +80,11 @@ async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), 
 def body(*chunks: bytes) -> Messages:
     """Returns the ASGI message of a complete body."""
     return [*({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks), {"type": "http.request"}]
+
+
+def left(*chunks: bytes) -> Messages:
+    """Returns the ASGI messages of a client that leaves after these chunks."""
+    return [*body(*chunks)[:-1], LEAVES]
 
 
 def run(what: Coroutine[Any, Any, Any]) -> Any:
@@ -145,6 +156,25 @@ def test_a_larger_body_without_another_route_is_413(gateway: Gateway, lines: Ite
     assert headers[b"connection"] == b"close"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "length"),
+    [
+        ("GET", "/content/1.x/sha256:0/y", 0),
+        ("PUT", "/v2/a/manifests/1", LARGEST_BODY + 1),
+        ("PUT", f"/v2/a/blobs/uploads/a.{ONE}.c?digest=sha256:{'0' * 64}", LARGEST_BODY + 1),
+        ("GET", "/slow/none", 0),
+        ("GET", "/v2/" + "x" * LARGEST_HEADERS, 0),
+    ],
+)
+def test_no_browser_runs_or_guesses_what_the_gateway_answers_itself(
+    gateway: Gateway, method: str, path: str, length: int
+) -> None:
+    _, _, headers = run(exchange(gateway, method, path, [("content-length", str(length))]))
+
+    assert headers[b"content-security-policy"] == b"default-src 'none'; sandbox"
+    assert headers[b"x-content-type-options"] == b"nosniff"
+
+
 @pytest.mark.parametrize("sent", [[], [b"x"], [bytes(100_000)], [bytes(3_000_000)]])
 def test_a_client_that_leaves_before_its_body_is_complete_gets_no_answer_and_changes_nothing(
     gateway: Gateway, sent: list[bytes]
@@ -187,6 +217,52 @@ async def _then_release(what: Coroutine[Any, Any, Any]) -> Any:
         return await what
     finally:
         waiting.set()
+
+
+def an_edge_upload(backend: Backend) -> str:
+    """Returns the path of an open upload, whose body goes through the edge."""
+    actor, name = backend.owner()
+    upload = backend.services.registry.uploads.begin(actor, name, "sha256").token
+    return f"/v2/{name}/blobs/uploads/{upload}?digest=sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize("sent", [[], [b"x"], [bytes(3_000_000)]])
+def test_a_client_that_leaves_in_a_put_through_the_edge_gets_no_answer(backend: Backend, sent: list[bytes]) -> None:
+    lines = [("content-length", str(LARGEST_BODY + 1))]
+
+    assert run(exchange(Gateway(backend.services), "PUT", an_edge_upload(backend), lines, body=left(*sent))) is None
+
+
+@pytest.mark.parametrize("route", ["upload", "download"])
+def test_a_bucket_that_is_away_is_503_at_the_edge(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    monkeypatch.setattr(ObjectStore, "address", lambda *_, **__: f"http://127.0.0.1:{free_port()}/")
+    path, size = an_edge_upload(backend), LARGEST_BODY + 1
+    if route == "download":
+        download = Download.until(Digest.of(b"x"), "in/x", time.time(), 60)
+        path, size = download.path(backend.services.stores.secrets.upload[0]), 0
+    method, lines = "PUT" if size else "GET", [("content-length", str(size))]
+
+    status, document, headers = run(
+        exchange(Gateway(backend.services), method, path, lines, body=body(bytes(size)) if size else None)
+    )
+
+    assert (status, document["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    assert "bucket does not answer" in document["errors"][0]["message"]
+    assert headers[b"retry-after"] == b"1"
+
+
+def test_a_bucket_that_refuses_a_part_is_503_at_the_relay(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def respond(*_: Any) -> None:
+        raise Unavailable("S3 answered 500")
+
+    monkeypatch.setattr(Relaying, "_respond", respond)
+    lines = [("content-length", str(LARGEST_BODY + 1))]
+
+    status, document, _ = run(exchange(gateway, "PATCH", "/v2/a/b/blobs/uploads/x", lines))
+
+    assert (status, document["errors"][0]) == (503, {"code": "UNAVAILABLE", "message": "S3 answered 500"})
 
 
 def test_start_and_end_of_the_server_are_acknowledged(gateway: Gateway) -> None:

@@ -41,6 +41,9 @@ def test_the_answer_after_the_redirect_has_the_digest(pushed: Any, method: str) 
     assert answer.status_code == 200
     assert answer.headers["Docker-Content-Digest"] == blob.digest
     assert answer.headers["Content-Length"] == str(SIZE)
+    assert answer.headers["Content-Disposition"] == "attachment"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.content == (blob.content if method == "GET" else b"")
 
 

@@ -57,6 +57,14 @@ def test_malformed_chunks_end_the_connection(relay: str, fake: FakeRegistry, bod
     assert fake.seen == []
 
 
+def test_no_browser_runs_or_guesses_what_the_relay_answers(relay: str, fake: FakeRegistry) -> None:
+    answers = [requests.get(f"http://{relay}{path}", timeout=5) for path in ("/relay/health", "/v2/", "/v2/a/none")]
+
+    assert {answer.headers["Content-Security-Policy"] for answer in answers} == {"default-src 'none'; sandbox"}
+    assert {answer.headers["X-Content-Type-Options"] for answer in answers} == {"nosniff"}
+    assert fake.seen
+
+
 def test_the_health_check_needs_no_registry(make_relay: Callable[..., str]) -> None:
     with running(FakeRegistry()) as gone:
         pass

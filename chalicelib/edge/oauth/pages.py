@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from chalicelib.domain import browsers
 from chalicelib.domain.applications import Application
 from chalicelib.domain.scopes import OFFERED
 from chalicelib.edge.response import Headers, Reply
@@ -28,33 +29,25 @@ def _hash(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        f"style-src {_hash(STYLE)}",
-        f"script-src {_hash(READER)}",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
-)
+SOURCES = (f"style-src {_hash(STYLE)}", f"script-src {_hash(READER)}")
 
 
-def page(status: int, title: str, body: str, headers: Headers | None = None) -> Reply:
-    """Returns a whole page; `body` is HTML in which all foreign text has been escaped."""
+def page(status: int, title: str, body: str, headers: Headers | None = None, leads_to: str = "") -> Reply:
+    """Returns a whole page; `body` is HTML in which all foreign text has been escaped.
+
+    `leads_to` is the address to which the answers of its forms redirect in the end.
+    """
     document = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
         f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
-    security_headers: Headers = {
+    ours: Headers = {
+        **browsers.page_headers(*SOURCES, browsers.form_action(leads_to)),
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": POLICY,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
         "Cache-Control": "no-store",
     }
-    return Reply(document, security_headers | (headers or {}), status)
+    return Reply(document, ours | (headers or {}), status)
 
 
 def hidden(fields: Mapping[str, str]) -> str:

@@ -37,8 +37,7 @@ def _address(location: BlobLocation, method: str) -> str:
         download = Download.until(location.digest, location.s3_key, time.time(), container.settings.presign_s)
         return container.settings.url + download.path(container.stores.secrets.upload[0])
     operation = "head_object" if method == "HEAD" else "get_object"
-    kind = {} if method == "HEAD" else {"ResponseContentType": "application/octet-stream"}
-    return container.stores.objects.address(operation, location.s3_key, container.settings.presign_s, **kind)
+    return container.stores.objects.address(operation, location.s3_key, container.settings.presign_s)
 
 
 @blueprint.route(PATH, methods=["DELETE"])

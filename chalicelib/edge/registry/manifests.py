@@ -2,6 +2,7 @@
 
 from chalice.app import Blueprint
 
+from chalicelib.domain import browsers
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import check_digest, parse_manifest
 from chalicelib.domain.names import RepositoryName, Tag, parse_reference
@@ -86,6 +87,7 @@ def delete(repository: str, reference: str) -> Reply:
 
 def _headers(pulled: Pulled) -> Headers:
     return {
+        **browsers.CONTENT,
         "Content-Type": pulled.media_type,
         "Docker-Content-Digest": str(pulled.digest),
         "Etag": f'"{pulled.digest}"',

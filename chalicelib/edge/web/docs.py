@@ -13,6 +13,7 @@ from pathlib import Path
 
 from chalice.app import Blueprint
 
+from chalicelib.domain.browsers import page_headers
 from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.edge import request
 from chalicelib.edge.response import Headers, Reply
@@ -88,7 +89,6 @@ def file(name: str) -> Reply:
     headers: Headers = {
         "Content-Type": file_asset.kind,
         "Cache-Control": FOREVER if has_version else "no-cache",
-        "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
     }
     if "gzip" not in request.header("accept-encoding"):
@@ -102,19 +102,10 @@ def _address(name: str) -> str:
 
 def _security_headers() -> Headers:
     """Returns the security headers of a page that loads and calls this registry only."""
-    policy = (
-        "default-src 'none'",
+    return page_headers(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",
         f"connect-src 'self' {settings().url}",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
         "form-action 'none'",
     )
-    return {
-        "Content-Security-Policy": "; ".join(policy),
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }

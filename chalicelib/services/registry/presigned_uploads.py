@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain import hashing
+from chalicelib.domain.browsers import CONTENT_TYPE
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, OutOfOrder, SizeInvalid
 from chalicelib.domain.names import RepositoryName
@@ -83,8 +84,9 @@ class PresignedUploads:
             raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {blob.part_count}")
         if blob.is_one_put:
             s3_key = bucket_keys.edge_prefix(repository.id, blob.digest) + token.upload_id
-            address = self._objects.address("put_object", s3_key, ADDRESS_S, ChecksumSHA256=blob.digest.base64)
-            headers = {"x-amz-checksum-sha256": blob.digest.base64}
+            signed = {"ChecksumSHA256": blob.digest.base64, "ContentType": CONTENT_TYPE}
+            address = self._objects.address("put_object", s3_key, ADDRESS_S, **signed)
+            headers = {"Content-Type": CONTENT_TYPE, "x-amz-checksum-sha256": blob.digest.base64}
             return {"way": "put", "address": address, "headers": headers, "upload": following}
         is_new = row is None
         row = row or self._uploads.new_row(token)

@@ -72,6 +72,20 @@ run "cloudfront" {
   }
 
   assert {
+    condition = alltrue([for policy in aws_cloudfront_response_headers_policy.edge : alltrue([
+      policy.security_headers_config[0].content_security_policy[0].content_security_policy == "default-src 'none'; sandbox",
+      !policy.security_headers_config[0].content_security_policy[0].override,
+      policy.security_headers_config[0].content_type_options[0].override,
+    ])])
+    error_message = "No browser runs or guesses what CloudFront answers, and the registry's pages keep their own policies."
+  }
+
+  assert {
+    condition     = [for item in aws_cloudfront_response_headers_policy.edge["content"].custom_headers_config[0].items : "${item.header}: ${item.value}"] == ["Content-Disposition: attachment"]
+    error_message = "A browser saves what was pushed."
+  }
+
+  assert {
     condition     = sort([for origin in aws_cloudfront_distribution.edge[0].origin : origin.origin_id]) == tolist(["api", "bucket"])
     error_message = "The origins have the ids that edge/viewer_request.js chooses by."
   }

@@ -28,7 +28,7 @@ def test_the_policy_allows_only_the_page_s_script() -> None:
 def test_the_policy_allows_only_the_page_s_styles() -> None:
     digest = base64.b64encode(hashlib.sha256(pages.STYLE.encode()).digest()).decode()
 
-    assert f"style-src 'sha256-{digest}'" in pages.POLICY
+    assert f"style-src 'sha256-{digest}'" in pages.page(200, "x", "").headers["Content-Security-Policy"]
 
 
 def test_a_page_is_neither_cached_nor_framed() -> None:
@@ -37,6 +37,13 @@ def test_a_page_is_neither_cached_nor_framed() -> None:
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_forms_go_to_the_registry_and_on_to_the_address_of_the_application_only() -> None:
+    leading = pages.page(200, "x", "", leads_to="https://bot.example.com/back")
+
+    assert "; form-action 'self';" in pages.page(200, "x", "").headers["Content-Security-Policy"]
+    assert "; form-action 'self' https://bot.example.com;" in leading.headers["Content-Security-Policy"]
 
 
 def test_the_page_says_why_a_sign_in_failed() -> None:

@@ -26,6 +26,7 @@ def test_a_pull_redirects_to_the_bytes_in_s3(app_client: AppClient) -> None:
     fetched = requests.get(answer.headers["location"], timeout=10)
     assert fetched.content == b"bytes of a layer"
     assert fetched.headers["content-type"] == "application/octet-stream"
+    assert fetched.headers["content-disposition"] == "attachment"
 
 
 def test_head_redirects_to_an_address_presigned_for_head(app_client: AppClient) -> None:

@@ -33,6 +33,7 @@ def test_head_has_the_headers_of_get(app_client: AppClient) -> None:
     assert head.status == 200
     assert head.body == b""
     assert head.headers == got.headers
+    assert got.headers["content-disposition"] == "attachment"
     assert head.headers["content-length"] == str(manifest.size)
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -54,6 +55,18 @@ def test_s3_refuses_other_bytes_than_those_the_address_was_signed_for(backend: B
     )
     with pytest.raises(BlobUploadInvalid, match="nothing"):
         backend.services.registry.presigned_uploads.complete(actor, name, token, BlobSize(Digest.of(b"these"), 5), [])
+
+
+def test_the_pusher_does_not_choose_the_type_of_what_is_put_under_a_presigned_address(backend: Backend) -> None:
+    actor, name, token = begun(backend)
+    presigned = backend.services.registry.presigned_uploads.presign(
+        actor, name, token, BlobSize(Digest.of(b"<html>"), 6), 1
+    )
+    script = {**presigned["headers"], "Content-Type": "text/html"}
+
+    assert "content-type" in parse_qs(urlsplit(presigned["address"]).query)["X-Amz-SignedHeaders"][0]
+    assert requests.put(presigned["address"], data=b"<html>", headers=script, timeout=10).status_code == 403
+    assert requests.put(presigned["address"], data=b"<html>", headers=presigned["headers"], timeout=10).ok
 
 
 def test_a_blob_that_s3_cannot_verify_is_hashed_before_it_is_visible(backend: Backend) -> None:

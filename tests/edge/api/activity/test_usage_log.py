@@ -103,6 +103,7 @@ def test_an_export_can_be_read_by_its_id_alone(admin: ApiClient, stranger: ApiCl
 
     assert opened.status == 302
     assert "exports/" in opened.headers["location"]
+    assert "response-content-disposition=attachment" in opened.headers["location"]
     assert opened.headers["cache-control"] == "no-store"
     assert stranger.get("//exportedlogs/another").status == 404
 
