@@ -72,7 +72,7 @@ class PresignedUploads:
 
         Raises Unauthenticated, BlobUploadUnknown, BlobUploadInvalid.
         """
-        repository, token = self._uploads.opened(actor, name, text)
+        repository, token = self._uploads.opened(actor, name, text, blob.digest)
         blob.check()
         row = self._store.get(token.upload_id)
         # An upload that began in another way has bytes that are proven already: none of those may be replaced.
@@ -110,7 +110,7 @@ class PresignedUploads:
         `parts` are numbers and ETags. Raises BlobUploadInvalid if nothing was put, SizeInvalid, DigestInvalid,
         BlobUploadUnknown.
         """
-        repository, token = self._uploads.opened(actor, name, text)
+        repository, token = self._uploads.opened(actor, name, text, blob.digest)
         blob.check()
         digest = blob.digest
         if blob.is_one_put:

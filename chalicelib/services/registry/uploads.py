@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder, Unauthenticated
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import CLOSE_UPLOAD, PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
@@ -61,10 +61,17 @@ class Uploads:
         token, upload_id = self._tokens.begin(repository.id, algorithm)
         return UploadProgress(token, upload_id, 0)
 
-    def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
-        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match."""
-        grant = self._access.granted(actor, name, PUSH)
+    def opened(
+        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None = None
+    ) -> tuple[Repository, UploadToken]:
+        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match.
+
+        With a digest, to make the upload that blob, the long token of this very upload is enough.
+        """
+        grant = self._access.granted(actor, name, CLOSE_UPLOAD if actor.upload and digest else PUSH)
         token = self._tokens.verify(text)
+        if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
+            raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")
         repository = self._access.known(grant, name)
         if repository is None or repository.id != token.repository_id:
             raise BlobUploadUnknown
@@ -188,7 +195,7 @@ class Uploads:
 
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
-        repository, token = self.opened(actor, name, text)
+        repository, token = self.opened(actor, name, text, digest)
 
         def attempt() -> UploadRow | None:
             row = self._store.get(token.upload_id)

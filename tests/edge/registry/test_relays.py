@@ -94,7 +94,7 @@ def test_later_parts_need_only_the_signature_since_bodies_outlast_tokens(app_cli
 
 def test_only_the_relay_s_signature_is_accepted(app_client: AppClient) -> None:
     location, token = begin(app_client), app_client.token("admin/app")
-    for end, signature in itertools.product(("grants", "parts"), ("x", "0" * 64, "\xe9")):
+    for end, signature in itertools.product(("presigned", "parts"), ("x", "0" * 64, "\xe9")):
         answer = as_relay(app_client, f"{location}/{end}", {"first": 0, "count": 1}, token, signature)
 
         assert (end, signature, answer.status, answer.code) == (end, signature, 403, "DENIED")
@@ -130,7 +130,7 @@ def test_a_relay_s_body_that_is_not_json_is_refused(app_client: AppClient) -> No
 def test_an_upload_that_never_existed_is_unknown_to_relays_too(app_client: AppClient) -> None:
     begin(app_client)
     body = {"first": 1, "count": 1, "before": 0, "after": 1, "state": "", "parts": [], "tail": None}
-    for end in ("grants", "parts"):
+    for end in ("presigned", "parts"):
         answer = as_relay(app_client, f"/v2/admin/app/blobs/uploads/x.y.z/{end}", body)
 
         assert (end, answer.status, answer.code) == (end, 404, "BLOB_UPLOAD_UNKNOWN")
@@ -198,7 +198,7 @@ def test_a_blob_that_s3_cannot_verify_is_hashed_before_it_is_visible(app_client:
 def test_a_caller_who_may_not_push_gets_no_presigned_urls(app_client: AppClient) -> None:
     location, body = begin(app_client), {"digest": str(Digest.of(b"")), "size": 0}
     for token in ({}, app_client.token("admin/app", actions="pull"), app_client.token("admin/other")):
-        for end in ("grants", "complete"):
+        for end in ("presigned", "complete"):
             assert ask(app_client, f"{location}/{end}", body, token).status in (401, 403)
 
 
@@ -318,3 +318,21 @@ def test_two_first_requests_at_once_leave_one_multipart_upload(app_client: AppCl
 
 def put_one(client: Any, bucket: str, row: UploadRow) -> Any:
     return client.upload_part(Bucket=bucket, Key=row.s3_key, UploadId=row.multipart_id, PartNumber=1, Body=b"x")
+
+
+def test_the_token_of_an_upload_neither_pushes_nor_deletes_nor_becomes_another_blob(app_client: AppClient) -> None:
+    location, body = begin(app_client), {"digest": str(Digest.of(b"x")), "size": 1}
+    bearer = ask(app_client, f"{location}/presigned", body).json()["bearer"]
+    upload_token = {"Authorization": f"Bearer {bearer}"}
+    other = {"digest": str(Digest.of(b"y")), "size": 1}
+
+    assert (
+        app_client.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={Digest.of(b'y')}", upload_token, b"y").status
+        == 401
+    )
+    assert app_client.ask("POST", "/v2/admin/app/blobs/uploads/", upload_token).status == 401
+    assert app_client.ask("PUT", "/v2/admin/app/manifests/1", upload_token, b"{}").status == 401
+    assert app_client.ask("DELETE", f"/v2/admin/app/blobs/{Digest.of(b'x')}", upload_token).status == 401
+    for end in ("presigned", "complete"):
+        assert ask(app_client, f"{location}/{end}", other, upload_token).status == 401
+        assert ask(app_client, f"{begin(app_client)}/{end}", body, upload_token).status == 401
