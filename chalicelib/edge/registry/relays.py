@@ -17,7 +17,7 @@ from chalicelib.domain.credentials import UploadRight
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
 from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.response import Reply, as_json
@@ -44,8 +44,7 @@ def presign_parts(repository: str, upload: str) -> Reply:
 def _presign_first(repository: str, upload: str, body: dict[str, Any]) -> dict[str, object]:
     """Presigns the first parts of a body with the pusher's right; later ones need the relay's signature alone."""
     name, actor = RepositoryName.parse(repository), request.actor()
-    services().security.access.granted(actor, name, PUSH)
-    urls = services().registry.relays.presign(upload, 0, int(body["count"]))
+    urls = services().registry.relays.presign_first(actor, name, upload, int(body["count"]))
     return urls | {"bearer": _bearer(actor, name, upload)}
 
 
