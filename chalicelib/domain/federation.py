@@ -3,6 +3,7 @@
 The checks are those of https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and stricter.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ class Rule:
         """Returns the rule as the API writes it."""
         document = {"issuer": self.issuer, "subject": self.subject}
         return document | ({"audience": self.audience} if self.audience else {})
+
+
+def rules_from_text(text: str | None) -> tuple[Rule, ...]:
+    """Returns the rules that a robot's row has as JSON."""
+    documents = json.loads(text) if text else []
+    return tuple(Rule(one["issuer"], one["subject"], one.get("audience")) for one in documents)
 
 
 def parse_rules(documents: Iterable[Mapping[str, object]]) -> tuple[Rule, ...]:

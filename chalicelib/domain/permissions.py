@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.credentials import Credential, UploadRight
 from chalicelib.domain.errors import ScopeInvalid
 
 # https://distribution.github.io/distribution/spec/auth/scope/
@@ -33,6 +34,8 @@ class Role(StrEnum):
 
 
 PULL, PUSH, DELETE, ANY = "pull", "push", "delete", "*"
+# The action of an upload's long token. No role has it, so no client gets it by asking for it.
+CLOSE_UPLOAD = "close-upload"
 ROLE_ACTIONS = {
     Role.READ: frozenset({PULL}),
     # Whoever may push may delete, as in Quay.
@@ -100,6 +103,9 @@ class Actor:
     token: str = ""
     is_session: bool = False
     fresh_until: int = 0
+    # What the registry token was issued for, None for a password; and the only upload that it may end, if any.
+    credential: Credential | None = None
+    upload: UploadRight | None = None
     # The application of the token, as the usage log records it.
     application: Mapping[str, str] = field(default_factory=dict)
 

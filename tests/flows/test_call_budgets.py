@@ -52,7 +52,7 @@ def test_head_by_a_pusher_renews_a_short_lease_with_one_more_write(backend: Back
 
     backend.services.registry.manifests.find(actor, name, manifest.digest)
 
-    assert backend.calls.take() == ["GetItem", "GetItem", "TransactWriteItems"]
+    assert backend.calls.take() == ["GetItem", "BatchGetItem", "TransactWriteItems"]
 
 
 def forget_bodies(backend: Backend) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 
 from chalice.app import Blueprint
 
+from chalicelib.domain.credentials import UploadRight
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
 from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.response import Reply, as_json
@@ -43,14 +44,15 @@ def presign_parts(repository: str, upload: str) -> Reply:
 def _presign_first(repository: str, upload: str, body: dict[str, Any]) -> dict[str, object]:
     """Presigns the first parts of a body with the pusher's right; later ones need the relay's signature alone."""
     name, actor = RepositoryName.parse(repository), request.actor()
-    services().security.access.granted(actor, name, PUSH)
-    return _with_bearer(services().registry.relays.presign(upload, 0, int(body["count"])), actor, name)
+    urls = services().registry.relays.presign_first(actor, name, upload, int(body["count"]))
+    return urls | {"bearer": _bearer(actor, name, upload)}
 
 
-def _with_bearer(urls: dict[str, object], actor: Actor, name: RepositoryName) -> dict[str, object]:
-    """Returns presigned URLs with a token to end the upload with: the pusher's own may have expired by then."""
+def _bearer(actor: Actor, name: RepositoryName, upload: str, digest: str = "") -> str:
+    """Returns a token that ends this upload, and nothing else: the pusher's own may have expired by then."""
     container = services()
-    return urls | {"bearer": container.identity.tokens.prolong(actor, name, container.settings.presigned_upload_s)}
+    right = UploadRight(container.security.upload_tokens.verify(upload).upload_id, digest)
+    return container.identity.tokens.prolong(actor, name, right, container.settings.presigned_upload_s)
 
 
 def _presign_for_pusher(repository: str, upload: str) -> Reply:
@@ -62,7 +64,7 @@ def _presign_for_pusher(repository: str, upload: str) -> Reply:
     first = _whole_number(body, "first", 1)
     actor = request.actor()
     presigned = services().registry.presigned_uploads.presign(actor, name, upload, BlobSize(digest, size), first)
-    return as_json(_with_bearer(presigned, actor, name))
+    return as_json(presigned | {"bearer": _bearer(actor, name, upload, str(digest))})
 
 
 @blueprint.route(PATH + "/complete", methods=["POST"])

@@ -13,9 +13,9 @@ from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.ids import is_ulid, ulid
 from chalicelib.domain.pages import LARGEST_PAGE
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.scopes import implied, parse_scopes
 from chalicelib.services.activity.usage_log import UsageLog
-from chalicelib.services.security.access import Access, refusal
+from chalicelib.services.identity.makers import maker_of
+from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import Envelope, hashed, random_secret
 from chalicelib.storage import keys
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow
@@ -67,9 +67,8 @@ class AppTokens:
 
     def _new(self, actor: Actor, account_id: str, secret: str, expires_at: int | None) -> TokenRow:
         """Returns a token to be written. One created with an OAuth token has its scopes and ends with it."""
-        maker, uuid = self._maker(actor, account_id), str(uuid4())
+        maker, uuid = maker_of(self._tokens, actor), str(uuid4())
         key_id, sealed = self._envelope.seal(_about(uuid), secret)
-        ends = [expires_at, maker.expires_at if maker else None]
         return TokenRow.under(
             keys.token(hashed(secret)),
             kind=TokenKind.APP,
@@ -79,9 +78,9 @@ class AppTokens:
             sha256=hashed(secret),
             created_at=int(self._clock()),
             created_by=actor.name,
-            expires_at=min((end for end in ends if end is not None), default=None),
-            scopes=maker.scopes if maker else None,
-            made_with=maker.uuid if maker else None,
+            expires_at=maker.end(expires_at),
+            scopes=maker.row.scopes if maker.row else None,
+            made_with=maker.made_with,
             sealed=sealed,
             key_id=key_id,
         )
@@ -97,15 +96,6 @@ class AppTokens:
         self._tokens.add_app(transaction, token, ulid(self._clock()))
         self._record(actor, transaction, "create_app_specific_token", token)
         transaction.commit()
-
-    def _maker(self, actor: Actor, account_id: str) -> TokenRow | None:
-        """Returns the OAuth token that the actor uses; None for a session, which has all rights of its user."""
-        if actor.scopes is None:
-            return None
-        maker = self._tokens.of_account(account_id, TokenKind.OAUTH, actor.token)
-        if maker is None:
-            raise refusal(actor, actor.name, "do this as")
-        return maker
 
     def of_oneself(self, actor: Actor, *, only_expiring: bool = False) -> list[AppToken]:
         """Returns the actor's own tokens, newest first, or only those that end soon. Raises Unauthenticated, Denied."""
@@ -131,7 +121,7 @@ class AppTokens:
         return items, (rows[LARGEST_PAGE - 1].view_at or "") if len(rows) > LARGEST_PAGE else ""
 
     def get(self, actor: Actor, uuid: str) -> AppToken:
-        """Returns one of the actor's own tokens with its secret. An OAuth token sees no secret with more scopes.
+        """Returns one of the actor's own tokens with its secret. An OAuth token sees only what it created.
 
         Raises ResourceUnknown, Unauthenticated, Denied.
         """
@@ -171,10 +161,8 @@ class AppTokens:
 
 
 def _is_seen(actor: Actor, row: TokenRow) -> bool:
-    """Whether an actor may see a secret: a session may, and a token with all scopes of the secret."""
-    if actor.scopes is None:
-        return True
-    return row.scopes is not None and implied(parse_scopes(row.scopes)) <= implied(actor.scopes)
+    """Whether an actor may see a secret: a session may, and a token that created it, which the secret ends with."""
+    return actor.scopes is None or actor.token in row.makers
 
 
 def _about(uuid: str) -> str:

@@ -17,6 +17,7 @@ from chalicelib.domain.accounts import (
     SESSION_PREFIX,
     AccountKind,
 )
+from chalicelib.domain.credentials import Credential
 from chalicelib.domain.errors import WrongCredentials
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.permissions import Actor
@@ -52,6 +53,8 @@ class Identity:
     client: ClientRow | None = None
     # When the credential ends, in seconds since the epoch, None for never. No token issued for it lasts longer.
     ends_at: int | None = None
+    # None for a password: its account's epoch ends what was issued for it.
+    credential: Credential | None = None
 
     @property
     def scopes(self) -> frozenset[str] | None:
@@ -89,8 +92,8 @@ def looks_signed(secret: str) -> bool:
 class TokenContext:
     """The rows that a token depends on, read in one batch.
 
-    They are its owner, its application, the namespace of that or of a robot, the token it was created with, and its
-    last use.
+    They are its owner, its application, the namespace of that or of a robot, and its last use; and the tokens it was
+    created with, whose applications and namespaces are read after them.
     """
 
     def __init__(self, token: TokenRow) -> None:
@@ -104,18 +107,51 @@ class TokenContext:
             if namespace_id and token.kind == TokenKind.ROBOT
             else None
         )
-        made_with = keys.account_token(token.owner_id, TokenKind.OAUTH, token.made_with) if token.made_with else None
-        self._maker = batch.add(TokenRow, made_with) if made_with else None
+        self._makers = [
+            batch.add(TokenRow, keys.account_token(token.owner_id, TokenKind.OAUTH, uuid)) for uuid in token.makers
+        ]
         is_noted = token.kind in (TokenKind.ROBOT, TokenKind.APP, TokenKind.OAUTH)
         self._used = batch.add(UsedRow, keys.used(token.owner_id, token.uuid)) if is_noted else None
         batch.read()
+        rows = [read.row for read in self._makers if read.row is not None]
+        of_makers = Batch()
+        self._maker_clients = {
+            client_id: of_makers.add(ClientRow, keys.client(client_id))
+            for client_id in dict.fromkeys(row.client_id or "" for row in rows)
+        }
+        self._maker_namespaces = {
+            one: of_makers.add(NamespaceRow, keys.namespace(one))
+            for one in dict.fromkeys(row.namespace_id or "" for row in rows)
+        }
+        if rows:
+            of_makers.read()
+
+    @property
+    def credential(self) -> Credential:
+        """The token with all that it depends on, as an access token names it."""
+        token = self._token
+        clients = dict.fromkeys([token.client_id, *self._maker_clients]) if self._client else self._maker_clients
+        own = [token.namespace_id] if self._namespace else []
+        namespaces = dict.fromkeys([*own, *self._maker_namespaces])
+        return Credential(
+            token.kind,
+            token.uuid,
+            token.makers,
+            tuple(one for one in clients if one),
+            tuple(one for one in namespaces if one),
+        )
 
     def account(self) -> AccountRow | None:
         """Returns the owner; None if a row that the token depends on has ended, and the token with it."""
         row = self._owner.row
         is_owned = row is not None and row.enabled and row.epoch == self._token.epoch
-        is_complete = all(read is None or read.row is not None for read in (self._client, self._maker))
-        return row if is_owned and is_complete and self._is_namespace_live() else None
+        needed = [self._client, *self._makers, *self._maker_clients.values(), *self._maker_namespaces.values()]
+        is_complete = all(read is None or read.row is not None for read in needed)
+        return row if is_owned and is_complete and self._is_namespace_live() and self._are_makers_live() else None
+
+    def _are_makers_live(self) -> bool:
+        namespaces = [read.row for read in self._maker_namespaces.values()]
+        return all(row is not None and row.state == NamespaceState.LIVE for row in namespaces)
 
     def _is_namespace_live(self) -> bool:
         """Whether the namespace of a robot or application is live, and the user who owns a robot is enabled."""
@@ -155,7 +191,7 @@ class Authentication:
         """
         if "+" in name and looks_signed(secret):
             federated = self._federation().believe(name, secret)
-            return Identity(federated.account, ends_at=federated.ends_at)
+            return Identity(federated.account, ends_at=federated.ends_at, credential=federated.credential)
         kind = {APP_TOKEN_USER: TokenKind.APP, OAUTH_TOKEN_USER: TokenKind.OAUTH}.get(name)
         if kind is None and secret.startswith(ROBOT_TOKEN_PREFIX):
             kind = TokenKind.ROBOT
@@ -213,7 +249,9 @@ class Authentication:
         account = context.account()
         if account is not None and not context.was_used_recently(self._clock()):
             self._tokens.use(token.owner_id, token.uuid, self._clock())
-        return Identity(account, token, context.client, token.expires_at) if account else None
+        if account is None:
+            return None
+        return Identity(account, token, context.client, token.expires_at, context.credential)
 
     def _has_ended(self, token: TokenRow) -> bool:
         return token.expires_at is not None and token.expires_at <= self._clock()

@@ -14,6 +14,7 @@ from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import SUPER_USER, USER_ADMIN, implied, parse_scopes
 from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.identity.makers import SESSION, Maker, maker_of
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import keys
@@ -31,11 +32,12 @@ MOST_TOKENS = 1000
 
 @dataclass(frozen=True, slots=True)
 class NewAuthorization:
-    """A token to create. `life_s` is in seconds, None for the default."""
+    """A token to create. `life_s` is in seconds, None for the default; it never outlives its maker."""
 
     scopes: frozenset[str]
     name: str | None = None
     life_s: int | None = None
+    maker: Maker = SESSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class Authorizations:
             sha256=hashed(secret),
             created_at=now,
             created_by=created_by,
-            expires_at=now + min(new.life_s or self._life_s, LONGEST_LIFE_S),
+            expires_at=new.maker.end(now + min(new.life_s or self._life_s, LONGEST_LIFE_S)),
+            made_with=new.maker.made_with,
             title=new.name,
             scopes=" ".join(sorted(new.scopes)),
             client_id=client.client_id,
@@ -86,10 +89,12 @@ class Authorizations:
     def create(self, actor: Actor, organization: str, client_id: str, request: TokenRequest) -> Token:
         """Creates a token of an application that acts as the actor, and returns it with its secret.
 
+        One created with an OAuth token has no more scopes, and ends no later than that one and with it.
         Raises FieldInvalid, ScopeInvalid, ResourceUnknown, Unauthenticated, Denied.
         """
         client = self._client(actor, organization, client_id)
-        new = NewAuthorization(parse_scopes(request.scope), _name(request.name), _life(request.life_s))
+        maker = maker_of(self._tokens, actor)
+        new = NewAuthorization(parse_scopes(request.scope), _name(request.name), _life(request.life_s), maker)
         if actor.scopes is not None and not implied(new.scopes) <= implied(actor.scopes):
             raise Denied(request.scope, "grant")
         user = self._accounts.get(actor.account_id or "")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.accounts import AccountKind, RobotName
+from chalicelib.domain.credentials import Credential
 from chalicelib.domain.errors import (
     FieldInvalid,
     NameInvalid,
@@ -18,7 +19,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
     WrongCredentials,
 )
-from chalicelib.domain.federation import Rule, check_claims, matching, parse_rules
+from chalicelib.domain.federation import Rule, check_claims, matching, parse_rules, rules_from_text
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.states import NamespaceState
 from chalicelib.services.accounts.robots import Robots
@@ -26,7 +27,7 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.issuers import Issuers
 from chalicelib.services.security.signing import Signing
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow, RobotRow
+from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 from chalicelib.telemetry import logger
@@ -48,6 +49,12 @@ class FederatedIdentity:
     ends_at: int
     latest: int
 
+    @property
+    def credential(self) -> Credential:
+        """The rule that let the robot in, as an access token names it."""
+        robot = RobotName.parse(self.account.name).robot
+        return Credential(namespaces=(self.namespace_id,), robot=robot, rule=self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class FederatedRobot:
@@ -67,7 +74,7 @@ class Federation:
 
     def rules(self, actor: Actor, name: RobotName) -> tuple[Rule, ...]:
         """Returns the rules of a robot. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
-        return _rules(self._robots.administered(actor, name)[1])
+        return rules_from_text(self._robots.administered(actor, name)[1].federation)
 
     def put(self, actor: Actor, name: RobotName, documents: Sequence[Mapping[str, object]]) -> tuple[Rule, ...]:
         """Replaces the rules of a robot. Raises FieldInvalid, and as `rules` does."""
@@ -160,7 +167,7 @@ class Federation:
         is_owned = pointer.kind == AccountKind.ORGANIZATION or (owner.row is not None and owner.row.enabled)
         if account.row is None or not account.row.enabled or not is_live or not is_owned:
             return None
-        return FederatedRobot(account.row, pointer.id, _rules(robot))
+        return FederatedRobot(account.row, pointer.id, rules_from_text(robot.federation))
 
     def _by_issuer(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
         header, unverified = _unverified_parts(token)
@@ -181,11 +188,6 @@ class Federation:
         if (claims["sub"], claims["epoch"]) != (account.id, account.epoch) or rule not in candidate.rules:
             raise WrongCredentials("the robot or the rule of the exchanged token has changed")
         return FederatedIdentity(account, candidate.namespace_id, rule, int(claims["exp"]), int(claims["exp"]))
-
-
-def _rules(row: RobotRow) -> tuple[Rule, ...]:
-    documents = json.loads(row.federation) if row.federation else []
-    return tuple(Rule(one["issuer"], one["subject"], one.get("audience")) for one in documents)
 
 
 def _unverified_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,13 +6,14 @@ https://distribution.github.io/distribution/spec/auth/jwt/
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
+from chalicelib.domain.credentials import Credential, UploadRight
 from chalicelib.domain.errors import NameInvalid, ScopeInvalid, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANONYMOUS, ANY, PUSH, Actor, Grant, Scope, Source
+from chalicelib.domain.permissions import ANONYMOUS, ANY, CLOSE_UPLOAD, Actor, Grant, Scope, Source
 from chalicelib.services.identity.authentication import Authentication
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.signing import Signing
@@ -61,18 +62,19 @@ class Tokens:
         actor = ANONYMOUS
         if account:
             until = (identity.ends_at if identity else None) or 0
-            actor = Actor(account.id, account.name, account.kind, account.epoch, until=until)
+            credential = identity.credential if identity else None
+            actor = Actor(account.id, account.name, account.kind, account.epoch, until=until, credential=credential)
         return self._sign(actor, access, self._clock(), self._life_s)
 
-    def prolong(self, actor: Actor, name: RepositoryName, life_s: int) -> str:
-        """Returns a token with which the same actor can push to one repository, for a relay's long upload.
+    def prolong(self, actor: Actor, name: RepositoryName, upload: UploadRight, life_s: int) -> str:
+        """Returns a token with which the same actor can end one long upload, and do nothing else.
 
         It lives `life_s` seconds from the issue of the actor's first token, however often it is prolonged, but never
-        longer than their credential. It allows no pull, and the write checks the rights again.
+        longer than their credential. The write checks the rights and the credential again.
         """
         grant = actor.grants[str(name)]
-        entry = {"type": "repository", "name": grant.name, "actions": [PUSH], **_ids(grant)}
-        return self._sign(actor, [entry], actor.issued_at, life_s).token
+        entry = {"type": "repository", "name": grant.name, "actions": [CLOSE_UPLOAD], **_ids(grant)}
+        return self._sign(replace(actor, upload=upload), [entry], actor.issued_at, life_s).token
 
     def _entry(
         self, account: AccountRow | None, scope: Scope, allowed_scopes: frozenset[str] | None
@@ -101,19 +103,29 @@ class Tokens:
             "kind": actor.kind,
             "epoch": actor.epoch,
             "access": access,
+            "credential": actor.credential.to_claim() if actor.credential else {},
         }
+        if actor.upload:
+            claims["upload"] = [actor.upload.upload_id, actor.upload.digest]
         if actor.until:
             claims["until"] = actor.until
             life_s = min(life_s, actor.until - int(now))
         return IssuedToken(self._signing.sign(ACCESS, claims, now, life_s), now, life_s)
 
     def believe(self, token: str) -> Actor:
-        """Returns the actor of a token. Raises Unauthenticated if it is foreign, for another use, or expired."""
+        """Returns the actor of a token. Raises Unauthenticated if it is foreign, for another use, or expired.
+
+        What is remembered is what the token says, which does not change; what may end, the rows of its credential, is
+        read by each write. A token that names no credential was issued by an earlier version, perhaps for a day and
+        for a whole repository: it is refused, and its client gets a new one.
+        """
         digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
         with self._lock:
             verified = self._verified.get(digest)
         if verified is None:
             claims = self._signing.verify(ACCESS, token)
+            if "credential" not in claims:
+                raise Unauthenticated("the token was issued by an earlier version: get a new one", "invalid_token")
             verified = float(claims["exp"]), _actor(claims)
             with self._lock:
                 self._verified[digest] = verified
@@ -142,6 +154,8 @@ def _actor(claims: Mapping[str, Any]) -> Actor:
         has_token=True,
         issued_at=int(claims["iat"]),
         until=claims.get("until", 0),
+        credential=Credential.from_claim(claims["credential"]),
+        upload=UploadRight(*claims["upload"]) if "upload" in claims else None,
     )
 
 

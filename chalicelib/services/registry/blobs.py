@@ -1,10 +1,11 @@
 """Finds, mounts, adopts and deletes blobs."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobInUse, BlobUnknown
+from chalicelib.domain.errors import BlobInUse, BlobUnknown, Denied, NameUnknown, QuotaExceeded
 from chalicelib.domain.ids import made_at
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
@@ -13,8 +14,7 @@ from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.services.security.access import Access
-from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import NamespaceRow
+from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow
@@ -45,19 +45,19 @@ class Blobs:
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
         """Finds a blob of a repository. Raises Unauthenticated, NameUnknown, BlobUnknown.
 
-        `promise` is for a HEAD: a client skips the upload of a blob that exists, so a short lease is renewed if the
-        actor may push.
+        `promise` is for a HEAD: a client skips the upload of a blob that exists, so a short lease is renewed. That, and
+        the adoption of a direct upload, are writes: they are left out if the actor may no longer push.
         """
         repository = self._access.repository(actor, name, PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
         is_gone = view.link is None or view.link.deleted_at is not None
-        if is_gone and pushes and self.adopt(repository, digest):
+        if is_gone and pushes and self._adopt_found(actor, repository, digest):
             view = self._store.view(repository.id, digest)
         if view.link is None or view.blob is None or not self._is_visible(view):
             raise BlobUnknown(str(name), str(digest))
         if promise and pushes:
-            self._renew(repository, view)
+            self._renew(actor, repository, view)
         return BlobLocation(digest, view.link.size, view.blob.s3_key)
 
     def _is_visible(self, view: BlobView) -> bool:
@@ -74,54 +74,78 @@ class Blobs:
             batch.read()
         return next((user for user, read in reads.items() if read.row and read.row.is_pullable), None)
 
-    def _renew(self, repository: Repository, view: BlobView) -> None:
+    def _adopt_found(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+        try:
+            return self.adopt(actor, repository, digest)
+        except QuotaExceeded:
+            raise
+        except Denied:
+            return False
+
+    def _renew(self, actor: Actor, repository: Repository, view: BlobView) -> None:
         link, blob = view.link, view.blob
         if link is None or blob is None:
             return
         is_live = link.state == State.LIVE and link.deleted_at is None
         if is_live and not self._lease.is_short(link.leased_until, self._clock()):
             return
-        retry_on_conflict(lambda: self._link_again(repository, view.digest))
+        with suppress(Denied):
+            self.hold(actor, repository, view.digest)
 
-    def _link_again(self, repository: Repository, digest: Digest) -> bool:
+    def _link_again(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
         """Renews the lease of a blob of the repository; returns False if it has been deleted meanwhile."""
-        view = self._store.view(repository.id, digest)
+        batch = Batch()
+        view, rights = BlobView(batch, repository.id, digest), self._access.recheck(batch, actor, repository)
+        batch.read()
+        rights.check(PUSH)
         if view.link is None or view.blob is None:
             return False
         self._link(repository, view, view.link.size, view.blob.s3_key)
         return True
 
-    def hold(self, repository: Repository, digest: Digest) -> bool:
-        """Makes a condemned blob live for a push that names it; returns False if it has been deleted meanwhile."""
-        return retry_on_conflict(lambda: self._link_again(repository, digest))
+    def hold(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+        """Renews a blob's lease and makes a condemned one live; returns False if it has been deleted meanwhile.
 
-    def adopt(self, repository: Repository, digest: Digest) -> bool:
-        """Links a blob that the upload edge wrote for this repository; returns False if there is none."""
-        return self._direct_uploads.has_edge and self._adopt_latest(repository, digest)
+        Raises Denied, NameUnknown if the actor may no longer push.
+        """
+        return retry_on_conflict(lambda: self._link_again(actor, repository, digest))
 
-    def adopt_presigned(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+    def adopt(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
+        """Links a blob that the upload edge wrote for this repository; returns False if there is none.
+
+        Raises Denied, NameUnknown if the actor may no longer push.
+        """
+        return self._direct_uploads.has_edge and self._adopt_latest(actor, repository, digest)
+
+    def adopt_presigned(self, actor: Actor, repository: Repository, digest: Digest, upload_id: str) -> bool:
         """Links a blob that was put under a presigned address; returns False if there is none.
 
-        Raises Denied if the actor may no longer push: the address may have been presigned a while ago.
+        Raises Denied, NameUnknown if the actor may no longer push: the address may have been presigned a while ago.
+        What this upload put, or still puts, is then adopted by no other request either: its key is fenced.
         """
         batch = Batch()
         rights = self._access.recheck(batch, actor, repository)
         batch.read()
-        rights.check(PUSH)
-        return self._adopt_latest(repository, digest)
+        try:
+            rights.check(PUSH)
+            return self._adopt_latest(actor, repository, digest)
+        except (Denied, NameUnknown):
+            self._direct_uploads.remove_unnamed({bucket_keys.edge_prefix(repository.id, digest) + upload_id: digest})
+            raise
 
-    def _adopt_latest(self, repository: Repository, digest: Digest) -> bool:
+    def _adopt_latest(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
         if digest.algorithm != "sha256":
             return False
         latest = self._direct_uploads.latest(repository.id, digest)
-        return latest is not None and retry_on_conflict(lambda: self._adopt(repository, digest, *latest))
+        return latest is not None and retry_on_conflict(lambda: self._adopt(actor, repository, digest, latest))
 
-    def _adopt(self, repository: Repository, digest: Digest, s3_key: str, size: int) -> bool:
-        batch = Batch()
+    def _adopt(self, actor: Actor, repository: Repository, digest: Digest, latest: tuple[str, int]) -> bool:
+        (s3_key, size), batch = latest, Batch()
         view = BlobView(batch, repository.id, digest)
         fence = batch.add(FenceRow, keys.fence(s3_key))
-        namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
+        rights = self._access.recheck(batch, actor, repository)
         batch.read()
+        rights.check(PUSH)
         if view.link is not None and view.link.deleted_at is None:
             return True
         is_old = view.link is not None and made_at(s3_key.rpartition("/")[2]) <= (view.link.deleted_at or 0)
@@ -130,7 +154,7 @@ class Blobs:
         if fence.row is not None or is_old or was_adopted:
             return False
         if view.stored_link is None:
-            view.room = check_room(namespace.row, size, self._clock())
+            view.room = check_room(rights.namespace, size, self._clock())
         transaction = Transaction()
         transaction.check(FenceRow, keys.fence(s3_key), absent())
         self._link(repository, view, size, s3_key, transaction)

@@ -27,6 +27,7 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.body_cache import BodyCache
 from chalicelib.services.registry.expiry_labels import ExpiryLabels
+from chalicelib.services.registry.manifest_leases import ManifestLeases
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
 from chalicelib.services.security.access import Access, WriteAccess
@@ -119,6 +120,7 @@ class Manifests:
         self._stores, self._store, self._tags = stores, stores.manifests, stores.tags
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
+        self._leases = ManifestLeases(access, stores)
 
     def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """Finds a manifest without its bytes (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
@@ -132,7 +134,7 @@ class Manifests:
         if row is None or not row.is_pullable:
             raise ManifestUnknown(str(name), str(reference))
         if self._access.may(actor, name, PUSH):
-            self._renew(repository, reference, row)
+            self._leases.renew(actor, repository, reference, row)
         return Pulled(reference, row.media_type, row.size)
 
     def pull(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
@@ -175,20 +177,6 @@ class Manifests:
         self._bodies.put(repository.id, pulled.digest, body)
         return body
 
-    def _renew(self, repository: Repository, digest: Digest, row: ManifestRow) -> None:
-        now = self._clock()
-        is_held = row.live_until is not None and row.live_until > now + self._lease.seconds
-        if row.state == State.LIVE and (is_held or not self._lease.is_short(row.leased_until or 0, now)):
-            return
-
-        def attempt() -> None:
-            stored = self._store.get(repository.id, digest)
-            if stored is None or not stored.is_pullable:
-                raise ManifestUnknown(str(repository.name), str(digest))
-            self._store.renew(stored, keys.manifest_target(repository.id, digest), self._lease.until(self._clock()))
-
-        retry_on_conflict(attempt)
-
     def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[Tag]) -> str:
         """Pushes a manifest and points tags to it; returns a warning for the pusher, or an empty string.
 
@@ -212,7 +200,7 @@ class Manifests:
             reads = self._read(push)
             reads.rights.check(PUSH)
             check_room(reads.rights.namespace, 0, self._clock())
-            self._check_named(push.repository, reads)
+            self._check_named(push, reads)
             return self._write(push, reads, push_ulid)
 
         return retry_on_conflict(attempt)
@@ -232,9 +220,9 @@ class Manifests:
         batch.read()
         return reads
 
-    def _check_named(self, repository: Repository, reads: PushReads) -> None:
+    def _check_named(self, push: _Push, reads: PushReads) -> None:
         """Adopts direct uploads, makes what is condemned live, and raises ManifestBlobUnknown for what is missing."""
-        missing = [str(digest) for digest, view in reads.blobs.items() if not self._has_blob(repository, view)]
+        missing = [str(digest) for digest, view in reads.blobs.items() if not self._has_blob(push, view)]
         missing += [
             str(digest) for digest, read in reads.children.items() if read.row is None or not read.row.is_pullable
         ]
@@ -242,13 +230,13 @@ class Manifests:
             raise ManifestBlobUnknown(missing)
         for digest, child in reads.children.items():
             if child.row is not None and child.row.state != State.LIVE:
-                target = keys.manifest_target(repository.id, digest)
+                target = keys.manifest_target(push.repository.id, digest)
                 self._store.renew(child.row, target, self._lease.until(self._clock()))
 
-    def _has_blob(self, repository: Repository, view: BlobView) -> bool:
+    def _has_blob(self, push: _Push, view: BlobView) -> bool:
         if view.link is None or view.link.deleted_at is not None:
-            return self._blobs.adopt(repository, view.digest)
-        return view.link.state == State.LIVE or self._blobs.hold(repository, view.digest)
+            return self._blobs.adopt(push.actor, push.repository, view.digest)
+        return view.link.state == State.LIVE or self._blobs.hold(push.actor, push.repository, view.digest)
 
     def _write(self, push: _Push, reads: PushReads, push_ulid: str) -> str:
         repository, manifest, stored = push.repository, push.manifest, reads.manifest.row

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import BlobUploadUnknown, OutOfOrder
 from chalicelib.domain.ids import ulid
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import Actor
 from chalicelib.services.registry.uploads import UploadProgress, Uploads
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys
@@ -49,6 +51,15 @@ class Relays:
 
     def __init__(self, stores: Stores, uploads: Uploads, tokens: UploadTokens) -> None:
         self._uploads, self._tokens, self._store, self._objects = uploads, tokens, stores.uploads, stores.objects
+
+    def presign_first(self, actor: Actor, name: RepositoryName, text: str, count: int) -> dict[str, object]:
+        """Returns addresses for the first parts of a body, if the actor may push now.
+
+        Raises Unauthenticated, Denied, NameUnknown, BlobUploadUnknown.
+        """
+        repository, token = self._uploads.opened(actor, name, text)
+        self._uploads.row(actor, repository, token)
+        return self.presign(text, 0, count)
 
     def presign(self, text: str, first: int, count: int) -> dict[str, object]:
         """Returns addresses for `count` parts from number `first` on (0: the next), and how far the upload is.

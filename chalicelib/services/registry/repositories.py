@@ -15,10 +15,12 @@ from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, permits
+from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import AccountRow, holds
 from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.stores import Stores
-from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
+from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
 
 if TYPE_CHECKING:
@@ -62,8 +64,12 @@ class Repositories:
         return repository or self._create_by_push(actor, name, grant.namespace_id or "")
 
     def _create_by_push(self, actor: Actor, name: RepositoryName, namespace_id: str) -> Repository:
-        account = self._accounts.get(actor.account_id or "")
-        if account is None or not account.enabled or account.epoch != actor.epoch:
+        batch = Batch()
+        read = batch.add(AccountRow, keys.account(actor.account_id or ""))
+        credential = self._access.credential(batch, actor)
+        batch.read()
+        account = read.row
+        if account is None or not holds(read, actor.epoch) or not credential.are_valid():
             raise Denied(str(name), PUSH)
 
         def attempt() -> Repository:

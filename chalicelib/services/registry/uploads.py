@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder, Unauthenticated
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import CLOSE_UPLOAD, PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.repositories import Repositories
+from chalicelib.services.registry.upload_hashes import hasher_of, keep_state
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
@@ -61,14 +62,32 @@ class Uploads:
         token, upload_id = self._tokens.begin(repository.id, algorithm)
         return UploadProgress(token, upload_id, 0)
 
-    def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
-        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match."""
-        grant = self._access.granted(actor, name, PUSH)
+    def opened(
+        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None = None
+    ) -> tuple[Repository, UploadToken]:
+        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match.
+
+        With a digest, to make the upload that blob, the long token of this very upload is enough.
+        """
+        grant = self._access.granted(actor, name, CLOSE_UPLOAD if actor.upload and digest else PUSH)
         token = self._tokens.verify(text)
+        if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
+            raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")
         repository = self._access.known(grant, name)
         if repository is None or repository.id != token.repository_id:
             raise BlobUploadUnknown
         return repository, token
+
+    def row(self, actor: Actor, repository: Repository, token: UploadToken) -> UploadRow | None:
+        """Returns the row of an upload if the actor may still push. Raises Denied, NameUnknown."""
+        batch = Batch()
+        rights, read = (
+            self._access.recheck(batch, actor, repository),
+            batch.add(UploadRow, keys.upload(token.upload_id)),
+        )
+        batch.read()
+        rights.check(PUSH)
+        return read.row
 
     def progress(self, token: UploadToken, offset: int) -> UploadProgress:
         """Returns the progress after a chunk; its token has a whole life again, and takes only chunks."""
@@ -83,11 +102,11 @@ class Uploads:
         return self.progress(token, row.offset) if row and row.offset else UploadProgress(text, token.upload_id, 0)
 
     def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
-        """Cancels an upload and deletes its bytes. Raises BlobUploadUnknown."""
-        _, token = self.opened(actor, name, text)
+        """Cancels an upload and deletes its bytes. Raises BlobUploadUnknown, Denied."""
+        repository, token = self.opened(actor, name, text)
 
         def attempt() -> UploadRow:
-            stored = self._store.get(token.upload_id)
+            stored = self.row(actor, repository, token)
             if stored is not None and stored.status != UploadStatus.PRESIGNED:
                 _check_open(stored)
             row = stored or self.new_row(token)
@@ -98,9 +117,9 @@ class Uploads:
         self._drop(retry_on_conflict(attempt))
 
     def append(self, actor: Actor, name: RepositoryName, text: str, body: UploadBody) -> UploadProgress:
-        """Appends a chunk. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown."""
-        _, token = self.opened(actor, name, text)
-        stored = self._store.get(token.upload_id)
+        """Appends a chunk. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown, Denied."""
+        repository, token = self.opened(actor, name, text)
+        stored = self.row(actor, repository, token)
         _check_open(stored)
         row = stored or self.new_row(token)
         body.check(row.offset)
@@ -128,9 +147,9 @@ class Uploads:
 
     def _store_bytes(self, transaction: Transaction, row: UploadRow, content: bytes) -> None:
         for algorithm in hashing.ALGORITHMS:
-            if hasher := _hasher(row, algorithm):
+            if hasher := hasher_of(row, algorithm):
                 hasher.update(content)
-                _keep_state(row, algorithm, hasher.state())
+                keep_state(row, algorithm, hasher.state())
         row.offset += len(content)
         unstored = (self._objects.get(row.tail_key) if row.tail_key else b"") + content
         if len(unstored) < SMALLEST_PART:
@@ -165,7 +184,7 @@ class Uploads:
             keys.upload(token.upload_id), repository_id=token.repository_id, algorithm=token.algorithm
         )
         for algorithm in hashing.ALGORITHMS:
-            _keep_state(row, algorithm, hashing.begin(algorithm).state())
+            keep_state(row, algorithm, hashing.begin(algorithm).state())
         return row
 
     def keep(self, row: UploadRow, *, is_new: bool, transaction: Transaction | None = None) -> None:
@@ -188,10 +207,10 @@ class Uploads:
 
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
-        repository, token = self.opened(actor, name, text)
+        repository, token = self.opened(actor, name, text, digest)
 
         def attempt() -> UploadRow | None:
-            row = self._store.get(token.upload_id)
+            row = self.row(actor, repository, token)
             if row is not None and row.status == UploadStatus.OPEN:
                 body.check(row.offset)
                 self._close(row, digest, body.content)
@@ -274,7 +293,7 @@ class Uploads:
 
     def _close(self, row: UploadRow, digest: Digest, content: bytes) -> None:
         """Stores the last bytes, and the digest and key of the upload's blob. Raises DigestInvalid, WriteConflict."""
-        if hasher := _hasher(row, digest.algorithm):
+        if hasher := hasher_of(row, digest.algorithm):
             hasher.update(content)
             if hasher.hexdigest() != digest.hex:
                 received = f"{digest.algorithm}:{hasher.hexdigest()}"
@@ -306,7 +325,7 @@ class Uploads:
                 return True
             if fence or (view.stored_blob and view.stored_blob.s3_key == s3_key):
                 raise BlobUploadUnknown
-            is_new, is_proven = view.blob is None, _hasher(row, digest.algorithm) is not None
+            is_new, is_proven = view.blob is None, hasher_of(row, digest.algorithm) is not None
             content = self._joined(row, s3_key) if is_new or not is_proven else None
             if not is_proven:
                 self._verify(row, s3_key, digest)
@@ -368,19 +387,6 @@ class Uploads:
             self.keep(row, is_new=False)
             self._objects.delete(s3_key)
             raise DigestInvalid(str(digest), f"the bytes that came have {digest.algorithm}:{hasher.hexdigest()}")
-
-
-def _hasher(row: UploadRow, algorithm: str) -> hashing.Hasher | None:
-    """Returns the hasher after all of the upload's bytes in an algorithm; None if its state was not kept."""
-    state = row.hash_state if algorithm == row.algorithm else row.other_state
-    return hashing.resume(algorithm, state) if state is not None else None
-
-
-def _keep_state(row: UploadRow, algorithm: str, state: bytes) -> None:
-    if algorithm == row.algorithm:
-        row.hash_state = state
-    else:
-        row.other_state = state
 
 
 def _check_open(row: UploadRow | None) -> None:

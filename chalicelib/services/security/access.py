@@ -16,6 +16,7 @@ from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
 from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import (
     AccountNameRow,
@@ -92,7 +93,7 @@ class Access:
 
     def __init__(self, stores: Stores) -> None:
         self._accounts, self._repositories, self._teams = stores.accounts, stores.repositories, stores.teams
-        self._full_access = stores.settings.superusers_full_access
+        self._full_access, self._clock = stores.settings.superusers_full_access, stores.clock
 
     def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
         """Returns the grant of the actor's token on a repository; without a token, the grant that everybody has.
@@ -129,6 +130,10 @@ class Access:
         """Whether the actor's token permits an action."""
         grant = actor.grants.get(str(name))
         return grant is not None and permits(grant.actions, action)
+
+    def credential(self, batch: Batch, actor: Actor) -> CredentialRows:
+        """Adds to `batch` the reads of the rows that the credential of the actor's token depends on."""
+        return CredentialRows(batch, actor, self._clock)
 
     def recheck(self, batch: Batch, actor: Actor, repository: Repository) -> "WriteAccess":
         """Adds to `batch` the reads of the rows that gave the actor the right to write."""
@@ -302,6 +307,7 @@ class WriteAccess:
         self._namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
         account_id, team_id = actor.account_id or "", self._grant.team_id or ""
         self._account = batch.add(AccountRow, keys.account(account_id))
+        self._credential = access.credential(batch, actor)
         holder = {Source.PERMISSION: account_id, Source.TEAM: team_id}.get(self._grant.source or Source.PUBLIC)
         self._permission = batch.add(PermissionRow, keys.permission(repository.id, holder)) if holder else None
         is_by_team = self._grant.source is Source.TEAM
@@ -316,7 +322,8 @@ class WriteAccess:
         if not alive or namespace is None or namespace.state != NamespaceState.LIVE:
             raise NameUnknown(str(self._repository.name))
         is_closed = action in (PUSH, DELETE) and not _in_mode(frozenset({action}), name)
-        if not holds(self._account, self._actor.epoch) or is_closed:
+        is_accepted = holds(self._account, self._actor.epoch) and self._credential.are_valid()
+        if not is_accepted or is_closed:
             raise Denied(str(self._repository.name), action)
         if not self._still_given(action):
             walked = self._access.walk(self._account.row, self._repository.name)

@@ -30,8 +30,9 @@ class TokenRow(Row):
     """A random token. It is stored twice: under the hash of its secret, and in the list of its owner.
 
     `epoch` is the owner's at creation; `expires_at` is the TTL attribute. `sealed` is the secret, for those who may
-    read it. OAuth tokens have `scopes` and `client_id`, sessions have `fresh_until`. `made_with` is the uuid of the
-    OAuth token that created an app token, which ends with it; `view` lists all app tokens.
+    read it. OAuth tokens have `scopes` and `client_id`, sessions have `fresh_until`. `made_with` are the uuids of
+    the OAuth tokens that a token was created with, its maker first, separated by spaces: it ends with the first of
+    them to end. `view` lists all app tokens.
     """
 
     kind = EnumText(TokenKind)
@@ -52,6 +53,11 @@ class TokenRow(Row):
     made_with = OptionalText()
     view = OptionalText()
     view_at = OptionalText()
+
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """The uuids of the OAuth tokens that this token was created with."""
+        return tuple((self.made_with or "").split())
 
 
 class UsedRow(Row):

@@ -318,3 +318,21 @@ def test_two_first_requests_at_once_leave_one_multipart_upload(app_client: AppCl
 
 def put_one(client: Any, bucket: str, row: UploadRow) -> Any:
     return client.upload_part(Bucket=bucket, Key=row.s3_key, UploadId=row.multipart_id, PartNumber=1, Body=b"x")
+
+
+def test_the_token_of_an_upload_neither_pushes_nor_deletes_nor_becomes_another_blob(app_client: AppClient) -> None:
+    location, body = begin(app_client), {"digest": str(Digest.of(b"x")), "size": 1}
+    bearer = ask(app_client, f"{location}/presigned", body).json()["bearer"]
+    upload_token = {"Authorization": f"Bearer {bearer}"}
+    other = {"digest": str(Digest.of(b"y")), "size": 1}
+
+    assert (
+        app_client.ask("POST", f"/v2/admin/app/blobs/uploads/?digest={Digest.of(b'y')}", upload_token, b"y").status
+        == 401
+    )
+    assert app_client.ask("POST", "/v2/admin/app/blobs/uploads/", upload_token).status == 401
+    assert app_client.ask("PUT", "/v2/admin/app/manifests/1", upload_token, b"{}").status == 401
+    assert app_client.ask("DELETE", f"/v2/admin/app/blobs/{Digest.of(b'x')}", upload_token).status == 401
+    for end in ("presigned", "complete"):
+        assert ask(app_client, f"{location}/{end}", other, upload_token).status == 401
+        assert ask(app_client, f"{begin(app_client)}/{end}", body, upload_token).status == 401

@@ -191,10 +191,26 @@ def test_a_token_created_with_an_oauth_token_has_its_scopes_and_ends_with_it(bac
     assert not is_good(backend, token)
 
 
-def test_an_oauth_token_sees_no_secret_with_more_scopes(backend: Backend, bob: Actor) -> None:
-    program, _ = by_token(backend, "bob", "user:admin")
+def test_a_token_ends_with_the_organization_of_its_maker_at_once_not_at_the_purge(backend: Backend, bob: Actor) -> None:
+    program, _ = by_token(backend, "bob", "user:admin repo:write")
+    token = made(backend, program)
+    assert is_good(backend, token)
 
-    assert backend.services.identity.app_tokens.get(program, made(backend, bob).uuid).secret is None
+    backend.services.accounts.organizations.delete(bob, "of-bob")
+
+    assert not is_good(backend, token)
+
+
+def test_an_oauth_token_sees_no_secret_that_could_outlive_it(backend: Backend, bob: Actor) -> None:
+    program, _ = by_token(backend, "bob", "user:admin org:admin")
+    request = TokenRequest("long", "user:admin", 10 * DAY_S)
+    client = backend.services.identity.applications.of_organization(bob, "of-bob")[0].client_id
+    long = backend.services.identity.authorizations.create(bob, "of-bob", client, request)
+    longer = backend.services.identity.authentication.by_bearer(long.secret or "")
+    assert longer is not None
+
+    for other in (bob, longer.actor("")):
+        assert backend.services.identity.app_tokens.get(program, made(backend, other).uuid).secret is None
     with pytest.raises(Denied):
         made(backend, replace(program, token="another"))
 

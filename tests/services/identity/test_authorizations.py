@@ -7,6 +7,8 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.services.identity.authorizations import TokenRequest
+from chalicelib.services.identity.makers import MOST_GENERATIONS
+from chalicelib.storage.identity.tokens import TokenKind
 from tests.support.backends import Backend
 from tests.support.builders import a_repository, an_organization
 from tests.support.rows import change, rows_like
@@ -111,6 +113,46 @@ def test_a_token_creates_none_with_more_rights_than_its_own(backend: Backend, cl
     assert made.secret
     with pytest.raises(Denied):
         backend.services.identity.authorizations.create(maker, "acme", client, TokenRequest("more", "repo:admin"))
+
+
+def test_a_token_creates_none_that_outlives_it(backend: Backend, client: str) -> None:
+    service, admin = backend.services.identity.authorizations, backend.signed_in("admin")
+    maker = acting(backend, a_token(backend, client, "org:admin repo:write user:admin", 3600))
+    made = service.create(maker, "acme", client, TokenRequest("child", "org:admin user:admin", 10**8))
+    child = acting(backend, made.secret or "")
+    grandchild = service.create(child, "acme", client, TokenRequest("grandchild", "org:admin", 10**8))
+    app_token = backend.services.identity.app_tokens.create(child, "laptop", 10**8)
+
+    for later in (made, grandchild, app_token):
+        assert later.expires_at is not None
+        assert later.expires_at <= backend.clock() + 3600
+    service.revoke_of_user(admin, maker.token)
+    for later in (made, grandchild):
+        assert backend.services.identity.authentication.by_bearer(later.secret or "") is None
+    assert backend.services.identity.authentication.by_token(app_token.secret or "", TokenKind.APP) is None
+
+
+def test_a_token_of_another_application_ends_with_the_organization_of_its_maker(backend: Backend, client: str) -> None:
+    service, admin = backend.services.identity.authorizations, backend.signed_in("admin")
+    an_organization(backend, "other")
+    other = backend.services.identity.applications.create(admin, "other", ApplicationFields("bot")).client_id
+    maker = acting(backend, a_token(backend, client, "org:admin", 3600))
+    made = service.create(maker, "other", other, TokenRequest("child", "org:admin"))
+    assert acting(backend, made.secret or "")
+
+    backend.services.identity.applications.delete(admin, "acme", client)
+
+    assert backend.services.identity.authentication.by_bearer(made.secret or "") is None
+
+
+def test_tokens_are_created_one_with_the_other_for_few_generations(backend: Backend, client: str) -> None:
+    service, secret = backend.services.identity.authorizations, a_token(backend, client, "org:admin")
+    for _ in range(MOST_GENERATIONS):
+        request = TokenRequest("next", "org:admin")
+        secret = service.create(acting(backend, secret), "acme", client, request).secret or ""
+
+    with pytest.raises(FieldInvalid, match="use an earlier one"):
+        service.create(acting(backend, secret), "acme", client, TokenRequest("next", "org:admin"))
 
 
 def test_only_a_superuser_creates_a_token_with_superuser_rights(backend: Backend) -> None:

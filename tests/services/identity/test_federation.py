@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.accounts import RobotName
+from chalicelib.domain.credentials import UploadRight
 from chalicelib.domain.errors import (
     Denied,
     FieldInvalid,
@@ -271,7 +272,7 @@ def test_the_token_of_a_relay_ends_no_later_than_the_federated_token(backend: Ba
     issued = backend.services.identity.tokens.issue(("admin+ci", issuer.token(backend)), None, scope)
 
     prolonged = backend.services.identity.tokens.prolong(
-        backend.services.identity.tokens.believe(issued.token), name, 86_400
+        backend.services.identity.tokens.believe(issued.token), name, UploadRight("upload"), 86_400
     )
 
     backend.services.identity.tokens.believe(prolonged)

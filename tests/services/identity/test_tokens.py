@@ -38,6 +38,7 @@ def signed(backend: Backend, header: Mapping[str, Any] | None = None, **claims: 
         "nbf": now,
         "exp": now + 300,
         "access": [],
+        "credential": {},
     } | claims
     document = {name: value for name, value in document.items() if value is not None}
     return jwt.encode(
@@ -347,3 +348,8 @@ def test_a_token_that_grants_nothing_does_not_allow_a_push(backend: Backend) -> 
 
     with pytest.raises((Denied, Unauthenticated)):
         backend.services.registry.uploads.begin(backend.actor("bob", "admin/app"), RepositoryName.parse("admin/app"))
+
+
+def test_a_token_that_names_no_credential_is_refused_since_an_earlier_version_issued_it(backend: Backend) -> None:
+    with pytest.raises(Unauthenticated, match="get a new one"):
+        backend.services.identity.tokens.believe(signed(backend, credential=None))

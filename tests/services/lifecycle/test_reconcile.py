@@ -63,7 +63,9 @@ def test_an_object_that_a_push_may_still_name_stays(alone: Backend) -> None:
 
 def test_the_bytes_of_blobs_stay_whatever_route_they_took(alone: Backend) -> None:
     adopted = a_direct_upload(alone, b"adopted")
-    assert alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"adopted"))
+    assert alone.services.registry.blobs.adopt(
+        token_actor(alone, "admin", "admin/app"), a_repository(alone), Digest.of(b"adopted")
+    )
     a_blob(alone, b"by way of the app")
     settle(alone)
 
@@ -122,7 +124,9 @@ def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: Backend
     for number in range(20):
         content = b"layer %d" % number
         a_direct_upload(alone, content)
-        alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(content))
+        alone.services.registry.blobs.adopt(
+            token_actor(alone, "admin", "admin/app"), a_repository(alone), Digest.of(content)
+        )
     settle(alone)
     alone.calls.take()
 
@@ -134,7 +138,9 @@ def test_a_page_costs_the_same_however_many_of_its_keys_are_blobs(alone: Backend
 
 def test_a_crash_at_any_call_of_a_run_removes_no_used_object(alone: Backend) -> None:
     living = a_direct_upload(alone, b"living")
-    alone.services.registry.blobs.adopt(a_repository(alone), Digest.of(b"living"))
+    alone.services.registry.blobs.adopt(
+        token_actor(alone, "admin", "admin/app"), a_repository(alone), Digest.of(b"living")
+    )
 
     def prepare(number: int) -> Callable[[], object]:
         a_direct_upload(alone, b"forgotten %d" % number)

@@ -98,7 +98,7 @@ def test_after_a_crash_between_staging_and_link_the_next_request_completes_the_a
         staged(staging, content, digest)
 
         def operation() -> None:
-            assert staging.services.registry.blobs.adopt(repository, digest)
+            assert staging.services.registry.blobs.adopt(token_actor(staging, "admin", "admin/app"), repository, digest)
 
         return operation
 
@@ -143,7 +143,9 @@ def test_an_adoption_and_a_removal_at_once_leave_no_link_without_bytes(backend: 
     def interrupt(*_: object, **__: object) -> None:
         calls.append(None)
         if len(calls) == call:
-            backend.services.registry.blobs.adopt(a_repository(backend), DIGEST)
+            backend.services.registry.blobs.adopt(
+                token_actor(backend, "admin", "admin/app"), a_repository(backend), DIGEST
+            )
 
     with before_calls(backend, interrupt):
         backend.services.registry.direct_uploads.remove_unnamed({key: DIGEST})
