@@ -71,7 +71,7 @@ def settings_from(environ: Mapping[str, str]) -> StackSettings:
         admin=_text(environ, "CLOUDBERTH_ADMIN", "admin"),
         admin_password=_text(environ, "CLOUDBERTH_ADMIN_PASSWORD", "") or None,
         workers=_number(environ, "CLOUDBERTH_WORKERS", default=2, highest=64),
-        downloads=_choice(environ, "CLOUDBERTH_DOWNLOADS", "redirect"),
+        downloads=_choice(environ, "CLOUDBERTH_DOWNLOADS", "edge"),
         pull_log=_choice(environ, "CLOUDBERTH_PULL_LOG", "hourly"),
         tables=tables_server(environ),
         ttl_late_s=_number(environ, "CLOUDBERTH_TTL_LATE_S", default=60, lowest=0, highest=LATEST_S),

@@ -18,9 +18,9 @@ def registry(stack: Stack) -> Registry:
 
 
 @pytest.fixture(scope="session")
-def edge_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A second stack that serves blobs through the download edge instead of presigned S3."""
-    started = Stack.start(tmp_path_factory.mktemp("edge"), CLOUDBERTH_DOWNLOADS="edge")
+def redirecting_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A second stack that redirects to presigned addresses of S3 instead of serving blobs itself."""
+    started = Stack.start(tmp_path_factory.mktemp("redirecting"), CLOUDBERTH_DOWNLOADS="redirect")
     yield started
     started.stop()
 

@@ -44,6 +44,9 @@ class Client:
 
     # Overridden by single clients
 
+    def check_redirect(self, host: str) -> None:
+        """Fails if this client would not follow a redirect to a host."""
+
     def ask_for_token(self, challenge: dict[str, str]) -> Reply:
         """Requests a token by GET with Basic credentials, which is the older and more common way."""
         query = self.token_query(challenge)
@@ -101,6 +104,7 @@ class Client:
         if reply.status not in (301, 302, 307, 308):
             return reply
         address = urlsplit(urljoin(f"{self.url}/v2/{self.name}/{path}", reply.header("Location")))
+        self.check_redirect(address.hostname or "")
         target = f"{address.path}?{address.query}" if address.query else address.path
         token = self.authorization() if address.netloc == self.host else []
         lines = [("Host", address.netloc), ("User-Agent", self.agent), *headers, *token]

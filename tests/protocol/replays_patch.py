@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.protocol import content
@@ -126,6 +127,15 @@ class Crane(Client):
         target = with_digest(self.located(reply), blob.digest)
         reply = self.request("PUT", target, [EMPTY_BODY, OCTETS], wire=wire)
         assert reply.status == 201, (reply.status, reply.body)
+
+    def check_redirect(self, host: str) -> None:
+        """Refuses another host that is an address of a private network: a registry could send the client there."""
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return
+        is_inner = address.is_private or address.is_loopback or address.is_link_local
+        assert not is_inner or host == urlsplit(self.url).hostname, f"redirected from {self.host} to {host}"
 
     def push_manifest(self, manifest: Manifest, reference: str, accepted: tuple[int, ...] = (200, 201, 202)) -> Reply:
         return super().push_manifest(manifest, reference, accepted)

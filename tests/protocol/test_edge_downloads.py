@@ -1,4 +1,4 @@
-"""Blobs through the download edge on the registry's host (`CLOUDBERTH_DOWNLOADS=edge`), as CloudFront serves them."""
+"""Blobs through the download edge on the registry's host, as CloudFront serves them and a local stack by default."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SIZE = 2048
 
 
 @pytest.fixture(scope="module")
-def pushed(edge_stack: Stack) -> Any:
-    registry = Registry(edge_stack.url, edge_stack.admin, edge_stack.password)
-    repository, blob = registry.repository(f"{edge_stack.admin}/edge"), a_blob(SIZE)
+def pushed(stack: Stack) -> Any:
+    registry = Registry(stack.url, stack.admin, stack.password)
+    repository, blob = registry.repository(f"{stack.admin}/edge"), a_blob(SIZE)
     repository.push_blob(blob)
     return repository, blob
 
 
-def test_the_redirect_stays_on_the_host_and_needs_no_token(edge_stack: Stack, pushed: Any) -> None:
+def test_the_redirect_stays_on_the_host_and_needs_no_token(stack: Stack, pushed: Any) -> None:
     repository, blob = pushed
     answer = repository.send("GET", f"blobs/{blob.digest}")
     address = urljoin(answer.url, answer.headers["Location"])
 
     assert answer.status_code == 307
-    assert urlsplit(address).netloc == edge_stack.host
+    assert urlsplit(address).netloc == stack.host
     assert requests.get(address, timeout=60).content == blob.content
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from tests.protocol.content import Blob, a_blob
-from tests.protocol.registry import Repository, assert_refused
+from tests.protocol.registry import Registry, Repository, assert_refused
 from tests.protocol.wire import Wire
 from tests.support.stack import Stack
 
@@ -53,6 +54,19 @@ def test_a_redirect_is_temporary_and_needs_no_token(repository: Repository, blob
     assert followed.status_code == 200
     assert followed.content == (blob.content if method == "GET" else b"")
     assert followed.headers["Content-Length"] == str(SIZE)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_redirect_to_s3_needs_no_token(redirecting_stack: Stack, method: str) -> None:
+    registry = Registry(redirecting_stack.url, redirecting_stack.admin, redirecting_stack.password)
+    repository, blob = registry.repository(f"{redirecting_stack.admin}/redirected"), a_blob(SIZE)
+    repository.push_blob(blob)
+    answer = repository.send(method, f"blobs/{blob.digest}")
+    followed = requests.request(method, answer.headers["Location"], timeout=60)
+
+    assert answer.status_code == 307
+    assert urlsplit(answer.headers["Location"]).netloc != redirecting_stack.host
+    assert (followed.status_code, followed.content) == (200, blob.content if method == "GET" else b"")
 
 
 def test_head_sends_no_body_on_a_connection_that_is_kept(stack: Stack, repository: Repository, blob: Blob) -> None:
