@@ -5,7 +5,9 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import check_digest, parse_manifest
 from chalicelib.domain.names import RepositoryName, Tag, parse_reference
+from chalicelib.domain.permissions import TO_DELETE, TO_PULL, TO_PUSH
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.services.registry.manifests import Pulled
 from chalicelib.wiring import services
@@ -14,7 +16,7 @@ blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/manifests/{reference}"
 
 
-@blueprint.route(PATH, methods=["GET"])
+@operation(blueprint, "GET", PATH, TO_PULL)
 def pull(repository: str, reference: str) -> Reply:
     """Returns a manifest, or 304 if the client has it.
 
@@ -28,7 +30,7 @@ def pull(repository: str, reference: str) -> Reply:
     return Reply(services().registry.manifests.body(actor, name, pulled), headers)
 
 
-@blueprint.route(PATH, methods=["HEAD"])
+@operation(blueprint, "HEAD", PATH, TO_PULL)
 def head(repository: str, reference: str) -> Reply:
     """Returns a manifest's headers.
 
@@ -40,7 +42,7 @@ def head(repository: str, reference: str) -> Reply:
     return Reply(" " * pulled.size, _headers(pulled) | {"Content-Length": str(pulled.size)})
 
 
-@blueprint.route(PATH, methods=["PUT"])
+@operation(blueprint, "PUT", PATH, TO_PUSH)
 def push(repository: str, reference: str) -> Reply:
     """Pushes a manifest, and tags it.
 
@@ -50,7 +52,7 @@ def push(repository: str, reference: str) -> Reply:
     actor = request.actor()
     tags = [Tag.parse(tag) for tag in request.parameters("tag")]
     algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
-    services().security.access.granted(actor, name, "push")
+    services().security.access.granted(actor, name, TO_PUSH)
     manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
@@ -70,7 +72,7 @@ def push(repository: str, reference: str) -> Reply:
     return empty(201, headers)
 
 
-@blueprint.route(PATH, methods=["DELETE"])
+@operation(blueprint, "DELETE", PATH, TO_DELETE)
 def delete(repository: str, reference: str) -> Reply:
     """Deletes a tag, or a manifest with all its tags.
 

@@ -16,8 +16,9 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import TO_PUSH, Actor
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.wiring import services
@@ -25,7 +26,7 @@ from chalicelib.wiring import services
 blueprint = Blueprint(__name__)
 
 
-@blueprint.route(PATH + "/presigned", methods=["POST"])
+@operation(blueprint, "POST", PATH + "/presigned", TO_PUSH)
 def presign_parts(repository: str, upload: str) -> Reply:
     """Returns presigned URLs of the next parts for `{"first": number or 0, "count": number}`."""
     if not request.header("relay-signature"):
@@ -43,7 +44,7 @@ def presign_parts(repository: str, upload: str) -> Reply:
 def _presign_first(repository: str, upload: str, body: dict[str, Any]) -> dict[str, object]:
     """Presigns the first parts of a body with the pusher's right; later ones need the relay's signature alone."""
     name, actor = RepositoryName.parse(repository), request.actor()
-    services().security.access.granted(actor, name, PUSH)
+    services().security.access.granted(actor, name, TO_PUSH)
     return _with_bearer(services().registry.relays.presign(upload, 0, int(body["count"])), actor, name)
 
 
@@ -65,7 +66,7 @@ def _presign_for_pusher(repository: str, upload: str) -> Reply:
     return as_json(_with_bearer(presigned, actor, name))
 
 
-@blueprint.route(PATH + "/complete", methods=["POST"])
+@operation(blueprint, "POST", PATH + "/complete", TO_PUSH)
 def complete(repository: str, upload: str) -> Reply:
     """Completes an upload into S3: 201 if the blob is visible, 202 with the bytes hashed so far while it is verified.
 

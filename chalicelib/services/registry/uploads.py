@@ -13,7 +13,7 @@ from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrde
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
@@ -63,7 +63,7 @@ class Uploads:
 
     def opened(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
         """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match."""
-        grant = self._access.granted(actor, name, PUSH)
+        grant = self._access.granted(actor, name, TO_PUSH)
         token = self._tokens.verify(text)
         repository = self._access.known(grant, name)
         if repository is None or repository.id != token.repository_id:

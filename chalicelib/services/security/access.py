@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
+from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source
 from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
@@ -94,12 +94,12 @@ class Access:
         self._accounts, self._repositories, self._teams = stores.accounts, stores.repositories, stores.teams
         self._full_access = stores.settings.superusers_full_access
 
-    def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
+    def granted(self, actor: Actor, name: RepositoryName, need: Need) -> Grant:
         """Returns the grant of the actor's token on a repository; without a token, the grant that everybody has.
 
         Raises Unauthenticated, which does not tell whether the repository exists.
         """
-        grant = actor.grants.get(str(name))
+        grant, action = actor.grants.get(str(name)), need.action
         if grant is None and action == PULL and not actor.has_token:
             grant = self.walk(None, name)
         if grant is None or not permits(grant.actions, action):
@@ -107,9 +107,9 @@ class Access:
             raise Unauthenticated(f"this needs a token that may {action} {name}, if it exists", why)
         return grant
 
-    def repository(self, actor: Actor, name: RepositoryName, action: str = PULL) -> Repository:
-        """Returns a repository on which the actor may do an action. Raises Unauthenticated, NameUnknown."""
-        grant = self.granted(actor, name, action)
+    def repository(self, actor: Actor, name: RepositoryName, need: Need = TO_PULL) -> Repository:
+        """Returns a repository on which the actor may do what is needed. Raises Unauthenticated, NameUnknown."""
+        grant = self.granted(actor, name, need)
         repository = self.known(grant, name)
         if repository is None:
             raise NameUnknown(str(name))
