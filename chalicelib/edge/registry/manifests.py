@@ -25,20 +25,22 @@ def pull(repository: str, reference: str) -> Reply:
     name, actor = RepositoryName.parse(repository), request.actor()
     pulled = services().registry.manifests.pull(actor, name, parse_reference(reference))
     headers = _headers(pulled)
-    if request.header("if-none-match").strip('W/"') == str(pulled.digest):
-        return empty(304, {"Etag": headers["Etag"], "Docker-Content-Digest": str(pulled.digest)})
+    if _is_held(pulled):
+        return _not_modified(pulled)
     return Reply(services().registry.manifests.body(actor, name, pulled), headers)
 
 
 @operation(blueprint, "HEAD", PATH, TO_PULL)
 def head(repository: str, reference: str) -> Reply:
-    """Returns a manifest's headers.
+    """Returns a manifest's headers, or 304 if the client has it.
 
     The body has the manifest's size: every gateway drops it on HEAD, and one that counts it sends the right length.
     """
     pulled = services().registry.manifests.find(
         request.actor(), RepositoryName.parse(repository), parse_reference(reference)
     )
+    if _is_held(pulled):
+        return _not_modified(pulled)
     return Reply(" " * pulled.size, _headers(pulled) | {"Content-Length": str(pulled.size)})
 
 
@@ -84,6 +86,16 @@ def delete(repository: str, reference: str) -> Reply:
     else:
         services().registry.tags.delete_granted(actor, name, parsed)
     return empty(202, {})
+
+
+def _is_held(pulled: Pulled) -> bool:
+    """Whether the client says that it has this manifest, or any (RFC 9110 section 13.1.2): a list of ETags or `*`."""
+    held = [entry.strip().removeprefix("W/").strip('"') for entry in request.header("if-none-match").split(",")]
+    return str(pulled.digest) in held or "*" in held
+
+
+def _not_modified(pulled: Pulled) -> Reply:
+    return empty(304, {"Etag": f'"{pulled.digest}"', "Docker-Content-Digest": str(pulled.digest)})
 
 
 def _headers(pulled: Pulled) -> Headers:
