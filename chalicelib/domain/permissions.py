@@ -44,6 +44,23 @@ ROLE_ACTIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an operation under `/v2` needs of a token: `action` is checked, and a challenge asks for all of `asked`."""
+
+    action: str
+    asked: tuple[str, ...]
+
+
+TO_PULL = Need(PULL, (PULL,))
+TO_PUSH = Need(PUSH, (PULL, PUSH))
+TO_CLOSE_UPLOAD = Need(CLOSE_UPLOAD, (PULL, PUSH))
+TO_DELETE = Need(DELETE, (PULL, DELETE))
+# A push begins with HEAD of a blob, and oras (Python) never asks for a token with more rights than its first.
+TO_FIND_BLOB = Need(PULL, (PULL, PUSH))
+TO_LIST_REPOSITORIES = Need(ANY, (ANY,))
+
+
 class HolderKind(StrEnum):
     """The kind of the account or team that has a role on a repository."""
 

@@ -7,7 +7,9 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.downloads import Download
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import TO_DELETE, TO_FIND_BLOB, TO_PULL
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Reply, empty
 from chalicelib.services.registry.blobs import BlobLocation
 from chalicelib.wiring import services
@@ -16,7 +18,8 @@ blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/blobs/{digest}"
 
 
-@blueprint.route(PATH, methods=["GET", "HEAD"])
+@operation(blueprint, "GET", PATH, TO_PULL)
+@operation(blueprint, "HEAD", PATH, TO_FIND_BLOB)
 def pull(repository: str, digest: str) -> Reply:
     """Redirects to the bytes of a blob.
 
@@ -40,7 +43,7 @@ def _address(location: BlobLocation, method: str) -> str:
     return container.stores.objects.address(operation, location.s3_key, container.settings.presign_s)
 
 
-@blueprint.route(PATH, methods=["DELETE"])
+@operation(blueprint, "DELETE", PATH, TO_DELETE)
 def delete(repository: str, digest: str) -> Reply:
     """Deletes a blob from a repository.
 

@@ -4,14 +4,16 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.pages import parse_page_size
+from chalicelib.domain.permissions import TO_LIST_REPOSITORIES
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Reply, as_json, next_link
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
 
 
-@blueprint.route("/v2/_catalog", methods=["GET"])
+@operation(blueprint, "GET", "/v2/_catalog", TO_LIST_REPOSITORIES)
 def list_repositories() -> Reply:
     """Lists the repositories that the caller may pull.
 

@@ -1,13 +1,27 @@
-"""The 401 challenge: the endpoint and the scope of the token that a client needs (RFC 6750)."""
+"""The 401 challenge: the endpoint and the scope of the token that a client needs (RFC 6750).
 
-from chalice.app import Request
+Each operation declares its need where its route is declared. The services check the same needs (`Access.granted`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import Blueprint, Request
 
 from chalicelib.domain.names import REPOSITORY
+from chalicelib.domain.permissions import PULL, Need
 from chalicelib.edge.response import Headers
 from chalicelib.settings import settings
 
-PUSHING = "pull,push"
-ACTIONS = {"GET": "pull", "HEAD": "pull", "DELETE": "pull,delete"}
+View = Callable[..., Any]
+# The needs of the declared operations by their method and the pattern of their path.
+NEEDS: dict[tuple[str, str], Need] = {}
+
+
+def operation(blueprint: Blueprint, method: str, path: str, need: Need) -> Callable[[View], View]:
+    """Declares an operation under `/v2` with what it needs of a token."""
+    NEEDS[method, path] = need
+    return blueprint.route(path, methods=[method])
 
 
 def challenge(request: Request | None, error: str) -> Headers:
@@ -23,15 +37,15 @@ def challenge(request: Request | None, error: str) -> Headers:
 
 
 def _scope(request: Request | None) -> str:
-    if request is None:
+    need = NEEDS.get((request.method, request.path)) if request else None
+    if request is None or need is None:
         return ""
-    if request.path == "/v2/_catalog":
-        return "registry:catalog:*"
+    actions = ",".join(need.asked)
+    if "{repository}" not in request.path:
+        return f"registry:catalog:{actions}"
     name = (request.uri_params or {}).get("repository", "")
     if not REPOSITORY.fullmatch(name):
         return ""
-    # A push begins with HEAD of a blob, and oras (Python) never asks for a token with more rights than its first.
-    begins_push = request.method == "HEAD" and request.path.endswith("/blobs/{digest}")
-    scope = f"repository:{name}:{PUSHING if begins_push else ACTIONS.get(request.method, PUSHING)}"
+    scope = f"repository:{name}:{actions}"
     source = request.query_params.get("from") if request.query_params else None
-    return f"{scope} repository:{source}:pull" if source and REPOSITORY.fullmatch(source) else scope
+    return f"{scope} repository:{source}:{PULL}" if source and REPOSITORY.fullmatch(source) else scope

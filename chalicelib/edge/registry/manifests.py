@@ -6,7 +6,9 @@ from chalicelib.domain import browsers
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import check_digest, parse_manifest
 from chalicelib.domain.names import RepositoryName, Tag, parse_reference
+from chalicelib.domain.permissions import TO_DELETE, TO_PULL, TO_PUSH
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.services.registry.manifests import Pulled
 from chalicelib.wiring import services
@@ -15,7 +17,7 @@ blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/manifests/{reference}"
 
 
-@blueprint.route(PATH, methods=["GET"])
+@operation(blueprint, "GET", PATH, TO_PULL)
 def pull(repository: str, reference: str) -> Reply:
     """Returns a manifest, or 304 if the client has it.
 
@@ -24,24 +26,26 @@ def pull(repository: str, reference: str) -> Reply:
     name, actor = RepositoryName.parse(repository), request.actor()
     pulled = services().registry.manifests.pull(actor, name, parse_reference(reference))
     headers = _headers(pulled)
-    if request.header("if-none-match").strip('W/"') == str(pulled.digest):
-        return empty(304, {"Etag": headers["Etag"], "Docker-Content-Digest": str(pulled.digest)})
+    if _is_held(pulled):
+        return _not_modified(pulled)
     return Reply(services().registry.manifests.body(actor, name, pulled), headers)
 
 
-@blueprint.route(PATH, methods=["HEAD"])
+@operation(blueprint, "HEAD", PATH, TO_PULL)
 def head(repository: str, reference: str) -> Reply:
-    """Returns a manifest's headers.
+    """Returns a manifest's headers, or 304 if the client has it.
 
     The body has the manifest's size: every gateway drops it on HEAD, and one that counts it sends the right length.
     """
     pulled = services().registry.manifests.find(
         request.actor(), RepositoryName.parse(repository), parse_reference(reference)
     )
+    if _is_held(pulled):
+        return _not_modified(pulled)
     return Reply(" " * pulled.size, _headers(pulled) | {"Content-Length": str(pulled.size)})
 
 
-@blueprint.route(PATH, methods=["PUT"])
+@operation(blueprint, "PUT", PATH, TO_PUSH)
 def push(repository: str, reference: str) -> Reply:
     """Pushes a manifest, and tags it.
 
@@ -51,7 +55,7 @@ def push(repository: str, reference: str) -> Reply:
     actor = request.actor()
     tags = [Tag.parse(tag) for tag in request.parameters("tag")]
     algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
-    services().security.access.granted(actor, name, "push")
+    services().security.access.granted(actor, name, TO_PUSH)
     manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
@@ -71,7 +75,7 @@ def push(repository: str, reference: str) -> Reply:
     return empty(201, headers)
 
 
-@blueprint.route(PATH, methods=["DELETE"])
+@operation(blueprint, "DELETE", PATH, TO_DELETE)
 def delete(repository: str, reference: str) -> Reply:
     """Deletes a tag, or a manifest with all its tags.
 
@@ -83,6 +87,16 @@ def delete(repository: str, reference: str) -> Reply:
     else:
         services().registry.tags.delete_granted(actor, name, parsed)
     return empty(202, {})
+
+
+def _is_held(pulled: Pulled) -> bool:
+    """Whether the client says that it has this manifest, or any (RFC 9110 section 13.1.2): a list of ETags or `*`."""
+    held = [entry.strip().removeprefix("W/").strip('"') for entry in request.header("if-none-match").split(",")]
+    return str(pulled.digest) in held or "*" in held
+
+
+def _not_modified(pulled: Pulled) -> Reply:
+    return empty(304, {"Etag": f'"{pulled.digest}"', "Docker-Content-Digest": str(pulled.digest)})
 
 
 def _headers(pulled: Pulled) -> Headers:

@@ -7,7 +7,9 @@ from chalice.app import Blueprint
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import TO_PULL
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Headers, Reply, as_json, next_link
 from chalicelib.wiring import services
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 blueprint = Blueprint(__name__)
 
 
-@blueprint.route("/v2/{repository}/referrers/{digest}", methods=["GET"])
+@operation(blueprint, "GET", "/v2/{repository}/referrers/{digest}", TO_PULL)
 def list_referrers(repository: str, digest: str) -> Reply:
     """Lists the referrers of a manifest as an OCI index.
 

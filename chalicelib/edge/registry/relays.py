@@ -17,8 +17,9 @@ from chalicelib.domain.credentials import UploadRight
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import Actor
+from chalicelib.domain.permissions import TO_PUSH, Actor
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.registry.uploads import PATH, created
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.wiring import services
@@ -26,7 +27,7 @@ from chalicelib.wiring import services
 blueprint = Blueprint(__name__)
 
 
-@blueprint.route(PATH + "/presigned", methods=["POST"])
+@operation(blueprint, "POST", PATH + "/presigned", TO_PUSH)
 def presign_parts(repository: str, upload: str) -> Reply:
     """Returns presigned URLs of the next parts for `{"first": number or 0, "count": number}`."""
     if not request.header("relay-signature"):
@@ -67,7 +68,7 @@ def _presign_for_pusher(repository: str, upload: str) -> Reply:
     return as_json(presigned | {"bearer": _bearer(actor, name, upload, str(digest))})
 
 
-@blueprint.route(PATH + "/complete", methods=["POST"])
+@operation(blueprint, "POST", PATH + "/complete", TO_PUSH)
 def complete(repository: str, upload: str) -> Reply:
     """Completes an upload into S3: 201 if the blob is visible, 202 with the bytes hashed so far while it is verified.
 

@@ -4,14 +4,16 @@ from chalice.app import Blueprint
 
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.pages import parse_page_size
+from chalicelib.domain.permissions import TO_PULL
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Reply, as_json, next_link
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
 
 
-@blueprint.route("/v2/{repository}/tags/list", methods=["GET"])
+@operation(blueprint, "GET", "/v2/{repository}/tags/list", TO_PULL)
 def list_tags(repository: str) -> Reply:
     """Lists the tags of a repository.
 

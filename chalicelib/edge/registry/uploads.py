@@ -7,8 +7,10 @@ from chalice.app import Blueprint
 from chalicelib.domain.digests import Digest, parse_algorithm
 from chalicelib.domain.errors import BlobUploadInvalid, NameInvalid, SizeInvalid
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import TO_PUSH
 from chalicelib.domain.uploads import LARGEST_BODY, Chunk, UploadBody
 from chalicelib.edge import request
+from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.wiring import services
 
@@ -19,7 +21,7 @@ blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/blobs/uploads/{upload}"
 
 
-@blueprint.route("/v2/{repository}/blobs/uploads", methods=["POST"])
+@operation(blueprint, "POST", "/v2/{repository}/blobs/uploads", TO_PUSH)
 def begin(repository: str) -> Reply:
     """Begins an upload, pushes a whole blob, or mounts one from another repository.
 
@@ -51,7 +53,7 @@ def _source() -> RepositoryName | None:
         return RepositoryName("", "")
 
 
-@blueprint.route(PATH, methods=["PATCH"])
+@operation(blueprint, "PATCH", PATH, TO_PUSH)
 def append(repository: str, upload: str) -> Reply:
     """Appends a chunk to an upload.
 
@@ -63,7 +65,7 @@ def append(repository: str, upload: str) -> Reply:
     return _accepted(repository, progress, 202)
 
 
-@blueprint.route(PATH, methods=["PUT"])
+@operation(blueprint, "PUT", PATH, TO_PUSH)
 def close(repository: str, upload: str) -> Reply:
     """Closes an upload, with or without a last chunk."""
     name, actor = RepositoryName.parse(repository), request.actor()
@@ -76,14 +78,14 @@ def close(repository: str, upload: str) -> Reply:
     return created(repository, digest)
 
 
-@blueprint.route(PATH, methods=["GET"])
+@operation(blueprint, "GET", PATH, TO_PUSH)
 def status(repository: str, upload: str) -> Reply:
     """Returns the progress of an upload."""
     progress = services().registry.uploads.status(request.actor(), RepositoryName.parse(repository), upload)
     return _accepted(repository, progress, 204)
 
 
-@blueprint.route(PATH, methods=["DELETE"])
+@operation(blueprint, "DELETE", PATH, TO_PUSH)
 def cancel(repository: str, upload: str) -> Reply:
     """Cancels an upload."""
     services().registry.uploads.cancel(request.actor(), RepositoryName.parse(repository), upload)

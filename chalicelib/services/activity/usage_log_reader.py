@@ -94,13 +94,18 @@ class UsageLogReader:
         """
         log, period = self.readable_log(actor, owner), query.period(self._clock())
         rows, following = self._page(log.runs, query, period, after)
-        if not rows and following is None and query.performer and self._accounts.find(query.performer) is None:
-            raise FieldInvalid("performer", "no account has this name")
+        if not rows and following is None:
+            self._check_performer(query)
         names: Mapping[str, tuple[str, AccountKind]] = {}
         if owner.everybody:
             namespaces = self._accounts.namespaces(sorted({row.namespace_id for row in rows}))
             names = {identifier: (row.name, row.kind) for identifier, row in namespaces.items()}
         return LogPage(period, [_entry(row, names.get(row.namespace_id)) for row in rows], following)
+
+    def _check_performer(self, query: UsageLogQuery) -> None:
+        """Raises FieldInvalid if a query without a record names a performer whom nobody knows."""
+        if query.performer and self._accounts.find(query.performer) is None:
+            raise FieldInvalid("performer", "no account has this name")
 
     def _page(
         self, runs: Sequence[LogPartition], query: UsageLogQuery, period: Period, after: str | None
@@ -126,8 +131,8 @@ class UsageLogReader:
     def counts(self, actor: Actor, owner: LogOwner, query: UsageLogQuery) -> list[DayCount]:
         """Returns the number of records of each kind on each day.
 
-        Raises FieldInvalid for more than 31 days, and Unavailable if there is too much to count in one request. The
-        counts so far are stored, so that a retry continues from them.
+        Raises FieldInvalid for more than 31 days and for an unknown performer, and Unavailable if there is too much to
+        count in one request. The counts so far are stored, so that a retry continues from them.
         """
         log, period = self.readable_log(actor, owner), query.period(self._clock())
         check_countable(period)
@@ -136,6 +141,8 @@ class UsageLogReader:
         for run in log.runs:
             is_all = not query.is_narrowed
             total += self._all(run, period, budget) if is_all else self._narrowed(run, period, query, budget)
+        if not total:
+            self._check_performer(query)
         days = {day: day_start(day) for day in period.days}
         return [DayCount(kind, number, days[day]) for (day, kind), number in sorted(total.items())]
 

@@ -8,7 +8,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobInUse, BlobUnknown, Denied, NameUnknown, QuotaExceeded
 from chalicelib.domain.ids import made_at
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import DELETE, PULL, PUSH, Actor
+from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_DELETE, TO_FIND_BLOB, TO_PULL, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
@@ -48,7 +48,7 @@ class Blobs:
         `promise` is for a HEAD: a client skips the upload of a blob that exists, so a short lease is renewed. That, and
         the adoption of a direct upload, are writes: they are left out if the actor may no longer push.
         """
-        repository = self._access.repository(actor, name, PULL)
+        repository = self._access.repository(actor, name, TO_FIND_BLOB if promise else TO_PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
         is_gone = view.link is None or view.link.deleted_at is not None
@@ -211,7 +211,7 @@ class Blobs:
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
         """Deletes a blob from a repository. Raises BlobUnknown, and BlobInUse while a pullable manifest needs it."""
-        repository = self._access.repository(actor, name, DELETE)
+        repository = self._access.repository(actor, name, TO_DELETE)
 
         def attempt() -> None:
             batch = Batch()

@@ -17,7 +17,7 @@ from chalicelib.domain.leases import Lease
 from chalicelib.domain.manifest_changes import after_deletion, after_push
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName, Tag
-from chalicelib.domain.permissions import DELETE, PUSH, Actor
+from chalicelib.domain.permissions import DELETE, PUSH, TO_DELETE, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.tag_changes import begins_again
@@ -309,7 +309,7 @@ class Manifests:
 
         Raises ManifestUnknown, TagImmutable.
         """
-        repository = self._access.repository(actor, name, DELETE)
+        repository = self._access.repository(actor, name, TO_DELETE)
         row = self._store.get(repository.id, digest)
         if row is None or not row.is_pullable:
             raise ManifestUnknown(str(name), str(digest))

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
 from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor, HolderKind, Role
+from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.states import NamespaceState
@@ -57,7 +57,7 @@ class Repositories:
 
         Raises Unauthenticated, Denied, NameUnknown.
         """
-        grant = self._access.granted(actor, name, PUSH)
+        grant = self._access.granted(actor, name, TO_PUSH)
         repository = self._access.known(grant, name)
         if repository is None and grant.namespace_id is None:
             raise NameUnknown(str(name))

@@ -23,7 +23,7 @@ from chalicelib.domain.events import (
 from chalicelib.domain.manifest_changes import after_tag
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.pages import Page
-from chalicelib.domain.permissions import DELETE, Actor, Role
+from chalicelib.domain.permissions import DELETE, TO_DELETE, Actor, Role
 from chalicelib.domain.policies import from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.states import NamespaceState, State
@@ -84,7 +84,7 @@ class Tags:
 
         Raises Unauthenticated, Denied, NameUnknown, TagImmutable; ManifestUnknown where there is no such tag.
         """
-        repository = self._access.repository(actor, name, DELETE)
+        repository = self._access.repository(actor, name, TO_DELETE)
 
         def attempt() -> None:
             batch, now = Batch(), int(self._clock())

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrde
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import CLOSE_UPLOAD, PUSH, Actor
+from chalicelib.domain.permissions import PUSH, TO_CLOSE_UPLOAD, TO_PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
@@ -69,7 +69,7 @@ class Uploads:
 
         With a digest, to make the upload that blob, the long token of this very upload is enough.
         """
-        grant = self._access.granted(actor, name, CLOSE_UPLOAD if actor.upload and digest else PUSH)
+        grant = self._access.granted(actor, name, TO_CLOSE_UPLOAD if actor.upload and digest else TO_PUSH)
         token = self._tokens.verify(text)
         if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
             raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, Actor, Grant, Role, Source
+from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source
 from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
@@ -95,12 +95,12 @@ class Access:
         self._accounts, self._repositories, self._teams = stores.accounts, stores.repositories, stores.teams
         self._full_access, self._clock = stores.settings.superusers_full_access, stores.clock
 
-    def granted(self, actor: Actor, name: RepositoryName, action: str) -> Grant:
+    def granted(self, actor: Actor, name: RepositoryName, need: Need) -> Grant:
         """Returns the grant of the actor's token on a repository; without a token, the grant that everybody has.
 
         Raises Unauthenticated, which does not tell whether the repository exists.
         """
-        grant = actor.grants.get(str(name))
+        grant, action = actor.grants.get(str(name)), need.action
         if grant is None and action == PULL and not actor.has_token:
             grant = self.walk(None, name)
         if grant is None or not permits(grant.actions, action):
@@ -108,9 +108,9 @@ class Access:
             raise Unauthenticated(f"this needs a token that may {action} {name}, if it exists", why)
         return grant
 
-    def repository(self, actor: Actor, name: RepositoryName, action: str = PULL) -> Repository:
-        """Returns a repository on which the actor may do an action. Raises Unauthenticated, NameUnknown."""
-        grant = self.granted(actor, name, action)
+    def repository(self, actor: Actor, name: RepositoryName, need: Need = TO_PULL) -> Repository:
+        """Returns a repository on which the actor may do what is needed. Raises Unauthenticated, NameUnknown."""
+        grant = self.granted(actor, name, need)
         repository = self.known(grant, name)
         if repository is None:
             raise NameUnknown(str(name))
@@ -216,10 +216,10 @@ class Access:
         return TeamRole.ADMIN if self.has_all(actor) else None
 
     def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
-        """Returns a namespace in which the actor may create repositories. Raises Denied, also if it does not exist."""
+        """Returns a namespace in which the actor may create repositories. Raises Unauthenticated, Denied."""
         access = self.namespace_access(actor, name)
         if access is None or not access.may_create or not allows(actor.scopes, REPO_CREATE):
-            raise Denied(name, "make repositories in")
+            raise refusal(actor, name, "make repositories in")
         return access
 
     def organization(self, actor: Actor, name: str) -> NamespaceAccess:
@@ -246,27 +246,28 @@ class Access:
     def require_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """Returns a repository on which the actor has at least a role, from the rows as they are now.
 
-        Raises Denied, which does not tell whether the repository exists, and NameUnknown for those who may know.
+        Raises Unauthenticated or Denied, which do not tell whether the repository exists, and NameUnknown for those who
+        may know.
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         row = self._repositories.find(pointer.id, name)
         if row is None:
             access = self._stand(actor, pointer, name.namespace)
             if access.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         repository_access = self._repository_access(actor, pointer, row, name)
         if not repository_access.has(role):
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         return repository_access
 
     def require_own_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
-        """Does the same, but does not count the read right on public repositories. Raises Denied, NameUnknown."""
+        """Does the same, but does not count the read right on public repositories."""
         repository_access = self.require_role(actor, name, role)
         if not repository_access.is_own:
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         return repository_access
 
     def _repository_access(

@@ -37,15 +37,16 @@ def test_head_has_the_headers_of_get(app_client: AppClient) -> None:
     assert head.headers["content-length"] == str(manifest.size)
 
 
-@pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
-def test_a_client_with_the_manifest_gets_304_without_a_body(app_client: AppClient, form: str) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"', '"other", W/"{}"', '"{}","other"', "*"])
+def test_a_client_with_the_manifest_gets_304_without_a_body(app_client: AppClient, form: str, method: str) -> None:
     manifest = push_image(app_client.backend, "v1")
     headers = app_client.token("admin/app") | {"If-None-Match": form.format(manifest.digest)}
-    answer = app_client.ask("GET", f"{PATH}/v1", headers)
+    answer = app_client.ask(method, f"{PATH}/v1", headers)
 
     assert (answer.status, answer.body) == (304, b"")
     assert answer.headers["etag"] == f'"{manifest.digest}"'
-    assert app_client.ask("GET", f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
+    assert app_client.ask(method, f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
 
 
 def test_a_push_answers_with_location_and_digest(app_client: AppClient) -> None:

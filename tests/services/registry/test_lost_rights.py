@@ -1,6 +1,7 @@
 """Tests that nothing makes bytes count, or keeps them, for an actor who lost the right since their token was issued."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -79,13 +80,13 @@ def test_a_head_renews_no_lease_and_still_answers(backend: Backend, bob: Actor, 
     assert all_rows(backend) == before
     make_writable(backend)
     again = token_actor(backend, "admin", "admin/app")
-    links = [
+    links: list[Any] = [
         get(BlobLinkRow, keys.blob_link(repository.id, digest)),
         get(ManifestRow, keys.manifest(repository.id, manifest.digest)),
     ]
     backend.services.registry.blobs.find(again, NAME, digest, promise=True)
     backend.services.registry.manifests.find(again, NAME, manifest.digest)
-    renewed = [
+    renewed: list[Any] = [
         get(BlobLinkRow, keys.blob_link(repository.id, digest)),
         get(ManifestRow, keys.manifest(repository.id, manifest.digest)),
     ]

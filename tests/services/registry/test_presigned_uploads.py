@@ -59,7 +59,7 @@ def test_s3_refuses_other_bytes_than_those_the_address_was_signed_for(backend: B
 
 def test_the_pusher_does_not_choose_the_type_of_what_is_put_under_a_presigned_address(backend: Backend) -> None:
     actor, name, token = begun(backend)
-    presigned = backend.services.registry.presigned_uploads.presign(
+    presigned: Any = backend.services.registry.presigned_uploads.presign(
         actor, name, token, BlobSize(Digest.of(b"<html>"), 6), 1
     )
     script = {**presigned["headers"], "Content-Type": "text/html"}

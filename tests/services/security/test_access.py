@@ -9,7 +9,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import Denied, NameUnknown, RegistryError, Unauthenticated
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName, Tag
-from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Role
+from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Need, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.uploads import UploadBody
 from chalicelib.services.security.access import permits
@@ -37,7 +37,7 @@ def allowed(backend: Backend, actor: Actor, name: RepositoryName = APP) -> set[s
     found = set()
     for action in (PULL, PUSH, DELETE, ANY):
         try:
-            backend.services.security.access.repository(actor, name, action)
+            backend.services.security.access.repository(actor, name, Need(action, ()))
         except REFUSED:
             continue
         found.add(action)
@@ -157,7 +157,7 @@ def test_only_the_owner_of_a_namespace_may_create_in_it(backend: Backend) -> Non
 def refusal(backend: Backend, actor: Actor, name: str, action: str) -> tuple[type[RegistryError], str, list[str]]:
     """Returns class, message without the name, and fields of a refusal."""
     with pytest.raises(RegistryError) as raised:
-        backend.services.security.access.repository(actor, RepositoryName.parse(name), action)
+        backend.services.security.access.repository(actor, RepositoryName.parse(name), Need(action, ()))
     return type(raised.value), str(raised.value).replace(name, "NAME"), sorted(raised.value.detail)
 
 

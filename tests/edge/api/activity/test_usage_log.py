@@ -90,7 +90,12 @@ def test_the_log_of_the_registry_names_each_record_s_namespace(admin: ApiClient)
 def test_the_log_is_filtered_by_performer(admin: ApiClient) -> None:
     assert admin.get("/organization/acme/logs?performer=admin").json()["logs"] == []
     assert len(admin.get("/organization/acme/logs?performer=acme%2Bci&kind=pull_repo").json()["logs"]) == 20
-    assert admin.get("/organization/acme/logs?performer=nobody").status == 400
+
+
+@pytest.mark.parametrize("route", ["logs", "aggregatelogs"])
+def test_a_performer_whom_nobody_knows_is_refused(admin: ApiClient, route: str) -> None:
+    assert admin.get(f"/organization/acme/{route}?performer=admin").status == 200
+    assert admin.get(f"/organization/acme/{route}?performer=nobody").status == 400
 
 
 def test_an_export_can_be_read_by_its_id_alone(admin: ApiClient, stranger: ApiClient) -> None:
