@@ -16,16 +16,17 @@ WITHOUT = {
     "HealthChecks.health": "whoever watches the registry has no account in it",
     "Messages.all": "everybody may read the operator's messages",
     "OAuth.exchange": "the application proves itself by its secret",
-    "Relays.grant": "the relay signs its request, and the upload's token was given to a pusher",
+    "Relays.presign": "the relay signs its request, and the upload's token was given to a pusher",
     "Relays.store": "the relay signs its request, and the upload's token was given to a pusher",
     "Sessions.begin": "the account was authenticated just before",
     "Sessions.believe": "the cookie says who the actor is",
     "Sessions.check_csrf": "cookie and CSRF token are compared before anybody is known",
     "Sessions.sign_in": "name and password say who the actor is",
-    "Sessions.stranger": "nobody is signed in",
+    "Sessions.anonymous": "nobody is signed in",
     "Setup.initialize": "whoever has the set-up secret has no account yet",
     "Tokens.believe": "the token says who the actor is",
     "Tokens.issue": "name and password say who the actor is",
+    "UploadTokens.verify": "it checks the signature of an upload's token, which names no actor",
 }
 
 
