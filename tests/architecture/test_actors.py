@@ -26,6 +26,7 @@ WITHOUT = {
     "Setup.initialize": "whoever has the set-up secret has no account yet",
     "Tokens.believe": "the token says who the actor is",
     "Tokens.issue": "name and password say who the actor is",
+    "UploadTokens.verify": "it checks the signature of an upload's token, which names no actor",
 }
 
 

@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Whoever adds one makes every pull's cold start longer: import it in its property of chalicelib/wiring instead.
 SERVICES = {
     "security.access",
+    "security.credentials",
     "security.es256",
     "security.passwords",
     "security.patterns",
@@ -23,6 +24,7 @@ SERVICES = {
     "registry.body_cache",
     "registry.direct_uploads",
     "registry.expiry_labels",
+    "registry.manifest_leases",
     "registry.manifests",
     "registry.repositories",
     "registry.tag_changes",

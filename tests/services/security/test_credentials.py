@@ -168,15 +168,6 @@ def test_a_write_reads_the_credential_in_the_batch_that_it_makes_anyway(backend:
     assert backend.calls.take() == ["BatchGetItem", "PutObject", "TransactWriteItems"]
 
 
-def test_a_credential_survives_its_claim() -> None:
-    for credential in (
-        Credential("app", "uuid", ("maker", "its maker"), ("client",), ("namespace",)),
-        Credential(namespaces=("namespace",), robot="ci", rule=Rule("https://issuer.example", "job", "audience")),
-    ):
-        assert Credential.from_claim(credential.to_claim()) == credential
-    assert Credential.from_claim({}) is None
-
-
 def test_a_long_token_permits_no_other_write(backend: Backend) -> None:
     a_repository(backend)
     actor, name = backend.owner()
