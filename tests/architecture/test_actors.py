@@ -15,6 +15,7 @@ WITHOUT = {
     "Federation.exchange": "the token of the other issuer says who the actor is",
     "HealthChecks.health": "whoever watches the registry has no account in it",
     "Messages.all": "everybody may read the operator's messages",
+    "OAuth.check_application": "the application is checked before anybody signs in",
     "OAuth.exchange": "the application proves itself by its secret",
     "Relays.presign": "the relay signs its request, and the upload's token was given to a pusher",
     "Relays.store": "the relay signs its request, and the upload's token was given to a pusher",

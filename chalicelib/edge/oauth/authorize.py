@@ -1,14 +1,26 @@
 """OAuth: the authorization request, the user's decision, and the exchange of a code (RFC 6749 §3)."""
 
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from chalicelib.domain.consents import Consent, ConsentAnswer
-from chalicelib.domain.errors import BodyTooLarge, TooManyAttempts, WrongCredentials
-from chalicelib.domain.permissions import Actor
+from chalicelib.domain.errors import (
+    BodyTooLarge,
+    CsrfInvalid,
+    Denied,
+    RegistryError,
+    ResourceUnknown,
+    TooManyAttempts,
+    Unauthenticated,
+    WrongCredentials,
+)
+from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import callers
-from chalicelib.edge.api.framework.errors import problem
+from chalicelib.edge.api.framework.errors import problem, to_reply
 from chalicelib.edge.api.framework.operations import TEXT, Operations, Parameter, a_page, an_object, one_of, text
 from chalicelib.edge.api.identity.applications import application_public_json, scope_json
 from chalicelib.edge.oauth import pages
@@ -44,6 +56,7 @@ REQUEST_PARAMETERS = (
         for name, schema in REQUEST_FIELDS.items()
     ),
     Parameter("format", "string", "`json` for the authorization request as JSON instead of a page"),
+    Parameter("prompt", "string", "`login` to sign in as somebody else"),
 )
 SIGN_IN = an_object({"username": TEXT, "password": TEXT, "_csrf_token": CSRF}, **REQUEST_FIELDS)
 DECISION = an_object({"_csrf_token": CSRF}, **REQUEST_FIELDS)
@@ -73,6 +86,10 @@ EXCHANGE_ERROR = an_object({"error": TEXT}, error_description=TEXT)
 )
 def authorize(actor: Actor) -> Reply:
     """Asks a user for consent to an application, after asking anonymous callers to sign in."""
+    return _for_people(actor, lambda: _authorize(actor))
+
+
+def _authorize(actor: Actor) -> Reply:
     query = {name: value for name in FIELDS if (value := request.parameter(name))}
     query.setdefault("response_type", "token")
     missing = next((name for name in REQUIRED if name not in query), None)
@@ -82,8 +99,11 @@ def authorize(actor: Actor) -> Reply:
     session = services().identity.sessions.anonymous(callers.session_cookie())
     fields, headers = {**query, "_csrf_token": session.csrf}, callers.session_headers(session)
     wants_json = request.parameter("format") == "json"
-    if actor.is_anonymous and not wants_json:
-        return pages.page(401, "Sign in", pages.sign_in(fields), headers)
+    is_asked = request.parameter("prompt") == "login"
+    if (actor.is_anonymous or is_asked) and not wants_json:
+        services().identity.oauth.check_application(query)
+        status = 200 if is_asked else 401
+        return pages.page(status, "Sign in", pages.sign_in(fields), headers, query["redirect_uri"])
     consent = services().identity.oauth.consider(actor, query)
     if isinstance(consent, ConsentAnswer):
         return _redirected(consent)
@@ -92,7 +112,50 @@ def authorize(actor: Actor) -> Reply:
     if wants_json:
         return as_json(_consent_json(consent, query, session.csrf), headers=headers)
     title = f"{consent.application.name} asks for your permission"
-    return pages.page(200, title, pages.consent(consent.application, consent.scopes, fields), headers)
+    user = pages.signed_in(actor.name, _other_account(query))
+    body = pages.consent(consent.application, consent.scopes, fields, user)
+    return pages.page(200, title, body, headers, query["redirect_uri"])
+
+
+def _other_account(query: Mapping[str, str]) -> str:
+    """Returns the address where somebody else signs in for the same authorization request."""
+    return "/oauth/authorize?" + urlencode({**query, "prompt": "login"})
+
+
+def _for_people(actor: Actor, answer: Callable[[], Reply]) -> Reply:
+    """Returns an answer; if it is a refusal and a browser asked, a page that says the same to its user."""
+    try:
+        reply = answer()
+    except RegistryError as error:
+        if not _is_browser():
+            raise
+        reply, why = to_reply(error, None), _why(error)
+    else:
+        if reply.status_code < HTTPStatus.BAD_REQUEST or not _is_browser() or not _is_json(reply):
+            return reply
+        why = json.loads(reply.body)["message"]
+    query = {name: value for name in FIELDS if (value := request.parameter(name))}
+    user = "" if actor.is_anonymous or not query else pages.signed_in(actor.name, _other_account(query))
+    return pages.page(reply.status_code, "This request is refused", pages.refusal(why, user))
+
+
+def _is_browser() -> bool:
+    return "text/html" in request.header("accept") and request.parameter("format") != "json"
+
+
+def _is_json(reply: Reply) -> bool:
+    return str(reply.headers.get("Content-Type", "")).startswith("application/json")
+
+
+def _why(error: RegistryError) -> str:
+    """Returns why a request is refused, and what its user can do."""
+    if isinstance(error, ResourceUnknown):
+        return f"There is {error}. Ask whoever gave you this link for a new one."
+    if isinstance(error, CsrfInvalid | Unauthenticated):
+        return "You are no longer signed in, or signed in again meanwhile. Go back to the application and start again."
+    if isinstance(error, Denied):
+        return "You may not allow this application: only administrators of its organization and whom they asked may."
+    return str(error)
 
 
 def _consent_json(consent: Consent, query: dict[str, str], csrf: str) -> dict[str, Any]:
@@ -122,6 +185,10 @@ def _consent_json(consent: Consent, query: dict[str, str], csrf: str) -> dict[st
 )
 def sign_in() -> Reply:
     """Signs a user in and returns to the authorization request."""
+    return _for_people(ANONYMOUS, _sign_in)
+
+
+def _sign_in() -> Reply:
     form = _form()
     query = {name: form[name] for name in FIELDS if name in form}
     cookie = callers.session_cookie()
@@ -139,21 +206,23 @@ def sign_in() -> Reply:
 
 def _sign_in_again(error: WrongCredentials | TooManyAttempts, fields: dict[str, str]) -> Reply:
     """Returns the sign-in page with the reason of the refusal, and the seconds to wait after too many attempts."""
+    leads_to = fields.get("redirect_uri", "")
     if isinstance(error, WrongCredentials):
-        return pages.page(401, "Sign in", pages.sign_in(fields, str(error)))
-    return pages.page(429, "Sign in", pages.sign_in(fields, str(error)), {"Retry-After": str(error.retry_after_s)})
+        return pages.page(401, "Sign in", pages.sign_in(fields, str(error)), leads_to=leads_to)
+    wait = {"Retry-After": str(error.retry_after_s)}
+    return pages.page(429, "Sign in", pages.sign_in(fields, str(error)), wait, leads_to)
 
 
 @operations.post("/oauth/authorizeapp", "allowApplication", **DECIDE)
 def allow(actor: Actor) -> Reply:
     """Takes the user's consent and redirects to the application."""
-    return _decide(actor, allow=True)
+    return _for_people(actor, lambda: _decide(actor, allow=True))
 
 
 @operations.post("/oauth/denyapp", "denyApplication", **DECIDE)
 def deny(actor: Actor) -> Reply:
     """Takes the user's refusal and redirects to the application."""
-    return _decide(actor, allow=False)
+    return _for_people(actor, lambda: _decide(actor, allow=False))
 
 
 def _decide(actor: Actor, *, allow: bool) -> Reply:

@@ -11,18 +11,22 @@ from chalicelib.domain.scopes import OFFERED
 from chalicelib.edge.response import Headers, Reply
 
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#1b1f24}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}"
     "h1{font-size:1.3rem}li{margin:.5rem 0}.dangerous{color:#a40e26}"
-    "button{font:inherit;padding:.5rem 1.2rem;margin-right:.5rem}"
+    "button{font:inherit;padding:.5rem 1.2rem}.quiet{color:#57606a}"
+    ".choice{display:flex;gap:.5rem;position:sticky;bottom:0;padding:1rem 0;background:#fff}"
     "input:not([type=hidden]){font:inherit;display:block;width:100%;padding:.4rem;margin:.2rem 0 1rem}"
     "code{overflow-wrap:anywhere;background:#f2f4f7;padding:.2rem .4rem}"
 )
 # The token never leaves the browser: it is read from the URL's fragment, shown, and removed from the history.
 READER = (
-    "var given=new URLSearchParams(location.hash.slice(1)).get('access_token');"
+    "var said=new URLSearchParams(location.hash.slice(1)||location.search),given=said.get('access_token');"
     "history.replaceState(null,'',location.pathname);"
-    "document.getElementById('token').textContent=given||'There is no token in this address.';"
+    "document.getElementById('token').textContent=given||said.get('error_description')||said.get('error')"
+    "||'There is no token in this address.';"
 )
+# HTML in which all foreign text has been escaped.
+Markup = str
 
 
 def _hash(text: str) -> str:
@@ -57,8 +61,8 @@ def hidden(fields: Mapping[str, str]) -> str:
     )
 
 
-def consent(application: Application, scopes: Sequence[str], fields: Mapping[str, str]) -> str:
-    """Returns the body of the consent page."""
+def consent(application: Application, scopes: Sequence[str], fields: Mapping[str, str], user: Markup) -> str:
+    """Returns the body of the consent page; `user` says who is signed in. Both buttons are always in view."""
     items = "".join(
         f"<li{' class=dangerous' if OFFERED[name].dangerous else ''}><strong>{escape(OFFERED[name].title)}</strong><br>"
         f"{escape(OFFERED[name].description)}</li>"
@@ -70,7 +74,19 @@ def consent(application: Application, scopes: Sequence[str], fields: Mapping[str
         for action, label in (("authorizeapp", "Allow"), ("denyapp", "Cancel"))
     )
     owner = f"<p>An application of the organization <strong>{escape(application.organization)}</strong>.</p>"
-    return f"{about}{owner}<p>It asks to act in your name:</p><ul>{items}</ul>{forms}"
+    choice = f'<div class="choice">{forms}</div>'
+    return f"{user}{about}{owner}<p>It asks to act in your name:</p><ul>{items}</ul>{choice}"
+
+
+def signed_in(name: str, other: str) -> Markup:
+    """Returns who is signed in, with a link to the address `other`, where somebody else can sign in."""
+    link = f'<a href="{escape(other)}">Use another account</a>'
+    return f'<p class="quiet">Signed in as <strong>{escape(name)}</strong>. {link}</p>'
+
+
+def refusal(why: str, user: Markup = "") -> str:
+    """Returns the body of the page for a request that is refused; `user` says who is signed in."""
+    return f"<p>{escape(why)}</p>{user}"
 
 
 def sign_in(fields: Mapping[str, str], why: str = "") -> str:

@@ -16,7 +16,7 @@ from chalice.app import Blueprint
 from chalicelib.domain.browsers import page_headers
 from chalicelib.domain.errors import ResourceUnknown
 from chalicelib.edge import request
-from chalicelib.edge.response import Headers, Reply
+from chalicelib.edge.response import Headers, Reply, empty
 from chalicelib.settings import settings
 
 blueprint = Blueprint(__name__)
@@ -62,6 +62,12 @@ def asset(name: str) -> Asset:
         raise ResourceUnknown("file", name)
     kind, read = ASSETS[name]
     return Asset(kind, read())
+
+
+@blueprint.route("/", methods=READS)
+def root() -> Reply:
+    """Redirects to the documentation page, for people who open the registry's address."""
+    return empty(302, {"Location": "/docs", "Cache-Control": "no-cache"})
 
 
 @blueprint.route("/docs", methods=READS)

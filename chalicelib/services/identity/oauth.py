@@ -18,7 +18,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from chalicelib.domain.applications import Application
 from chalicelib.domain.consents import Consent, ConsentAnswer
-from chalicelib.domain.errors import Denied, ResourceUnknown, ScopeInvalid
+from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, ScopeInvalid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.redirects import LOCAL_PAGE
 from chalicelib.domain.scopes import OFFERED, implied, parse_scopes
@@ -183,6 +183,15 @@ class OAuth:
         self._clock = stores.clock
         self._prepared: dict[str, Any] = {}
 
+    def check_application(self, parameters: Mapping[str, str]) -> None:
+        """Checks, before anybody enters a password, that the application exists and that the redirect is its own.
+
+        Raises ResourceUnknown, FieldInvalid.
+        """
+        client = self._known_client(parameters)
+        if not client.check_redirect_uri(parameters.get("redirect_uri", "")):
+            raise FieldInvalid("redirect_uri", "it is not the address that the application registered")
+
     def consider(self, actor: Actor, parameters: Mapping[str, str]) -> Consent | ConsentAnswer:
         """Returns the consent to ask a signed-in user for, or the error of the request.
 
@@ -232,15 +241,20 @@ class OAuth:
 
         This needs a session, as the new token could have more rights than a token that asks for it.
         """
-        account_id, client_id = self._access.require_user(actor), parameters.get("client_id", "")
+        account_id = self._access.require_user(actor)
         if not actor.is_session:
-            raise Denied(client_id, "let in")
-        client = self.client(client_id)
-        if client is None:
-            raise ResourceUnknown("application", client_id)
+            raise Denied(parameters.get("client_id", ""), "let in")
+        client = self._known_client(parameters)
         offer = self._assignments.get(account_id, parameters.get(OFFERED_BY, ""))
         if offer is None or not offer.to_assignment(client.client).answers(parameters):
             self._access.administered(actor, client.client.organization)
+        return client
+
+    def _known_client(self, parameters: Mapping[str, str]) -> OAuthClient:
+        client_id = parameters.get("client_id", "")
+        client = self.client(client_id)
+        if client is None:
+            raise ResourceUnknown("application", client_id)
         return client
 
     def _take_offer(self, transaction: Transaction, request: OAuthRequest) -> None:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from typing import Any
+from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -270,3 +270,90 @@ def test_a_repeated_request_skips_consent_only_with_a_challenge_and_no_dangerous
     assert bot.requested().status == 200
     assert bot.requested(response_type="token").status == 200
     assert bot.requested(scope="repo:admin", **challenged).status == 200
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def browsed(bot: Bot, api_client: ApiClient | None = None, **more: str) -> Answer:
+    """Returns what a browser gets for an authorization request."""
+    return (api_client or bot.user).get("//oauth/authorize?" + urlencode(bot.query_fields(**more)), **BROWSER)
+
+
+def test_the_consent_page_says_who_is_signed_in_and_leads_to_another_account(bot: Bot) -> None:
+    bot.app_client.backend.user("bob")
+    text = bot.requested(state="s1").body.decode()
+    assert "Signed in as <strong>admin</strong>" in text
+    other = re.search(r'<a href="([^"]+)">Use another account</a>', text)
+    assert other is not None
+
+    page = bot.user.get("/" + unescape(other[1]))
+    csrf = re.search(r'name="_csrf_token" value="([^"]+)"', page.body.decode())
+    assert csrf is not None
+    form = {**bot.query_fields(state="s1"), "_csrf_token": csrf[1], "username": "bob", "password": "password"}
+    back = post(bot.user, "//oauth/signin", form)
+
+    assert page.status == 200
+    assert (back.status, "state=s1" in back.headers["location"], "prompt" in back.headers["location"]) == (
+        303, True, False,
+    )  # fmt: skip
+    assert bot.user.get("/user").json()["username"] == "bob"
+
+
+def test_allow_and_cancel_are_side_by_side_and_always_in_view(bot: Bot) -> None:
+    text = bot.requested(scope="repo:read repo:write repo:admin org:admin user:admin").body.decode()
+    choice = text.partition('<div class="choice">')[2].partition("</div>")[0]
+
+    assert choice.count("<form") == 2
+    assert choice.index(">Allow<") < choice.index(">Cancel<")
+    assert ".choice{display:flex;gap:.5rem;position:sticky;bottom:0;" in text
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["signed in", "a stranger"])
+@pytest.mark.parametrize(
+    ("more", "status", "words"),
+    [
+        ({"client_id": "none<b>"}, 404, "There is no application none&lt;b&gt;."),
+        ({"redirect_uri": "https://evil.example.com/"}, 400, "redirect"),
+        ({"scope": ""}, 400, "Required param: scope"),
+    ],
+)
+def test_a_browser_gets_a_page_for_a_request_that_leads_nowhere(
+    bot: Bot, is_known: bool, more: dict[str, str], status: int, words: str
+) -> None:
+    page = browsed(bot, bot.user if is_known else ApiClient(bot.app_client), **more)
+
+    assert (page.status, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert words.lower() in page.body.decode().lower()
+    assert b'type="password"' not in page.body
+
+
+def test_a_browser_of_somebody_who_may_not_allow_it_gets_a_page_that_offers_another_account(bot: Bot) -> None:
+    bot.app_client.backend.user("bob")
+    page = browsed(bot, ApiClient(bot.app_client).sign_in("bob"))
+
+    assert page.status == 403
+    assert b"Signed in as <strong>bob</strong>" in page.body
+    assert b"Use another account" in page.body
+
+
+def test_a_browser_gets_a_page_for_a_decision_that_is_refused(bot: Bot) -> None:
+    content = urlencode({**bot.query_fields(), "_csrf_token": "wrong"}).encode()
+    types = {"Content_Type": "application/x-www-form-urlencoded", **BROWSER}
+    refused = [bot.user.post(f"//oauth/{action}", content, **types) for action in ("authorizeapp", "denyapp", "signin")]
+
+    assert [page.status for page in refused] == [403, 403, 403]
+    assert all(b"start again" in page.body for page in refused)
+
+
+def test_forms_may_lead_to_the_application_and_nowhere_else(bot: Bot) -> None:
+    for page in (bot.requested(), bot.requested(ApiClient(bot.app_client))):
+        assert "form-action 'self' https://bot.example.com;" in page.headers["content-security-policy"]
+
+
+def test_the_registry_s_own_page_shows_an_error_in_its_address(bot: Bot) -> None:
+    local = f"{bot.app_client.backend.settings.url}/oauth/localapp"
+    refused = bot.requested(scope="repo:fly", response_type="token", redirect_uri=local)
+
+    assert redirect_parameters(refused)["error"] == "invalid_scope"
+    assert b"said.get('error_description')" in bot.user.get("//oauth/localapp").body

@@ -11,9 +11,13 @@ EVIL = '"><script>alert(1)</script>'
 
 def test_text_of_an_application_is_escaped() -> None:
     application = Application("id", EVIL, EVIL, EVIL)
-    page = pages.page(200, EVIL, pages.consent(application, ("repo:read",), {EVIL: EVIL}))
+    page = pages.page(200, EVIL, pages.consent(application, ("repo:read",), {EVIL: EVIL}, pages.signed_in(EVIL, EVIL)))
 
     assert "<script>alert" not in page.body
+
+
+def test_the_reason_of_a_refusal_is_escaped() -> None:
+    assert "<script>" not in pages.refusal(EVIL)
 
 
 def test_the_policy_allows_only_the_page_s_script() -> None:

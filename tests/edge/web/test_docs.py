@@ -61,3 +61,9 @@ def test_the_page_sends_no_cookie_and_calls_no_validator() -> None:
     assert 'credentials: "omit"' in script
     assert "validatorUrl: null" in script
     assert "withCredentials: false" in script
+
+
+def test_the_registry_s_address_leads_to_the_documentation(app_client: AppClient) -> None:
+    answer = app_client.ask("GET", "/")
+
+    assert (answer.status, answer.headers["location"]) == (302, "/docs")
