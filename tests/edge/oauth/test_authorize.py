@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
