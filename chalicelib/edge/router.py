@@ -39,6 +39,6 @@ def _compile(pattern: str) -> re.Pattern[str]:
             re.escape(part) if index % 2 == 0 else f"(?P<{part}>{PARAMETER_PATTERNS.get(part, '[^/]+')})"
             for index, part in enumerate(parts)
         )
-        + "/?",
+        + ("" if pattern.endswith("/") else "/?"),
         re.DOTALL,
     )

@@ -63,11 +63,15 @@ def test_a_repository_may_be_called_like_a_route(path: str, repository: str) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "//", "/v1", "/v2x", "/v2/a", "/v2/a/b", "/v2/a/manifests", "/v2/a/tags", "/V2/", "/v2/a/tags/list/more",
+    ["", "//", "/v1", "/v2x", "/v2/a", "/v2/a/b", "/v2/a/manifests", "/v2/a/tags", "/V2/", "/v2/a/tags/list/more",
      "/v2//", "/v2/a/manifests/", "/x/v2/", "/v2/auth/x", "/v2/a/blobs/uploads/t/other"],
 )  # fmt: skip
 def test_an_unknown_path_has_no_route(path: str) -> None:
     assert ROUTER.match(path) == (None, {})
+
+
+def test_only_one_slash_is_the_root() -> None:
+    assert ROUTER.match("/") == ("/", {})
 
 
 def test_a_reference_is_unquoted_and_a_repository_is_taken_raw() -> None:
