@@ -13,14 +13,14 @@ from chalicelib.domain.errors import FieldInvalid
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Private, shared, loopback, link-local (where clouds serve their credentials), documentation, benchmarks, multicast and
-# reserved ranges; and Azure's 168.63.129.16, a virtual address of the host in a public range.
+# Private, shared, loopback, link-local (where clouds serve their credentials), documentation, 6to4 relay (RFC 7526),
+# benchmarks, multicast and reserved ranges; and Azure's 168.63.129.16, a virtual address of the host in a public range.
 SPECIAL_V4 = [
     ipaddress.IPv4Network(text)
     for text in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-        "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
     )
 ]  # fmt: skip
 # In IPv6 only global unicast is public, without the ranges of protocols (such as Teredo), documentation and 6to4.
@@ -28,6 +28,8 @@ GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 SPECIAL_V6 = [ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 # IPv6 ranges that embed an IPv4 address: a connection goes to their last 32 bits.
 EMBEDDED_V4 = [ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96")]
+# The interface identifiers of ISATAP, before the IPv4 address at the end of a tunnel (RFC 5214 section 6.1).
+ISATAP = (0x00005EFE, 0x02005EFE)
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -43,7 +45,16 @@ def is_public(address: Address) -> bool:
     address = bare(address)
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in SPECIAL_V4)
-    return address in GLOBAL_V6 and not any(address in network for network in SPECIAL_V6)
+    is_tunnel = (int(address) >> 32) & 0xFFFFFFFF in ISATAP
+    return address in GLOBAL_V6 and not is_tunnel and not any(address in network for network in SPECIAL_V6)
+
+
+def _bare_network(network: Network) -> Network:
+    """Returns the IPv4 network that an IPv6 network embeds, or the same."""
+    for embedding in EMBEDDED_V4:
+        if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(embedding):
+            return ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ class Permitted:
         for word in re.split(r"[,\s]+", text.strip().lower()):
             try:
                 if word:
-                    networks.append(ipaddress.ip_network(word))
+                    networks.append(_bare_network(ipaddress.ip_network(word)))
             except ValueError:
                 if not HOST.fullmatch(word):
                     why = f"{word[:80]!r} is neither a host nor a network like 10.0.0.0/8"

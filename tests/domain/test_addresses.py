@@ -10,7 +10,8 @@ from chalicelib.domain.errors import FieldInvalid
 
 @pytest.mark.parametrize(
     "text",
-    ["8.8.8.8", "1.1.1.1", "192.88.99.1", "100.63.255.255", "172.32.0.1", "198.17.0.1", "223.255.255.255",
+    ["8.8.8.8", "1.1.1.1", "192.88.98.255", "192.88.100.0", "100.63.255.255", "172.32.0.1", "198.17.0.1",
+     "223.255.255.255",
      "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"],
 )  # fmt: skip
 def test_an_address_on_the_internet_is_public(text: str) -> None:
@@ -20,11 +21,14 @@ def test_an_address_on_the_internet_is_public(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["0.0.0.0", "10.1.2.3", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254", "169.254.169.254",
-     "168.63.129.16", "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1", "192.168.1.1", "198.18.0.1",
+     "168.63.129.16", "192.88.99.0", "192.88.99.1", "192.88.99.255",
+     "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1", "192.168.1.1", "198.18.0.1",
      "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
      "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::10.0.0.1", "64:ff9b:1::1",
      "100::1", "2001::1", "2001:10::1", "2001:db8::1", "2002:7f00:1::1", "3fff::1", "5f00::1", "fc00::1",
-     "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "4000::1"],
+     "64:ff9b::192.88.99.1", "::ffff:192.88.99.1", "2002:a00:1::1", "2001:0:a00:1::1", "::10.0.0.1",
+     "2a00:1450::5efe:10.0.0.1", "2a00:1450::200:5efe:169.254.169.254", "fd00:ec2::254", "fe80::1",
+     "fec0::1", "ff02::1", "4000::1"],
 )  # fmt: skip
 def test_an_address_of_special_use_is_not_public(text: str) -> None:
     assert not is_public(ip_address(text))
@@ -49,6 +53,16 @@ def test_an_operator_can_permit_hosts_addresses_and_networks() -> None:
     assert permitted.has_address(ip_address("::ffff:10.9.8.7"))
     assert not permitted.has_address(ip_address("11.0.0.1"))
     assert Permitted.parse("  ", "allow") == Permitted()
+
+
+def test_a_network_may_be_permitted_in_the_form_that_its_addresses_have() -> None:
+    permitted = Permitted.parse("192.88.99.1, 64:ff9b::a00:0/104, ::ffff:172.16.0.0/108", "allow")
+
+    assert permitted.may_call(ip_address("192.88.99.1"))
+    assert not permitted.may_call(ip_address("192.88.99.2"))
+    assert permitted.may_call(ip_address("64:ff9b::10.1.2.3"))
+    assert permitted.may_call(ip_address("::ffff:172.16.0.1"))
+    assert not permitted.may_call(ip_address("64:ff9b::192.168.0.1"))
 
 
 def test_an_address_that_is_public_or_permitted_may_be_called() -> None:
