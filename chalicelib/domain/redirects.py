@@ -14,8 +14,11 @@ LOCAL = ("localhost", "127.0.0.1", "[::1]")
 def parse_redirect(text: str, *, is_plain: bool = False) -> str:
     """Checks an address to redirect to: https to any host, or http to the user's machine; no fragment, no user.
 
+    It consists of printable ASCII, because browsers and headers read everything else in ways of their own.
     With `is_plain`, for a registry that is itself served over http, http may lead anywhere. Raises FieldInvalid.
     """
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise FieldInvalid("redirect_uri", "use printable ASCII without blanks: encode other characters with %")
     try:
         parts = urlsplit(text)
         host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc

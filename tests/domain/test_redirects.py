@@ -19,7 +19,9 @@ def test_https_and_the_users_own_machine_are_accepted(address: str) -> None:
     "address",
     ["", "a.example/back", "http://a.example/back", "ftp://a.example", "https://", "https://user@a.example",
      "https://a.example/#token", "https://a.example\\@evil", "javascript:alert(1)", "https://a.example:port",
-     "https://" + "a" * 2000, "http://localhost.evil.example"],
+     "https://" + "a" * 2000, "http://localhost.evil.example", "https://a.example/b\r\nSet-Cookie: c=d", "https://a.example/\x00",
+     "https://a.example/\x7f", "https://a.example/a b", " https://a.example/", "https://a.example/\u00fc",
+     "https://\u0430.example/", "https://a.example/\u202e", "https://a\t.example/"],
 )  # fmt: skip
 def test_any_other_address_is_refused_and_the_form_is_named(address: str) -> None:
     with pytest.raises(FieldInvalid, match="redirect_uri"):
