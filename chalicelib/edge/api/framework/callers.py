@@ -1,14 +1,18 @@
 """The caller of the API: the owner of a bearer token or of a session's cookie; never of both, never by password."""
 
+import re
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
+from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge import request
 from chalicelib.edge.origins import client_address
 from chalicelib.services.identity.sessions import Session
 from chalicelib.settings import settings
 from chalicelib.wiring import services
+
+COOKIE = re.compile(r"[!#-+\--:<-\[\]-~]*")
 
 
 def caller() -> Actor:
@@ -46,12 +50,20 @@ def cookie_name() -> str:
 
 
 def session_cookie() -> str:
-    """Returns the session cookie's value, empty without one."""
+    """Returns the session cookie's value, empty without one.
+
+    Raises FieldInvalid for a value with characters that no cookie has (RFC 6265 section 4.1.1), such as line breaks: it
+    is no session, and no header can carry it back.
+    """
     try:
         morsel = SimpleCookie(request.header("cookie")).get(cookie_name())
     except CookieError:
         return ""
-    return morsel.value if morsel else ""
+    value = morsel.value if morsel else ""
+    if not COOKIE.fullmatch(value):
+        why = f"the value of {cookie_name()!r} has a character that no cookie has: delete the cookies of this site"
+        raise FieldInvalid("Cookie", why)
+    return value
 
 
 def session_headers(session: Session) -> dict[str, str]:

@@ -61,6 +61,23 @@ def test_an_invalid_cookie_is_anonymous(stranger: ApiClient, cookie: str) -> Non
     assert stranger.get("/user", Cookie=cookie).status == 401
 
 
+@pytest.mark.parametrize(
+    "value",
+    [r'"cbs_x\015\012Set-Cookie: a=b"', r'"cbs_x\012"', r'"cbs_x\073 Domain=example.com"', r'"cbs_\000"',
+     r'"cbs_a\054b"', r'"stranger.x\015\012y"'],
+)  # fmt: skip
+@pytest.mark.parametrize(("method", "path"), [("GET", "//csrf_token"), ("GET", "/user"), ("POST", "/signout")])
+def test_a_cookie_that_no_header_could_carry_back_is_refused(
+    stranger: ApiClient, value: str, method: str, path: str
+) -> None:
+    stranger.csrf = "any"
+    answer = stranger.ask(method, path, None, Cookie=f"session={value}")
+
+    assert answer.status == 400
+    assert "Cookie" in answer.json()["message"]
+    assert "set-cookie" not in answer.headers
+
+
 def test_a_csrf_token_may_be_a_query_parameter(admin: ApiClient) -> None:
     csrf, admin.csrf = admin.csrf, "other"
 
