@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge
+from chalicelib.domain.nesting import DEEPEST, is_too_deep
 
 MAXIMUM_BYTES = 4 * 1024 * 1024
+TOO_DEEP = f"nested too deeply: at most {DEEPEST} levels"
 # Lone surrogates: JSON can escape them, UTF-8 cannot encode them.
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -91,7 +93,9 @@ def _object(content: bytes) -> dict[str, object]:
     except ValueError as error:
         raise ManifestInvalid(f"not JSON in UTF-8: {error}") from error
     except RecursionError as error:
-        raise ManifestInvalid("nested too deeply") from error
+        raise ManifestInvalid(TOO_DEEP) from error
+    if is_too_deep(document):
+        raise ManifestInvalid(TOO_DEEP)
     if not isinstance(document, dict):
         raise ManifestInvalid("not a JSON object")
     return document

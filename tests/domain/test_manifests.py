@@ -256,6 +256,12 @@ def test_nesting_too_deep_for_the_parser_is_refused(content: bytes) -> None:
         parse_manifest(content, media_types.OCI_MANIFEST)
 
 
+@pytest.mark.parametrize("levels", [201, 900, 1000])
+def test_nesting_that_the_parser_could_follow_but_not_what_comes_after_it_is_refused(levels: int) -> None:
+    with pytest.raises(ManifestInvalid, match="nested too deep"):
+        parse_manifest(json.dumps(BUNDLE).encode()[:-1] + b',"x":' + b"[" * levels + b"]" * levels + b"}", "")
+
+
 def test_usual_nesting_is_accepted() -> None:
     assert parse_manifest(json.dumps(BUNDLE).encode()[:-1] + b',"x":' + b"[" * 100 + b"]" * 100 + b"}", "").digest
 

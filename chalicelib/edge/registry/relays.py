@@ -17,6 +17,7 @@ from chalicelib.domain.credentials import UploadRight
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, Denied
 from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.nesting import DEEPEST, is_too_deep
 from chalicelib.domain.permissions import TO_PUSH, Actor
 from chalicelib.edge import request
 from chalicelib.edge.registry.challenges import operation
@@ -129,6 +130,8 @@ def _json_body() -> dict[str, Any]:
         body = json.loads(request.body())
     except (ValueError, RecursionError) as error:
         raise BlobUploadInvalid(f"not JSON: {error}") from error
+    if is_too_deep(body):
+        raise BlobUploadInvalid(f"nested too deeply: send JSON of at most {DEEPEST} levels")
     if not isinstance(body, dict):
         raise BlobUploadInvalid("not a JSON object")
     return body

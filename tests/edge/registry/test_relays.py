@@ -205,6 +205,7 @@ def test_a_caller_who_may_not_push_gets_no_presigned_urls(app_client: AppClient)
 SAID = {"digest": str(Digest.of(b"", "sha512")), "size": 5, "parts": [[1, "x"]]}
 WRONG = {
     "no json": b"{",
+    "1,000 levels": json.dumps(SAID).encode()[:-1] + b',"x":' + b"[" * 1000 + b"]" * 1000 + b"}",
     "no object": b"[]",
     "nesting without end": b"[" * 100_000,
     "no digest": json.dumps(SAID | {"digest": None}).encode(),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.errors import BodyTooLarge, BodyUnreadable, FieldInvalid
+from chalicelib.domain.nesting import DEEPEST, is_too_deep
 from chalicelib.edge import request
 
 LARGEST = 1024 * 1024
@@ -29,6 +30,8 @@ def read(operation_id: str, schema: Mapping[str, Any], is_optional: bool) -> Any
         raise BodyUnreadable("say Content-Type: application/json, and send JSON", 415)
     try:
         document = json.loads(content.decode("utf-8"))
+        if is_too_deep(document):
+            raise BodyUnreadable(f"the body is nested too deeply: send JSON of at most {DEEPEST} levels")
         if SURROGATES.search(content):
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):

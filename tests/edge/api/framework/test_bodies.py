@@ -52,11 +52,28 @@ def test_an_invalid_field_is_refused_by_its_name(document: object, field: str) -
         (b'{"username": "\xff"}', "application/json", 400),
         (b'{"username": "\\ud800"}', "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
+        (
+            b'{"username":"carol","password":"password-1","a":' + b"[" * 1000 + b"]" * 1000 + b"}",
+            "application/json",
+            400,
+        ),
+        (b'{"username":"carol","password":"password-1","a":' + b"[" * 900 + b"]" * 900 + b"}", "application/json", 400),
         (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"{}", "", 415),
         (b" " * (LARGEST + 1), "application/json", 413),
     ],
-    ids=["no json", "empty", "no utf-8", "half a character", "too deep", "a form", "no type", "too large"],
+    ids=[
+        "no json",
+        "empty",
+        "no utf-8",
+        "half a character",
+        "too deep",
+        "1,000 levels",
+        "900",
+        "a form",
+        "no type",
+        "too large",
+    ],
 )
 def test_an_unreadable_body_is_refused(stranger: ApiClient, content: bytes, kind: str, status: int) -> None:
     answer = stranger.post("/user/", content, Content_Type=kind)
