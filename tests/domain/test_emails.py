@@ -16,7 +16,7 @@ def test_any_other_text_is_refused_and_the_field_is_named(text: str) -> None:
     with pytest.raises(FieldInvalid) as refused:
         parse_email(text)
 
-    assert refused.value.field == "email"
+    assert (refused.value.field, str(refused.value)) == ("email", "Invalid email address")
 
 
 @pytest.mark.parametrize("text", ["a@b.c", "nonsense", "root@localhost", "\u00fc@example.com", "a" * 254])

@@ -26,6 +26,7 @@ SAMPLES = [
     errors.AccountUnknown(LONG),
     errors.ResourceUnknown("organization", LONG),
     errors.FieldInvalid("email", "why"),
+    errors.EmailInvalid("email"),
     errors.BodyUnreadable("why", 415),
     errors.TeamInvalid(LONG),
     errors.RobotInvalid(LONG, "why"),

@@ -21,6 +21,14 @@ class FieldInvalid(Invalid):
         self.field = field
 
 
+class EmailInvalid(FieldInvalid):
+    """The e-mail address is invalid. Quay's clients match the message."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__("", "Invalid email address")
+        self.field = field
+
+
 class BodyUnreadable(Invalid):
     """The body is not JSON, or its `Content-Type` is not JSON's. `status` is HTTP's: 400 or 415."""
 

@@ -94,7 +94,7 @@ def test_a_user_s_name_cannot_be_changed(visit: Callable[[str], ApiClient]) -> N
         ({"tag_expiration_s": 12345}, "Invalid tag expiration option"),
         ({"tag_expiration_s": "soon"}, "tag_expiration_s"),
         ({"company": "x" * 256}, "company"),
-        ({"invoice_email_address": "nonsense"}, "invoice_email_address"),
+        ({"invoice_email_address": "nonsense"}, "Invalid email address"),
     ],
 )
 def test_an_invalid_change_is_refused_by_its_field(admin: ApiClient, change: dict[str, object], why: str) -> None:
