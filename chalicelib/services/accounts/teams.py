@@ -256,7 +256,7 @@ class Teams:
             access, team = self._team(actor, organization, name)
             pointer = self._accounts.find(member)
             if pointer is None:
-                raise FieldInvalid("", "Unknown user")
+                raise ResourceUnknown("member", member)
             if self._store.member(team.id, pointer.id) is None:
                 raise FieldInvalid("", f"User {member} does not belong to team {name}")
             transaction = Transaction()

@@ -70,6 +70,8 @@ def test_members_are_added_listed_and_removed_in_quay_s_words(alice: ApiClient) 
     assert alice.delete(DEVS + "/members/bob").status == 204
     removal = alice.delete(DEVS + "/members/bob")
     assert (removal.status, removal.json()["message"]) == (400, "User bob does not belong to team devs")
+    assert alice.delete(DEVS + "/members/nobody").status == 404
+    assert alice.delete(DEVS + "/members/acme%2Bnobody").status == 404
     assert alice.get("/organization/acme/team/none/members").status == 404
 
 
