@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import ScopeInvalid
+from chalicelib.domain.errors import Denied, ScopeInvalid
 from chalicelib.domain.permissions import Role
 
 REPO_READ, REPO_WRITE, REPO_ADMIN, REPO_CREATE = "repo:read", "repo:write", "repo:admin", "repo:create"
@@ -94,6 +94,14 @@ def parse_scopes(text: str) -> frozenset[str]:
     if unknown or not words:
         raise ScopeInvalid(f"{', '.join(unknown) or 'nothing'} is no scope: say some of {', '.join(OFFERED)}")
     return words
+
+
+def grantable(scopes: frozenset[str], *, is_superuser: bool) -> frozenset[str]:
+    """Returns the scopes that a user can give: super:user only as a superuser. Raises Denied if none is left."""
+    given = scopes if is_superuser else scopes - {SUPER_USER}
+    if not given:
+        raise Denied(SUPER_USER, "grant")
+    return given
 
 
 def implied(scopes: Iterable[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX
 from chalicelib.domain.applications import Application, Authorization, Token
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.scopes import SUPER_USER, USER_ADMIN, implied, parse_scopes
+from chalicelib.domain.scopes import USER_ADMIN, grantable, implied, parse_scopes
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.makers import SESSION, Maker, maker_of
 from chalicelib.services.security.access import Access
@@ -64,9 +64,11 @@ class Authorizations:
     def prepared(
         self, user: AccountRow, client: ClientRow, new: NewAuthorization, created_by: str
     ) -> tuple[TokenRow, str]:
-        """Returns a token to be written, and its secret. Raises Denied for a scope that the user cannot give."""
-        if SUPER_USER in new.scopes and not user.superuser:
-            raise Denied(SUPER_USER, "grant")
+        """Returns a token to be written, and its secret: without the superusers' scope if the user is none.
+
+        Raises Denied if no scope is left.
+        """
+        scopes = grantable(new.scopes, is_superuser=user.superuser)
         now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
         token = TokenRow.under(
             keys.token(hashed(secret)),
@@ -80,7 +82,7 @@ class Authorizations:
             expires_at=new.maker.end(now + min(new.life_s or self._life_s, LONGEST_LIFE_S)),
             made_with=new.maker.made_with,
             title=new.name,
-            scopes=" ".join(sorted(new.scopes)),
+            scopes=" ".join(sorted(scopes)),
             client_id=client.client_id,
             namespace_id=client.namespace_id,
         )
@@ -94,7 +96,8 @@ class Authorizations:
         """
         client = self._client(actor, organization, client_id)
         maker = maker_of(self._tokens, actor)
-        new = NewAuthorization(parse_scopes(request.scope), _name(request.name), _life(request.life_s), maker)
+        scopes = grantable(parse_scopes(request.scope), is_superuser=actor.is_superuser)
+        new = NewAuthorization(scopes, _name(request.name), _life(request.life_s), maker)
         if actor.scopes is not None and not implied(new.scopes) <= implied(actor.scopes):
             raise Denied(request.scope, "grant")
         user = self._accounts.get(actor.account_id or "")
@@ -109,7 +112,7 @@ class Authorizations:
             "application_name": client.name,
             "client_id": client_id,
             "token_uuid": token.uuid,
-            "scope": request.scope,
+            "scope": token.scopes,
         }
         self._usage_log.record_for_namespace(
             actor, transaction, "create_oauth_api_token", client.namespace_id, metadata

@@ -21,7 +21,7 @@ from chalicelib.domain.consents import Consent, ConsentAnswer
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown, ScopeInvalid
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.redirects import LOCAL_PAGE
-from chalicelib.domain.scopes import OFFERED, implied, parse_scopes
+from chalicelib.domain.scopes import OFFERED, grantable, implied, parse_scopes
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.authorizations import Authorizations, NewAuthorization
 from chalicelib.services.security.access import Access
@@ -202,7 +202,7 @@ class OAuth:
             grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", parameters), end_user=actor)
         except OAuth2Error as error:
             return _refusal(error)
-        scopes = tuple(sorted(parse_scopes(grant.request.scope)))
+        scopes = tuple(sorted(grantable(parse_scopes(grant.request.scope), is_superuser=actor.is_superuser)))
         application = Application(
             client.client.client_id, client.client.organization, client.row.name, client.row.description,
             client.row.application_uri,

@@ -155,14 +155,20 @@ def test_tokens_are_created_one_with_the_other_for_few_generations(backend: Back
         service.create(acting(backend, secret), "acme", client, TokenRequest("next", "org:admin"))
 
 
-def test_only_a_superuser_creates_a_token_with_superuser_rights(backend: Backend) -> None:
+def test_only_a_superuser_s_token_has_a_superuser_s_rights_and_others_get_the_rest(backend: Backend) -> None:
     backend.user("bob")
     an_organization(backend, "bobs", "bob")
     bob = backend.signed_in("bob")
     made = backend.services.identity.applications.create(bob, "bobs", ApplicationFields("bot"))
 
+    service = backend.services.identity.authorizations
+    token = service.create(bob, "bobs", made.client_id, TokenRequest("root", "super:user repo:read"))
+    assert token.scope == "repo:read"
+    identity = backend.services.identity.authentication.by_bearer(token.secret or "")
+    assert identity is not None
+    assert identity.scopes == frozenset(["repo:read"])
     with pytest.raises(Denied):
-        backend.services.identity.authorizations.create(bob, "bobs", made.client_id, TokenRequest("root", "super:user"))
+        service.create(bob, "bobs", made.client_id, TokenRequest("root", "super:user"))
 
 
 def test_a_new_password_ends_every_token_of_its_user(backend: Backend, client: str) -> None:

@@ -51,6 +51,23 @@ def test_a_user_who_may_not_authorize_the_application_is_refused(backend: Backen
         backend.services.identity.oauth.consider(backend.signed_in("admin"), {**asked, "client_id": "none"})
 
 
+def test_a_superuser_s_scope_is_left_out_for_others(backend: Backend, asked: dict[str, str]) -> None:
+    backend.user("bob")
+    an_organization(backend, "bobs", "bob")
+    bob = backend.signed_in("bob")
+    made = backend.services.identity.applications.create(bob, "bobs", ApplicationFields("bot", BACK))
+    backend.secret = made.secret  # type: ignore[attr-defined]
+    request = asked | {"client_id": made.client_id, "scope": "repo:read super:user"}
+
+    question = backend.services.identity.oauth.consider(bob, request)
+    assert isinstance(question, Consent)
+    assert question.scopes == ("repo:read",)
+    code = code_of(backend.services.identity.oauth.decide(bob, request, allow=True))
+    assert exchanged(backend, request, code).document["scope"] == "repo:read"
+    with pytest.raises(Denied):
+        backend.services.identity.oauth.consider(bob, request | {"scope": "super:user"})
+
+
 def test_a_code_and_its_token_are_stored_by_their_hashes(backend: Backend, asked: dict[str, str]) -> None:
     code = code_of(backend.services.identity.oauth.decide(backend.signed_in("admin"), asked, allow=True))
     token = exchanged(backend, asked, code).document["access_token"]
