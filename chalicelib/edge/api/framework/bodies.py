@@ -52,4 +52,11 @@ def check_schema(operation_id: str, schema: Mapping[str, Any], document: Any) ->
     except fastjsonschema.JsonSchemaValueException as error:
         path = ".".join(str(part) for part in error.path[1:])
         message = str(error.message).removeprefix(str(error.name)).strip()
-        raise FieldInvalid(path or "the body", message) from None
+        raise FieldInvalid(path or "the body", _choices(error.definition or {}) or message) from None
+
+
+def _choices(schema: Mapping[str, Any]) -> str:
+    """Returns the sentence about the values that a schema allows, in JSON's words; empty if it allows others."""
+    if None not in schema.get("enum", ()):
+        return ""
+    return f"must be one of {[value for value in schema['enum'] if value is not None]} or null"
