@@ -6,8 +6,9 @@ from enum import StrEnum
 from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.names import RepositoryName
 
-# A list of a hundred repositories must fit into one response.
-LONGEST_DESCRIPTION = 10_000
+# Pages have room for a README; a list of a hundred repositories must fit into one response.
+LONGEST_DESCRIPTION = 65_536
+LONGEST_LISTED = 1000
 
 
 class Visibility(StrEnum):
@@ -32,6 +33,11 @@ class Repository:
     id: str
     namespace_id: str
     name: RepositoryName
+
+
+def listed_description(text: str) -> str:
+    """Returns a description as lists and the usage log have it: cut, with an ellipsis, if it is long."""
+    return text if len(text) <= LONGEST_LISTED else text[: LONGEST_LISTED - 1] + "…"
 
 
 def parse_description(text: str) -> str:

@@ -14,7 +14,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.catalog.stars import StarRow
-from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.repositories import RepositoryRow, SizeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 
@@ -41,6 +41,7 @@ class RepositoryView:
     """
 
     repository_access: RepositoryAccess
+    description: str
     is_starred: bool
     window_s: int
     quota: Quota | None
@@ -74,10 +75,12 @@ class RepositoryDetails:
         batch = Batch()
         namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
         star = batch.add(StarRow, keys.star(actor.account_id or "", repository.id))
+        by_id = batch.add(RepositoryRow, keys.repository(repository.id))
         sizes = [batch.add(SizeRow, key) for key in keys.repository_sizes(repository.id)]
         batch.read()
         return RepositoryView(
             repository_access,
+            by_id.row.description if by_id.row else "",
             star.row is not None,
             namespace.row.window_s if namespace.row else 0,
             quota_of(namespace.row),

@@ -12,7 +12,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
-from chalicelib.domain.repositories import Repository
+from chalicelib.domain.repositories import Repository, listed_description
 from chalicelib.domain.states import NamespaceState
 from chalicelib.services.catalog.visibility import RepositoryVisibility, VisibleRepositories
 from chalicelib.services.security.sealing import PageTokens
@@ -225,7 +225,9 @@ def _listed(
     namespace: NamespaceRow,
 ) -> ListedRepository:
     is_starred = repository.id in visible.stars
-    return ListedRepository(repository, row.description, row.is_public, row.mode, is_starred, quota_of(namespace))
+    return ListedRepository(
+        repository, listed_description(row.description), row.is_public, row.mode, is_starred, quota_of(namespace)
+    )
 
 
 def _first(names: Iterator[str], count: int) -> Iterator[str]:

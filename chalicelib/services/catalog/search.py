@@ -10,7 +10,7 @@ from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.repositories import Repository
+from chalicelib.domain.repositories import Repository, listed_description
 from chalicelib.domain.scopes import REPO_READ, allows
 from chalicelib.domain.search_words import matches, query_words
 from chalicelib.domain.states import NamespaceState
@@ -194,4 +194,4 @@ def _hit(
     is_found = namespace.state == NamespaceState.LIVE and matches(str(repository.name), words)
     if not is_found or not visible.sees(repository, is_public=row.is_public):
         return None
-    return RepositoryHit(repository, namespace.kind, row.description, row.is_public)
+    return RepositoryHit(repository, namespace.kind, listed_description(row.description), row.is_public)

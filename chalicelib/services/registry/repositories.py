@@ -9,7 +9,7 @@ from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REP
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, HolderKind, Role
-from chalicelib.domain.repositories import Mode, Repository, Visibility, parse_description
+from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import PURGE_REPOSITORY
@@ -133,6 +133,10 @@ class Repositories:
         """Makes a repository public or private. Raises NameUnknown, Denied."""
         self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility)
 
+    def administered(self, actor: Actor, name: RepositoryName) -> None:
+        """Checks that the actor may administer a repository. Raises NameUnknown, Denied."""
+        self._access.require_role(actor, name, Role.ADMIN)
+
     def change_mode(self, actor: Actor, name: RepositoryName, mode: Mode) -> None:
         """Makes a repository normal, read-only or a mirror. Raises NameUnknown, Denied."""
         self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode)
@@ -144,7 +148,7 @@ class Repositories:
             repository_access = self._access.require_role(actor, name, role)
             transaction, (event, field) = Transaction(), kind
             self._store.change(transaction, repository_access.row, **changed)
-            metadata = {"repository": str(name), field: next(iter(changed.values()))}
+            metadata = {"repository": str(name), field: listed_description(next(iter(changed.values())))}
             self._usage_log.record_for_repository(actor, transaction, event, repository_access.repository, metadata)
             transaction.commit()
 

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import HolderKind, Role
-from chalicelib.domain.repositories import Mode, Repository, Visibility
+from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description
 from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
@@ -31,7 +31,10 @@ KEPT = (
 
 
 class RepositoryNameRow(Row):
-    """A repository by its name, pointing to its id. `status_token` gives access to a private repository's badge."""
+    """A repository by its name, pointing to its id. Every request reads it, so its description is cut.
+
+    `status_token` gives access to a private repository's badge.
+    """
 
     name = UnicodeAttribute()
     repository_id = UnicodeAttribute()
@@ -59,7 +62,10 @@ class RepositoryNameRow(Row):
 
 
 class RepositoryRow(Row):
-    """A repository by its id, with what lists show. `gone` is the ULID in the key of `DeletedRepositoryRow`."""
+    """A repository by its id, with what lists show and the whole description.
+
+    `gone` is the ULID in the key of `DeletedRepositoryRow`.
+    """
 
     namespace_id = UnicodeAttribute()
     namespace = UnicodeAttribute()
@@ -188,7 +194,7 @@ class RepositoryStore:
         created_at: int | None = None,
     ) -> None:
         """Writes a repository, by name and by id, if the name is free."""
-        shared = {"name": repository.name.repository, "visibility": visibility, "description": description}
+        shared = {"name": repository.name.repository, "visibility": visibility}
         name = RepositoryNameRow.under(
             keys.repository_name(repository.namespace_id, repository.name.repository),
             repository_id=repository.id,
@@ -196,12 +202,14 @@ class RepositoryStore:
             status_token=str(uuid4()),
             view=keys.view_catalog(visibility),
             view_at=str(repository.name),
+            description=listed_description(description),
             **shared,
         )
         by_id = RepositoryRow.under(
             keys.repository(repository.id),
             namespace_id=repository.namespace_id,
             namespace=repository.name.namespace,
+            description=description,
             **shared,
         )
         transaction.put(name, absent())
@@ -210,7 +218,8 @@ class RepositoryStore:
 
     def change(self, transaction: Transaction, row: RepositoryNameRow, **changed: str) -> None:
         """Changes attributes that both rows of a repository have, if it has the version that was read."""
-        name_actions = [getattr(RepositoryNameRow, field).set(value) for field, value in changed.items()]
+        by_name = {name: listed_description(text) if name == "description" else text for name, text in changed.items()}
+        name_actions = [getattr(RepositoryNameRow, field).set(value) for field, value in by_name.items()]
         by_id_actions = [getattr(RepositoryRow, field).set(value) for field, value in changed.items()]
         if "visibility" in changed:
             name_actions.append(RepositoryNameRow.view.set(keys.view_catalog(changed["visibility"])))

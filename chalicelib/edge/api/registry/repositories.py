@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from chalicelib.domain.errors import NameUnknown
+from chalicelib.domain.errors import FieldInvalid, NameUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.repositories import Mode, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, REPO_WRITE
 from chalicelib.edge import request
-from chalicelib.edge.api.framework import paths
+from chalicelib.edge.api.framework import declared, paths
 from chalicelib.edge.api.framework.operations import (
     FLAG,
     NUMBER,
@@ -169,8 +169,12 @@ def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> di
     answers={200: DONE},
 )
 def change_state(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Sets whether a repository accepts pushes, is read-only, or accepts only its mirror."""
-    services().registry.repositories.change_mode(actor, repository_name(repository), Mode(body["state"]))
+    """Sets whether a repository accepts pushes, is read-only, or accepts only its mirror if there are mirrors."""
+    mode = Mode(body["state"])
+    if mode == Mode.MIRROR and declared.unnamed(paths.REPOSITORY + "/mirror") not in declared.paths():
+        services().registry.repositories.administered(actor, repository_name(repository))
+        raise FieldInvalid("", "Unknown Repository State: MIRROR")
+    services().registry.repositories.change_mode(actor, repository_name(repository), mode)
     return {"success": True}
 
 
@@ -208,7 +212,7 @@ def repository_json(view: RepositoryView) -> dict[str, Any]:
         "namespace": name.namespace,
         "name": name.repository,
         "kind": KIND,
-        "description": row.description,
+        "description": view.description,
         "is_public": row.is_public,
         "is_organization": view.repository_access.namespace_access.is_organization,
         "is_starred": view.is_starred,

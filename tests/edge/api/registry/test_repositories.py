@@ -85,6 +85,12 @@ def test_an_invalid_body_is_refused_by_its_field(alice: ApiClient, body: object,
     assert (refused.status, refused.json()["error_type"], refused.json()["field"]) == (400, "invalid_request", field)
 
 
+def test_a_value_that_is_none_of_some_is_refused_in_the_words_of_json(alice: ApiClient) -> None:
+    refused = alice.post(REPOSITORIES, new_repository("v", repo_kind="application"))
+
+    assert refused.json()["detail"] == "repo_kind: must be one of ['image'] or null"
+
+
 def test_a_taken_name_is_refused_in_the_words_that_clients_match(alice: ApiClient) -> None:
     refused = alice.post(REPOSITORIES, new_repository("app", "public"))
 
@@ -249,15 +255,51 @@ def test_a_read_only_repository_refuses_pushes(app_client: AppClient, admin: Api
     a_blob(app_client.backend)
     before = app_client.token("admin/app")
     state = "/repository/admin/app/changestate"
-    for mode in ("READ_ONLY", "MIRROR"):
-        assert admin.put(state, {"state": mode}).json() == {"success": True}
-        assert admin.get("/repository/admin/app").json()["state"] == mode
-        for token in (before, app_client.token("admin/app")):
-            assert push(app_client, token).status in (401, 403)
+    assert admin.put(state, {"state": "READ_ONLY"}).json() == {"success": True}
+    assert admin.get("/repository/admin/app").json()["state"] == "READ_ONLY"
+    for token in (before, app_client.token("admin/app")):
+        assert push(app_client, token).status in (401, 403)
 
     assert admin.put(state, {"state": "NORMAL"}).status == 200
     assert push(app_client, before).status == 201
     assert admin.put(state, {"state": "UPSIDE_DOWN"}).json()["field"] == "state"
+
+
+def test_a_readme_of_64_kb_is_a_description_and_lists_cut_it_short(admin: ApiClient, app_client: AppClient) -> None:
+    a_blob(app_client.backend)
+    readme = "# \u00dcber\n" + "x" * (64 * 1024)
+    readme = readme[: 64 * 1024]
+
+    assert admin.put("/repository/admin/app", {"description": readme}).status == 200
+
+    assert admin.get("/repository/admin/app").json()["description"] == readme
+    (listed,) = admin.get("/repository?namespace=admin").json()["repositories"]
+    (found,) = admin.get("/find/repositories?query=app").json()["results"]
+    for short in (listed["description"], found["description"]):
+        assert short == readme[:999] + "…"
+    logs = admin.get("/repository/admin/app/logs").json()["logs"]
+    assert logs[0]["metadata"]["description"] == readme[:999] + "…"
+
+
+def test_a_restored_repository_has_its_whole_description(admin: ApiClient) -> None:
+    readme = "x" * 20_000
+    new = {"repository": "read", "visibility": "public", "description": readme}
+    assert admin.post(REPOSITORIES, new).status == 201
+    assert admin.delete("/repository/admin/read").status == 204
+    (gone,) = admin.get("/repository/deleted?namespace=admin").json()["repositories"]
+    assert len(gone["description"]) == 1000
+
+    assert admin.post(f"/repository/deleted/{gone['id']}/restore", {}).status == 200
+
+    assert admin.get("/repository/admin/read").json()["description"] == readme
+
+
+def test_no_repository_becomes_a_mirror_while_there_are_no_mirrors(admin: ApiClient, app_client: AppClient) -> None:
+    a_blob(app_client.backend)
+    refused = admin.put("/repository/admin/app/changestate", {"state": "MIRROR"})
+
+    assert (refused.status, refused.json()["detail"]) == (400, "Unknown Repository State: MIRROR")
+    assert admin.get("/repository/admin/app").json()["state"] == "NORMAL"
 
 
 def push(app_client: AppClient, token: dict[str, str]) -> Answer:
