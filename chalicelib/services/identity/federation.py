@@ -33,6 +33,8 @@ from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 from chalicelib.telemetry import logger
 
 FEDERATED = "federated"
+# Ids that no account has, which are read for what does not exist.
+NOBODY, NOBODY_ELSE = "nobody", "nobody-else"
 LARGEST_TOKEN = 16 * 1024
 
 
@@ -136,40 +138,38 @@ class Federation:
         is_ours = _unverified_parts(token)[1].get("iss") == self._signing.issuer
         return self._verified(name, token, self._by_exchanged if is_ours else self._by_issuer)
 
-    def _verified(
-        self, name: str, token: str, verify: Callable[[FederatedRobot, str], FederatedIdentity]
-    ) -> FederatedIdentity:
+    def _verified(self, name: str, token: str, verify: Callable[[str, str], FederatedIdentity]) -> FederatedIdentity:
         """Returns the robot if `verify` accepts the token. The reason for a refusal is only logged."""
         try:
-            candidate = self._candidate(name)
-            if candidate is None:
-                raise WrongCredentials("there is no such robot")
-            return verify(candidate, token)
+            return verify(name, token)
         except (WrongCredentials, Unauthenticated) as error:
             logger.info("federated token refused", robot=name[:300], why=str(error))
             raise WrongCredentials from None
 
-    def _candidate(self, text: str) -> FederatedRobot | None:
+    def _candidate(self, text: str) -> FederatedRobot:
+        """Returns a robot that may sign in, with as many reads whether it exists or not. Raises WrongCredentials."""
         try:
             name = RobotName.parse(text)
         except NameInvalid:
-            return None
+            raise WrongCredentials("there is no such robot") from None
         pointer = self._accounts.find(name.namespace)
-        robot = self._accounts.robot(pointer.id, name.robot) if pointer else None
-        if pointer is None or robot is None:
-            return None
+        namespace_id = pointer.id if pointer else NOBODY
+        robot = self._accounts.robot(namespace_id, name.robot)
         batch = Batch()
-        account = batch.add(AccountRow, keys.account(robot.account_id))
-        namespace = batch.add(NamespaceRow, keys.namespace(pointer.id))
-        owner = batch.add(AccountRow, keys.account(pointer.id))
+        account = batch.add(AccountRow, keys.account(robot.account_id if robot else NOBODY))
+        namespace = batch.add(NamespaceRow, keys.namespace(namespace_id))
+        owner = batch.add(AccountRow, keys.account(pointer.id if pointer and robot else NOBODY_ELSE))
         batch.read()
+        if pointer is None or robot is None:
+            raise WrongCredentials("there is no such robot")
         is_live = namespace.row is not None and namespace.row.state == NamespaceState.LIVE
         is_owned = pointer.kind == AccountKind.ORGANIZATION or (owner.row is not None and owner.row.enabled)
         if account.row is None or not account.row.enabled or not is_live or not is_owned:
-            return None
+            raise WrongCredentials("the robot, its namespace or its owner is disabled")
         return FederatedRobot(account.row, pointer.id, rules_from_text(robot.federation))
 
-    def _by_issuer(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
+    def _by_issuer(self, name: str, token: str) -> FederatedIdentity:
+        candidate = self._candidate(name)
         header, unverified = _unverified_parts(token)
         rule = matching(candidate.rules, unverified.get("iss"), unverified.get("sub"))
         if rule is None:
@@ -180,8 +180,8 @@ class Federation:
         ends_at, latest = check_claims(claims, audience, self._clock())
         return FederatedIdentity(candidate.account, candidate.namespace_id, rule, ends_at, latest)
 
-    def _by_exchanged(self, candidate: FederatedRobot, token: str) -> FederatedIdentity:
-        claims = self._signing.verify(FEDERATED, token)
+    def _by_exchanged(self, name: str, token: str) -> FederatedIdentity:
+        claims, candidate = self._signing.verify(FEDERATED, token), self._candidate(name)
         document = claims["rule"]
         rule = Rule(document["issuer"], document["subject"], document.get("audience"))
         account = candidate.account

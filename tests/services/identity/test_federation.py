@@ -320,3 +320,19 @@ def test_a_crash_leaves_the_former_or_the_new_rules(backend: Backend) -> None:
         else:
             break
     assert len(events(backend, "create_robot_federation")) == 1
+
+
+@pytest.mark.parametrize("name", ["nobody+ci", "admin+none", "admin+ci"])
+def test_a_forged_token_costs_the_same_whether_namespace_and_robot_exist(backend: Backend, name: str) -> None:
+    issuer = Issuer()
+    forged = issuer.token(backend, iss="https://issuer.example")
+    backend.calls.take()
+
+    with pytest.raises(WrongCredentials):
+        name_of(backend, forged, name)
+
+    assert backend.calls.take() == ["GetItem", "GetItem", "BatchGetItem"]
+    ours = issuer.token(backend, iss=backend.settings.url)
+    with pytest.raises(WrongCredentials):
+        name_of(backend, ours, name)
+    assert backend.calls.take() == []
