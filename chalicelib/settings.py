@@ -14,6 +14,7 @@ from chalicelib.domain.expiry_labels import SOURCES
 DOWNLOADS = ("redirect", "edge")
 EDGES = ("off", "on", "staging")
 PULL_LOGS = ("hourly", "all")
+SIGN_UPS = ("open", "invited", "closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Settings:
     edge: str = "off"
     # Whether only CloudFront may call us. It authenticates with the origin secret and sends the client's address.
     origin: bool = False
+    # Who may create an account: `open` anybody, `invited` whom a superuser invites, `closed` nobody but superusers, for
+    # others. No mail is sent, so that a superuser creates an invited account, too.
+    sign_up: str = "closed"
     # `hourly` records a pull once an hour for each actor, address, repository and reference; `all` records each pull.
     pull_log: str = "hourly"
     # How long a pull's record may wait to be written with others, in a process that outlives its responses; 0 writes
@@ -89,6 +93,7 @@ class Settings:
             ("DOWNLOADS", self.downloads, DOWNLOADS),
             ("EDGE", self.edge, EDGES),
             ("PULL_LOG", self.pull_log, PULL_LOGS),
+            ("SIGN_UP", self.sign_up, SIGN_UPS),
             ("TAG_EXPIRATION_FROM", self.tag_expiration_from, SOURCES),
         ):
             if value not in choices:

@@ -17,6 +17,7 @@ CHOICES = {
     "downloads": "edge",
     "edge": "staging",
     "pull_log": "all",
+    "sign_up": "invited",
     "fast_reads": "off",
     "presign_s": "60",
 }
@@ -59,6 +60,7 @@ def chosen(field: dataclasses.Field[object]) -> object:
         ("CLOUDBERTH_EDGE", "true", "'true' is none of off, on, staging"),
         ("CLOUDBERTH_DOWNLOADS", "proxy", "'proxy' is none of redirect, edge"),
         ("CLOUDBERTH_PULL_LOG", "none", "'none' is none of hourly, all"),
+        ("CLOUDBERTH_SIGN_UP", "on", "'on' is none of open, invited, closed"),
         ("CLOUDBERTH_URL", "localhost:5000", "is not http(s)://host[:port] without a path"),
         ("CLOUDBERTH_URL", "http://localhost/registry", "is not http(s)://host[:port] without a path"),
         ("CLOUDBERTH_URL", "ftp://localhost", "is not http(s)://host[:port] without a path"),

@@ -4,7 +4,14 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import NameInvalid, NamespaceInvalid, RepositoryNameInvalid, ResourceUnknown, TagInvalid
+from chalicelib.domain.errors import (
+    NameInvalid,
+    NamespaceInvalid,
+    NameTaken,
+    RepositoryNameInvalid,
+    ResourceUnknown,
+    TagInvalid,
+)
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -17,6 +24,13 @@ ROBOT = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){1,253}")
 MAXIMUM_LENGTH = 255
 # The namespace of a name without one, as in `docker push host/name`; Quay and Docker Hub use the same.
 LIBRARY = "library"
+# Names that only a superuser gives: the namespace of names without one, and what the routes of this registry or of
+# Quay's pages begin with, which somebody could take for the registry itself.
+RESERVED = frozenset(
+    (LIBRARY, "about", "api", "auth", "c1", "config", "docs", "exportedlogs", "health", "keys", "oauth",
+     "oauth2", "organization", "repository", "search", "security", "signin", "static", "status", "superuser",
+     "tutorial", "user", "v1", "v2", "webhooks")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,13 @@ def parse_account(text: str) -> str:
         raise NamespaceInvalid(text, f"be between 2 and {MAXIMUM_LENGTH} characters in length")
     if not ACCOUNT.fullmatch(text):
         raise NamespaceInvalid(text, "match expression ^([a-z0-9]+(?:[._-][a-z0-9]+)*)$")
+    return text
+
+
+def parse_free_account(text: str) -> str:
+    """Returns the text if anybody may name a new account so. Raises NamespaceInvalid, NameTaken for a reserved name."""
+    if parse_account(text) in RESERVED:
+        raise NameTaken(text, "Username is not available")
     return text
 
 

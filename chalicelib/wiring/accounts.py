@@ -34,7 +34,7 @@ class AccountsRoom:
     def accounts(self) -> "Accounts":
         from chalicelib.services.accounts.accounts import Accounts
 
-        return Accounts(self._security.access, self._activity.usage_log, self._stores)
+        return Accounts(self._security.access, self._activity.usage_log, self._stores, self._security.throttles)
 
     @cached_property
     def account_deletion(self) -> "AccountDeletion":

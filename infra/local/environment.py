@@ -19,6 +19,7 @@ LATEST_S = 7 * 86_400
 CHOICES = {
     "CLOUDBERTH_DOWNLOADS": ("redirect", "edge"),
     "CLOUDBERTH_PULL_LOG": ("hourly", "all"),
+    "CLOUDBERTH_SIGN_UP": ("open", "invited", "closed"),
     "CLOUDBERTH_TABLES": ("dynoxide", "ministack"),
 }
 
@@ -34,6 +35,7 @@ class StackSettings:
     workers: int
     downloads: str
     pull_log: str
+    sign_up: str
     tables: str
     ttl_late_s: int
 
@@ -73,6 +75,7 @@ def settings_from(environ: Mapping[str, str]) -> StackSettings:
         workers=_number(environ, "CLOUDBERTH_WORKERS", default=2, highest=64),
         downloads=_choice(environ, "CLOUDBERTH_DOWNLOADS", "edge"),
         pull_log=_choice(environ, "CLOUDBERTH_PULL_LOG", "hourly"),
+        sign_up=_choice(environ, "CLOUDBERTH_SIGN_UP", "open"),
         tables=tables_server(environ),
         ttl_late_s=_number(environ, "CLOUDBERTH_TTL_LATE_S", default=60, lowest=0, highest=LATEST_S),
     )
@@ -113,6 +116,7 @@ def worker_environment(
         "CLOUDBERTH_EDGE": "on",
         "CLOUDBERTH_PULL_BATCH_S": "0.1",
         "CLOUDBERTH_PULL_LOG": settings.pull_log,
+        "CLOUDBERTH_SIGN_UP": settings.sign_up,
         "CLOUDBERTH_TTL_LATE_S": str(settings.ttl_late_s),
         "CLOUDBERTH_DATA": str(settings.data),
         "CLOUDBERTH_PORT": str(settings.port),

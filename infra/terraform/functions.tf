@@ -26,6 +26,8 @@ locals {
     CLOUDBERTH_EDGE      = var.cloudfront ? (var.upload_proof == "staging" ? "staging" : "on") : "off"
     CLOUDBERTH_DOWNLOADS = var.cloudfront ? "edge" : "redirect"
     CLOUDBERTH_ORIGIN    = var.cloudfront ? "on" : "off"
+    # Strangers find a new address within minutes.
+    CLOUDBERTH_SIGN_UP = "closed"
   }, var.settings)
 }
 

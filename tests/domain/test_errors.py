@@ -27,6 +27,7 @@ SAMPLES = [
     errors.ResourceUnknown("organization", LONG),
     errors.FieldInvalid("email", "why"),
     errors.EmailInvalid("email"),
+    errors.SignUpClosed(),
     errors.BodyUnreadable("why", 415),
     errors.TeamInvalid(LONG),
     errors.RobotInvalid(LONG, "why"),

@@ -29,6 +29,7 @@ def test_an_empty_environment_has_every_default() -> None:
     assert settings.data == ROOT / ".local"
     assert (settings.admin, settings.admin_password, settings.workers) == ("admin", None, 2)
     assert (settings.downloads, settings.pull_log, settings.ttl_late_s) == ("edge", "hourly", 60)
+    assert settings.sign_up == "open"
 
 
 @pytest.mark.parametrize(

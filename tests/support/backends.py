@@ -103,7 +103,7 @@ class Backend:
         seed.make_keys(keys)
         self.clock = Clock()
         values = {"url": "http://registry.test", "table": f"t{uuid4().hex}", "bucket": BUCKET, "secrets": str(keys)}
-        self.settings = Settings(**{**values, "edge": "on", **settings})
+        self.settings = Settings(**{**values, "edge": "on", "sign_up": "open", **settings})
         with mock.patch.dict(os.environ, environment):
             self.services = Services(self.settings, clock=self.clock)
             self._share_connections(str(environment["AWS_ENDPOINT_URL_S3"]))

@@ -4,7 +4,7 @@ RegistryError
 ├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
 │                      ManifestBlobUnknown BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid
 │                      TeamInvalid RepositoryNameInvalid RobotInvalid RobotUnknown NotGiven BodyUnreadable
-│                      OutgoingRefused EmailInvalid
+│                      OutgoingRefused EmailInvalid SignUpClosed
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      ResourceUnknown RestoreTooLate TagExpired

@@ -29,6 +29,13 @@ class EmailInvalid(FieldInvalid):
         self.field = field
 
 
+class SignUpClosed(Invalid):
+    """Nobody signs up by themselves at this registry."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody signs up here by themselves: ask a superuser of this registry for an account")
+
+
 class BodyUnreadable(Invalid):
     """The body is not JSON, or its `Content-Type` is not JSON's. `status` is HTTP's: 400 or 415."""
 

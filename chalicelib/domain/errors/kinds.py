@@ -55,7 +55,7 @@ class CsrfInvalid(RegistryError):
 
 
 class TooManyAttempts(RegistryError):
-    """Too many failed sign-ins. `retry_after_s` is how long to wait, in seconds."""
+    """Too many failed sign-ins, or sign-ups. `retry_after_s` is how long to wait, in seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
         unit = "second" if retry_after_s == 1 else "seconds"

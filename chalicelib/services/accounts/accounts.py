@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from chalicelib.domain.accounts import Account, AccountKind
 from chalicelib.domain.emails import parse_any_email, parse_email
-from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken
+from chalicelib.domain.errors import AccountUnknown, AlreadyInitialized, Denied, FieldInvalid, NameTaken, SignUpClosed
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.names import parse_account
+from chalicelib.domain.names import parse_account, parse_free_account
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import USER_READ
 from chalicelib.domain.states import NamespaceState
@@ -16,6 +16,7 @@ from chalicelib.domain.timers import WINDOW
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.services.security.passwords import check_password, hash_password
+from chalicelib.services.security.throttles import Throttles
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
 from chalicelib.storage.accounts.teams import TeamRow
@@ -53,8 +54,9 @@ class Profile:
 class Accounts:
     """Creates, finds and changes users."""
 
-    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
+    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, throttles: Throttles) -> None:
         self._access, self._usage_log, self._store, self._clock = access, usage_log, stores.accounts, stores.clock
+        self._throttles, self._sign_up = throttles, stores.settings.sign_up
 
     def create_user(
         self, name: str, password: str, email: str | None = None, *, first: bool = False, by: Actor | None = None
@@ -113,8 +115,15 @@ class Accounts:
             raise AccountUnknown(name)
         return row
 
-    def sign_up(self, name: str, password: str, email: str | None) -> AccountRow:
-        """Creates a user who signs up, never a superuser. Raises NameInvalid, FieldInvalid, NameTaken."""
+    def sign_up(self, name: str, password: str, email: str | None, address: str = "") -> AccountRow:
+        """Creates a user who signs up from an address, never a superuser.
+
+        Raises SignUpClosed, TooManyAttempts, NameInvalid, FieldInvalid, NameTaken.
+        """
+        if self._sign_up != "open":
+            raise SignUpClosed
+        self._throttles.count_sign_up(address)
+        parse_free_account(name)
         account = self.create_user(name, password, email)
         return self.find(account.name)
 

@@ -7,7 +7,7 @@ from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.emails import parse_email
 from chalicelib.domain.errors import NameTaken, ResourceUnknown
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.names import parse_account
+from chalicelib.domain.names import parse_account, parse_free_account
 from chalicelib.domain.permissions import Actor, HolderKind
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, allows
@@ -91,7 +91,7 @@ class Organizations:
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
         account_id = self._access.require_user(actor)
-        parse_account(name)
+        (parse_account if actor.is_superuser else parse_free_account)(name)
         address = parse_email(email) if email else None
 
         def attempt() -> None:

@@ -6,6 +6,8 @@ a right password resets this. At the registry a few wrong passwords are free, as
 or three times. On the web none is free, as nobody types another within a second. Too many wrong passwords of a network
 over all accounts close the network. Too many at one account from everywhere only slow its sign-ins, or anybody could
 lock somebody else out.
+
+Sign-ups are counted by network alone, whatever becomes of them.
 """
 
 import ipaddress
@@ -21,6 +23,8 @@ from chalicelib.storage.security.throttles import ThrottleStore
 WINDOW_S = 300
 # The most attempts of a network at one account and at all accounts, and those at an account before sign-ins slow down.
 AT_ONCE, BY_NETWORK, AT_ACCOUNT = 30, 200, 100
+# The most sign-ups of a network in a window of their own.
+SIGN_UPS, SIGN_UP_WINDOW_S = 20, 3600
 FIRST_PAUSE_S, LONGEST_PAUSE_S, SLOWED_S = 1.0, 64.0, 0.5
 
 
@@ -72,6 +76,17 @@ class Throttles:
                 self._store.count(key, 1, until)
             raise
         self._store.open(account_and_network)
+
+    def count_sign_up(self, address: str) -> None:
+        """Counts a sign-up from an address, unless it is this machine's own. Raises TooManyAttempts."""
+        network = network_of(address)
+        if network and ipaddress.ip_address(address).is_loopback:
+            return
+        now = self._clock()
+        window = int(now // SIGN_UP_WINDOW_S)
+        end = (window + 1) * SIGN_UP_WINDOW_S
+        if self._store.enter(f"signup/{window}/{network}", now, SIGN_UPS, end) is None:
+            raise TooManyAttempts(math.ceil(end - now))
 
     def _check_limits(self, by_network: str, everywhere: str, left_s: float) -> None:
         network, account = self._store.read([by_network, everywhere])

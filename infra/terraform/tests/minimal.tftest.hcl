@@ -79,6 +79,7 @@ run "minimal" {
       CLOUDBERTH_SECRETS   = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"
       CLOUDBERTH_EDGE      = "off"
       CLOUDBERTH_DOWNLOADS = "redirect"
+      CLOUDBERTH_SIGN_UP   = "closed"
       CLOUDBERTH_ORIGIN    = "off"
     })
     error_message = "The function has the names of the resources, and the setting that nothing is in front of it."

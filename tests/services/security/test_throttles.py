@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.domain.errors import TooManyAttempts, WrongCredentials
+from chalicelib.domain.errors import NameTaken, TooManyAttempts, WrongCredentials
 from chalicelib.services.security.throttles import (
     AT_ACCOUNT,
     AT_ONCE,
     BY_NETWORK,
     REGISTRY,
+    SIGN_UP_WINDOW_S,
+    SIGN_UPS,
     WEB,
     WINDOW_S,
     SignInRoute,
@@ -195,3 +197,31 @@ def test_a_right_password_costs_three_calls(throttles: Throttles, backend: Backe
 )
 def test_a_network_has_the_size_that_one_customer_usually_has(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+def test_a_network_signs_up_only_so_many_users_an_hour(throttles: Throttles, backend: Backend) -> None:
+    for number in range(SIGN_UPS):
+        throttles.count_sign_up(f"203.0.113.{number}")
+
+    with pytest.raises(TooManyAttempts) as refused:
+        throttles.count_sign_up("203.0.113.200")
+    assert 0 < refused.value.retry_after_s <= SIGN_UP_WINDOW_S
+    throttles.count_sign_up("198.51.100.1")
+    backend.clock.ahead_s += SIGN_UP_WINDOW_S
+    throttles.count_sign_up("203.0.113.1")
+
+
+def test_sign_ups_from_the_same_machine_are_not_counted(throttles: Throttles) -> None:
+    for _ in range(SIGN_UPS + 1):
+        throttles.count_sign_up("127.0.0.1")
+        throttles.count_sign_up("::1")
+
+
+def test_a_sign_up_counts_for_the_network_of_its_caller(backend: Backend) -> None:
+    accounts = backend.services.accounts.accounts
+    for _ in range(SIGN_UPS):
+        with pytest.raises(NameTaken):
+            accounts.sign_up("admin", "password", None, "203.0.113.1")
+
+    with pytest.raises(TooManyAttempts):
+        accounts.sign_up("carol", "password", None, "203.0.113.1")

@@ -5,9 +5,11 @@ from typing import Any
 
 from chalicelib.domain.errors import MailOff
 from chalicelib.domain.permissions import Actor
+from chalicelib.edge import request
 from chalicelib.edge.api.framework import callers
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
+from chalicelib.edge.origins import client_address
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.services.accounts.accounts import Profile, UserChanges
 from chalicelib.wiring import services
@@ -88,10 +90,13 @@ def change(actor: Actor, body: dict[str, Any]) -> Reply:
     return as_json(user_json(services().accounts.accounts.profile(actor)), headers=headers)
 
 
-@operations.post("/api/v1/user", "createNewUser", body=NEW, answers={200: USER}, is_internal=True, slash=True)
+@operations.post(
+    "/api/v1/user", "createNewUser", body=NEW, answers={200: USER}, errors=(429,), is_internal=True, slash=True
+)
 def create(body: dict[str, Any]) -> Reply:
-    """Creates a user and signs them in."""
-    account = services().accounts.accounts.sign_up(body["username"], body["password"], body.get("email"))
+    """Creates a user and signs them in, if the registry lets anybody sign up."""
+    address = client_address(request.request())
+    account = services().accounts.accounts.sign_up(body["username"], body["password"], body.get("email"), address)
     session = services().identity.sessions.begin(account, callers.session_cookie())
     actor = Actor(account.id, account.name, account.kind, account.epoch, is_session=True)
     return as_json(user_json(services().accounts.accounts.profile(actor)), headers=callers.session_headers(session))

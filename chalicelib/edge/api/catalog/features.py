@@ -34,7 +34,6 @@ FEATURES: dict[str, bool | str] = {
     "HELM_OCI_SUPPORT": ON,
     "IMAGE_PULL_STATS": paths.REPOSITORY + "/tag/{tag}/pull_statistics",
     "IMMUTABLE_TAGS": paths.ORGANIZATION + "/immutabilitypolicy",
-    "INVITE_ONLY_USER_CREATION": OFF,
     "LIBRARY_SUPPORT": ON,
     "LOG_EXPORT": "/api/v1/user/exportlogs",
     "MAILING": OFF,
@@ -55,7 +54,6 @@ FEATURES: dict[str, bool | str] = {
     "STORAGE_REPLICATION": OFF,
     "SUPER_USERS": ON,
     "TEAM_SYNCING": OFF,
-    "USER_CREATION": ON,
     "USER_INITIALIZE": "/api/v1/user/initialize",
     "USER_LAST_ACCESSED": ON,
     "USER_LOG_ACCESS": "/api/v1/user/logs",
@@ -99,4 +97,10 @@ def features() -> dict[str, bool]:
     states = {
         name: declared.unnamed(route) in routed if isinstance(route, str) else route for name, route in FEATURES.items()
     }
-    return {**states, "SUPERUSERS_FULL_ACCESS": settings().superusers_full_access}
+    config = settings()
+    return {
+        **states,
+        "INVITE_ONLY_USER_CREATION": config.sign_up == "invited",
+        "SUPERUSERS_FULL_ACCESS": config.superusers_full_access,
+        "USER_CREATION": config.sign_up != "closed",
+    }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 from tests.support.builders import an_oauth_token, an_organization
 
 
@@ -60,6 +61,32 @@ def test_an_invalid_sign_up_is_refused_by_its_field(stranger: ApiClient, body: o
     assert answer.status == 400
     assert why in answer.json()["message"]
     assert answer.json()["error_type"] == "invalid_request"
+
+
+@pytest.mark.parametrize(("sign_up", "features"), [("invited", (True, True)), ("closed", (False, False))])
+def test_nobody_signs_up_unless_sign_up_is_open(
+    new_app_client: Callable[..., AppClient], sign_up: str, features: tuple[bool, bool]
+) -> None:
+    client = ApiClient(new_app_client(sign_up=sign_up))
+    refused = client.post("/user/", {"username": "carol", "password": "password-1"})
+
+    assert (refused.status, "ask a superuser" in refused.json()["message"]) == (400, True)
+    shown = client.get("//config").json()["features"]
+    assert (shown["USER_CREATION"], shown["INVITE_ONLY_USER_CREATION"]) == features
+    admin = client.sign_in("admin")
+    assert admin.post("/superuser/users/", {"username": "carol", "email": "carol@example.com"}).status == 200
+
+
+@pytest.mark.parametrize("name", ["library", "v2", "api", "user", "organization", "superuser", "docs"])
+def test_only_a_superuser_gives_a_reserved_name(
+    stranger: ApiClient, admin: ApiClient, visit: Callable[[str], ApiClient], name: str
+) -> None:
+    for refused in (
+        stranger.post("/user/", {"username": name, "password": "password-1"}),
+        visit("bob").post("/organization/", {"name": name}),
+    ):
+        assert (refused.status, refused.json()["message"]) == (400, "Username is not available")
+    assert admin.post("/organization/", {"name": name}).status == 201
 
 
 def test_a_change_without_the_csrf_token_is_refused(visit: Callable[[str], ApiClient]) -> None:
