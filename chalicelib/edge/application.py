@@ -14,6 +14,7 @@ from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.domain.browsers import missing_protections
 from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
+from chalicelib.domain.logged_paths import logged_path
 from chalicelib.edge.dialects import is_registry_path, to_reply
 from chalicelib.edge.origins import check_origin
 from chalicelib.edge.response import empty
@@ -130,7 +131,9 @@ class RegistryApp(Chalice):
             except Exception as error:  # noqa: BLE001 - a bug is logged once, here, and answered
                 request = self.current_request
                 context = request.context if request else {}
-                logger.exception("bug", request_id=context.get("requestId"), path=context.get("path"))
+                logger.exception(
+                    "bug", request_id=context.get("requestId"), path=logged_path(str(context.get("path") or ""))
+                )
                 return to_reply(error, request)
 
         return guarded

@@ -14,6 +14,7 @@ import uvicorn
 
 from app import app
 from chalicelib.domain.downloads import PREFIX
+from chalicelib.domain.logged_paths import logged_path
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.wiring import Services, services
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, protecting, refuse, reply
@@ -47,7 +48,7 @@ class Gateway:
         try:
             await self._serve(scope, receive, protecting(send))
         except Disconnected:
-            log.info("client left", extra={"path": scope["path"]})
+            log.info("client left", extra={"path": logged_path(scope["path"])})
         return None
 
     async def _live(self, receive: Receive, send: Send) -> None:

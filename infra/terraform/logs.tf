@@ -1,13 +1,13 @@
 # A log group for the gateway and one for each function; all lines are JSON.
 
 locals {
-  # A line of the gateway's log; the names are the fields in CloudWatch Logs Insights.
+  # A line of the gateway's log; the names are the fields in CloudWatch Logs Insights. It has no path, as tokens of uploads
+  # and ids of exports stand in some; the function's log has the request id, too.
   access_log = {
     request_id  = "$context.requestId"
     time        = "$context.requestTime"
     address     = "$context.identity.sourceIp"
     method      = "$context.httpMethod"
-    path        = "$context.path"
     protocol    = "$context.protocol"
     host        = "$context.domainName"
     agent       = "$context.identity.userAgent"

@@ -214,3 +214,8 @@ def test_checkov_finds_nothing_without_a_written_reason() -> None:
     assert len(results["passed_checks"]) > 100
     assert [(check["check_id"], check["resource"]) for check in results["failed_checks"]] == []
     assert all(len(check["check_result"]["suppress_comment"]) > 10 for check in results["skipped_checks"])
+
+
+def test_the_gateway_logs_no_path_since_some_paths_contain_secrets() -> None:
+    assert "$context.requestId" in (MODULE / "logs.tf").read_text()
+    assert "$context.path" not in (MODULE / "logs.tf").read_text()

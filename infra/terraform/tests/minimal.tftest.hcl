@@ -47,7 +47,7 @@ run "minimal" {
 
   assert {
     condition = alltrue([
-      for field in ["address", "method", "path", "status", "total_ms", "error"] :
+      for field in ["address", "method", "status", "total_ms", "error"] :
       contains(keys(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)), field)
     ])
     error_message = "The access log is JSON with readable field names."
