@@ -96,6 +96,11 @@ def parse_scopes(text: str) -> frozenset[str]:
     return words
 
 
+def stored_scopes(text: str | None) -> frozenset[str]:
+    """Returns the scopes of a token that exists. Without any it grants nothing, and neither does an unknown word."""
+    return frozenset(word for word in (text or "").split() if word in OFFERED)
+
+
 def grantable(scopes: frozenset[str], *, is_superuser: bool) -> frozenset[str]:
     """Returns the scopes that a user can give: super:user only as a superuser. Raises Denied if none is left."""
     given = scopes if is_superuser else scopes - {SUPER_USER}

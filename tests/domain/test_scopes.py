@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.errors import ScopeInvalid
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.scopes import OFFERED, allows, capped, implied, parse_scopes
+from chalicelib.domain.scopes import OFFERED, allows, capped, implied, parse_scopes, stored_scopes
 
 
 @pytest.mark.parametrize("text", ["repo:read user:read", "repo:read,user:read", " repo:read ,  user:read "])
@@ -32,6 +32,13 @@ def test_a_session_has_no_scopes_and_may_do_everything() -> None:
     assert allows(None, "super:user")
     assert allows(frozenset({"repo:write"}), "repo:read")
     assert not allows(frozenset({"repo:read"}), "repo:write")
+
+
+@pytest.mark.parametrize("text", [None, "", " ", "repo:fly"])
+def test_a_token_stored_with_no_known_scope_may_do_nothing(text: str | None) -> None:
+    assert stored_scopes(text) == frozenset()
+    assert not any(allows(stored_scopes(text), scope) for scope in OFFERED)
+    assert capped(Role.ADMIN, stored_scopes(text)) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from chalicelib.domain import media_types
-from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, AccountKind
+from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
@@ -15,6 +15,7 @@ from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.identity.authentication import PREFIXES
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, NamespaceRow
@@ -154,17 +155,15 @@ def an_organization(backend: Backend, name: str = "acme", owner: str = "admin") 
 
 def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") -> str:
     """Creates an OAuth token of a user with these scopes; returns its secret."""
-    row, secret = backend.account(account), random_secret(OAUTH_TOKEN_PREFIX)
-    attributes = {
-        "kind": TokenKind.OAUTH,
-        "owner_id": row.id,
-        "uuid": str(uuid4()),
-        "epoch": row.epoch,
-        "sha256": hashed(secret),
-    }
-    token = TokenRow.under(keys.token(hashed(secret)), **attributes, scopes=scope)
-    transaction = Transaction()
-    TokenStore().add(transaction, token, keys.account_token(row.id, TokenKind.OAUTH, token.uuid))
+    return a_random_token(backend, account, TokenKind.OAUTH, scopes=scope)
+
+
+def a_random_token(backend: Backend, account: str, kind: TokenKind, **fields: str | None) -> str:
+    """Writes a token of an account, row by row; returns its secret."""
+    row, secret = backend.account(account), random_secret(PREFIXES[kind])
+    attributes = {"kind": kind, "owner_id": row.id, "uuid": str(uuid4()), "epoch": row.epoch, "sha256": hashed(secret)}
+    token, transaction = TokenRow.under(keys.token(hashed(secret)), **attributes, **fields), Transaction()
+    TokenStore().add(transaction, token, keys.account_token(row.id, kind, token.uuid))
     transaction.commit()
     return secret
 

@@ -79,7 +79,7 @@ class AppTokens:
             created_at=int(self._clock()),
             created_by=actor.name,
             expires_at=maker.end(expires_at),
-            scopes=maker.row.scopes if maker.row else None,
+            scopes=(maker.row.scopes or "") if maker.row else None,
             made_with=maker.made_with,
             sealed=sealed,
             key_id=key_id,

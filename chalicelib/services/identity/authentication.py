@@ -21,7 +21,7 @@ from chalicelib.domain.credentials import Credential
 from chalicelib.domain.errors import WrongCredentials
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.scopes import parse_scopes
+from chalicelib.domain.scopes import stored_scopes
 from chalicelib.domain.states import NamespaceState
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.passwords import verify_password
@@ -58,9 +58,11 @@ class Identity:
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """The scopes of an OAuth token, or of an app token created with one; None for all rights of the account."""
-        is_narrowed = self.token is not None and (self.token.kind == TokenKind.OAUTH or self.token.scopes)
-        return parse_scopes((self.token.scopes if self.token else None) or "") if is_narrowed else None
+        """The scopes of an OAuth token, or of an app token created with one; None for all rights of the account.
+
+        An empty set of scopes grants nothing.
+        """
+        return stored_scopes(self.token.scopes) if self.token and self.token.is_narrowed else None
 
     def actor(self, address: str) -> Actor:
         """Returns the actor of a request from an address."""

@@ -12,7 +12,7 @@ from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX
 from chalicelib.domain.applications import Application, Authorization, Token
 from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.scopes import USER_ADMIN, grantable, implied, parse_scopes
+from chalicelib.domain.scopes import USER_ADMIN, grantable, implied, parse_scopes, stored_scopes
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.makers import SESSION, Maker, maker_of
 from chalicelib.services.security.access import Access
@@ -140,7 +140,7 @@ class Authorizations:
             Authorization(
                 token.uuid,
                 Application(client.client_id, client.organization, client.name),
-                tuple((token.scopes or "").split()),
+                tuple(sorted(stored_scopes(token.scopes))),
             )
             for token, client in self._of_user(actor)
         ]

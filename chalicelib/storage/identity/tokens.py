@@ -59,6 +59,11 @@ class TokenRow(Row):
         """The uuids of the OAuth tokens that this token was created with."""
         return tuple((self.made_with or "").split())
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether this token has only its scopes, even if they are none, and not all rights of its owner."""
+        return self.kind is TokenKind.OAUTH or self.scopes is not None or bool(self.makers)
+
 
 class UsedRow(Row):
     """The time of a token's last use, accurate to an hour."""

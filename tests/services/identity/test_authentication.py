@@ -7,8 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.domain.accounts import AccountKind
-from chalicelib.domain.errors import Unavailable, WrongCredentials
+from chalicelib.domain.errors import Denied, Unavailable, WrongCredentials
 from chalicelib.services.identity.applications import ApplicationFields
+from chalicelib.services.identity.authentication import Identity
 from chalicelib.services.identity.authorizations import TokenRequest
 from chalicelib.services.security.sealing import hashed
 from chalicelib.storage import keys
@@ -16,7 +17,7 @@ from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow, UsedRow
 from chalicelib.storage.table import get
 from tests.support.backends import Backend
-from tests.support.builders import an_organization
+from tests.support.builders import a_random_token, a_repository, an_organization
 from tests.support.crashes import before_calls
 from tests.support.rows import change, events
 
@@ -184,3 +185,37 @@ def test_the_tokens_of_applications_end_with_their_organization(backend: Backend
     services.accounts.organizations.delete(admin, "acme")
 
     assert services.identity.authentication.by_bearer(secret) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (TokenKind.OAUTH, {"scopes": ""}),
+        (TokenKind.OAUTH, {"scopes": None}),
+        (TokenKind.OAUTH, {"scopes": "repo:fly"}),
+        (TokenKind.APP, {"scopes": ""}),
+        (TokenKind.APP, {"scopes": "repo:fly"}),
+    ],
+)
+def test_a_token_with_no_scope_grants_nothing(bob: Backend, kind: TokenKind, fields: dict[str, str | None]) -> None:
+    a_repository(bob, "bob/app")
+    user = {TokenKind.APP: "$app", TokenKind.OAUTH: "$oauthtoken"}[kind]
+    secret = a_random_token(bob, "bob", kind, **fields)
+
+    identity = bob.services.identity.authentication.by_token(secret, kind)
+    issued = bob.services.identity.tokens.issue((user, secret), None, ["repository:bob/app:pull,push,delete,*"])
+
+    assert identity is not None
+    assert identity.scopes == frozenset()
+    assert not bob.services.identity.tokens.believe(issued.token).grants["bob/app"].actions
+    for may in (bob.services.security.access.require_user, bob.services.security.access.superuser):
+        with pytest.raises(Denied):
+            may(identity.actor(""))
+
+
+def test_only_an_app_token_of_a_session_has_all_rights_of_its_user(bob: Backend) -> None:
+    app_token = TokenRow(kind=TokenKind.APP)
+    made_with_another = TokenRow(kind=TokenKind.APP, made_with="maker")
+
+    assert Identity(bob.account("bob"), app_token).scopes is None
+    assert Identity(bob.account("bob"), made_with_another).scopes == frozenset()
