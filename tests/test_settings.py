@@ -32,6 +32,10 @@ def test_the_defaults_are_good() -> None:
     Settings()._check()
 
 
+def test_nobody_signs_up_unless_the_operator_says_so() -> None:
+    assert Settings.read({}).sign_up == "closed"
+
+
 def test_every_setting_can_be_chosen() -> None:
     fields = dataclasses.fields(Settings)
     values = {field.name: chosen(field) for field in fields}

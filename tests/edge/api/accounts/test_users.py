@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib.services.security.throttles import Throttles
 from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient
 from tests.support.builders import an_oauth_token, an_organization
@@ -75,6 +76,17 @@ def test_nobody_signs_up_unless_sign_up_is_open(
     assert (shown["USER_CREATION"], shown["INVITE_ONLY_USER_CREATION"]) == features
     admin = client.sign_in("admin")
     assert admin.post("/superuser/users/", {"username": "carol", "email": "carol@example.com"}).status == 200
+
+
+def test_a_sign_up_is_counted_with_the_address_that_it_comes_from(
+    stranger: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(Throttles, "count_sign_up", lambda _, address: counted.append(address))
+
+    stranger.post("/user/", {"username": "carol", "password": "password-1"})
+
+    assert counted == ["127.0.0.9"]
 
 
 @pytest.mark.parametrize("name", ["library", "v2", "api", "user", "organization", "superuser", "docs"])
