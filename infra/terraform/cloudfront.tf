@@ -215,7 +215,8 @@ resource "aws_cloudfront_distribution" "edge" {
   }
 }
 
-# The access logs of the distribution go to the bucket of logs.
+# The access logs of the distribution go to the bucket of logs: all fields but path, query, referrer and cookie, as tokens
+# of uploads, ids of exports and signatures of downloads stand in them.
 resource "aws_cloudwatch_log_delivery_source" "edge" {
   count    = var.cloudfront && var.access_logs ? 1 : 0
   provider = aws.global
@@ -243,6 +244,14 @@ resource "aws_cloudwatch_log_delivery" "edge" {
 
   delivery_source_name     = aws_cloudwatch_log_delivery_source.edge[0].name
   delivery_destination_arn = aws_cloudwatch_log_delivery_destination.edge[0].arn
+
+  record_fields = [
+    "date", "time", "x-edge-location", "x-edge-request-id", "c-ip", "c-port", "x-forwarded-for",
+    "cs-method", "cs-protocol", "cs-protocol-version", "cs(Host)", "x-host-header", "cs(User-Agent)", "cs-bytes",
+    "sc-status", "sc-bytes", "sc-content-type", "sc-content-len", "sc-range-start", "sc-range-end",
+    "time-taken", "time-to-first-byte", "ssl-protocol", "ssl-cipher",
+    "x-edge-result-type", "x-edge-response-result-type", "x-edge-detailed-result-type",
+  ]
 
   depends_on = [aws_s3_bucket_policy.this]
 }

@@ -251,7 +251,7 @@ variable "deletion_protection" {
 }
 
 variable "access_logs" {
-  description = "Keeps the access logs of S3 and CloudFront in a separate bucket for log_retention_days. The gateway's are always kept, in CloudWatch."
+  description = "Keeps the access logs of S3 and CloudFront in a separate bucket for log_retention_days; CloudFront's have no paths, S3's have. The gateway's are always kept, in CloudWatch."
   type        = bool
   default     = false
   nullable    = false

@@ -193,6 +193,17 @@ run "everything_in_front" {
 
   assert {
     condition = alltrue([
+      contains(aws_cloudwatch_log_delivery.edge[0].record_fields, "sc-status"),
+      length(setintersection(
+        aws_cloudwatch_log_delivery.edge[0].record_fields,
+        ["cs-uri-stem", "cs-uri-query", "cs(Referer)", "cs(Cookie)"],
+      )) == 0,
+    ])
+    error_message = "No path, query, referrer or cookie is logged: secrets stand in them."
+  }
+
+  assert {
+    condition = alltrue([
       length(aws_acm_certificate.edge) == 1 && length(aws_acm_certificate.gateway) == 0,
       aws_cloudfront_distribution.edge[0].aliases == toset(["registry.example.com"]),
       one(aws_cloudfront_distribution.edge[0].viewer_certificate).minimum_protocol_version == "TLSv1.2_2021",
