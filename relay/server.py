@@ -21,8 +21,9 @@ from chalicelib.domain.browsers import missing_protections
 from relay.errors import BadRequest, ClientLeft
 from relay.protocol import Response, error_response
 
-# A connection on which nothing arrives for so many seconds is closed.
-IDLE_S = 300
+# A connection on which nothing arrives for so many seconds is closed: between requests, and within a body, which may
+# hold a place that others wait for.
+IDLE_S, BODY_IDLE_S = 300, 60
 # How many seconds the rest of a refused body is read for, so that the client gets the response.
 LINGER_S = 10
 TLS_HANDSHAKE = b"\x16"
@@ -166,6 +167,7 @@ class ConnectionHandler(BaseHTTPRequestHandler):
         """Responds to one request."""
         try:
             body = Body(self.rfile, body_length(self.headers))
+            self.connection.settimeout(BODY_IDLE_S)
             with self.server.busy():
                 self.server.handle(self, body)
         except BadRequest as error:
@@ -173,6 +175,8 @@ class ConnectionHandler(BaseHTTPRequestHandler):
             self.respond(error_response(400, "UNSUPPORTED", str(error)), None)
         except (ClientLeft, BrokenPipeError, ConnectionResetError, TimeoutError):
             self.close_connection = True
+        finally:
+            self.connection.settimeout(IDLE_S)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = process  # noqa: N815  (names of the base class)
 

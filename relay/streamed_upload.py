@@ -5,7 +5,6 @@ received, so that a body takes the memory of two parts.
 """
 
 import base64
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,14 +17,16 @@ from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
 from relay.auth import Credentials
 from relay.errors import ClientLeft, Refused
 from relay.parts import PartCutter
+from relay.places import Places
 from relay.progress import ProgressBoard, ProgressLine
 from relay.protocol import RequestTarget, Response, check_range, chunk_accepted, closing_target, error_response
 from relay.registry import Registry
 from relay.retries import Backoff
 from relay.server import READ_SIZE, Body, PeekedBody
 
-# The number of bodies that are received at once, each with two parts of 8 MB or more; the others wait unread.
-UPLOADS_AT_ONCE = 3
+# The number of bodies that are received at once, of all accounts and of one, each with two parts of 8 MB or more; the
+# others wait unread.
+UPLOADS_AT_ONCE, UPLOADS_OF_ACCOUNT = 3, 2
 # The number of addresses that are requested at once: they are enough for 256 MB of parts.
 ADDRESSES_AT_ONCE = 32
 # The age in seconds up to which an address is used. It is valid for ten minutes, and a slow part takes minutes itself.
@@ -118,7 +119,7 @@ class StreamedUploads:
 
     def __init__(self, registry: Registry, board: ProgressBoard, patience_s: float) -> None:
         self._registry, self._board, self._patience_s = registry, board, patience_s
-        self._slots = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
+        self._places = Places(UPLOADS_AT_ONCE, UPLOADS_OF_ACCOUNT)
 
     def accepts(self, target: RequestTarget, length: int | None) -> bool:
         """Returns whether a body is handled here; the registry takes small bodies itself."""
@@ -127,7 +128,7 @@ class StreamedUploads:
     def receive(self, target: RequestTarget, body: Body, credentials: Credentials) -> Response:
         """Receives a body and returns the registry's response. Raises ClientLeft, requests.RequestException."""
         try:
-            with self._slots:
+            with self._places.held_by(credentials.subject):
                 return self._receive(target, body, credentials)
         except Refused as refused:
             return Response(refused.status, refused.headers, refused.body)

@@ -1,5 +1,6 @@
 """Reads bodies and sends answers over ASGI, for the gateway, the edge and the relay."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
@@ -14,15 +15,31 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class Disconnected(Exception):
+# A body of which nothing arrives for so many seconds is given up: it may hold a place that others wait for.
+IDLE_S = 30
+
+
+class BodyEnded(Exception):
+    """A body ended before it was complete."""
+
+
+class Disconnected(BodyEnded):
     """The client disconnected before it had sent its whole body."""
 
 
+class Stalled(BodyEnded):
+    """The client sent nothing for a while before it had sent its whole body."""
+
+
 async def chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """Yields the body piece by piece as it arrives. Raises Disconnected."""
+    """Yields the body piece by piece as it arrives. Raises Disconnected, Stalled."""
     more = True
     while more:
-        message = await receive()
+        try:
+            async with asyncio.timeout(IDLE_S):
+                message = await receive()
+        except TimeoutError:
+            raise Stalled(f"nothing of the body arrived for {IDLE_S} seconds: send it again") from None
         if message["type"] == "http.disconnect":
             raise Disconnected
         if message.get("body"):

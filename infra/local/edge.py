@@ -13,7 +13,7 @@ from chalicelib.domain.errors import BlobUploadUnknown, RouteUnknown
 from chalicelib.domain.uploads import UploadToken
 from chalicelib.storage import bucket_keys
 from chalicelib.wiring import Services
-from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, refuse, reply
+from infra.local.asgi import BodyEnded, Receive, Scope, Send, chunks, header, refuse, reply
 from infra.local.upload_routes import UploadRequest
 
 # S3 may need long to finish a large object; a client that sends nothing for this long has gone.
@@ -47,7 +47,7 @@ class LocalEdge:
             await self._session.close()
 
     async def upload(self, receive: Receive, send: Send, target: UploadRequest, size: int) -> None:
-        """Streams one PUT into S3, which refuses bytes that do not match the digest."""
+        """Streams one PUT into S3, which refuses bytes that do not match the digest. Raises Disconnected, Stalled."""
         try:
             token = UploadToken.verify(target.upload, self._keys, time.time())
         except BlobUploadUnknown as error:
@@ -58,8 +58,8 @@ class LocalEdge:
             status = await self._put(token, digest, size, body)
         except FAILURES as error:
             # aiohttp reports an error of its source as one of its own connection.
-            if body.has_left:
-                raise Disconnected from error
+            if body.ended:
+                raise body.ended from error
             return await refuse_unavailable(send, error)
         if status == 200:
             location = f"/v2/{target.repository}/blobs/{digest}".encode()
@@ -107,18 +107,19 @@ class LocalEdge:
 
 
 class IncomingBody:
-    """A body on its way to S3; `has_left` is true once the client disconnected before its end."""
+    """A body on its way to S3; `ended` says why it ended before it was complete, if it did."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self.has_left = receive, False
+        self._receive = receive
+        self.ended: BodyEnded | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yields the body; if the client leaves, the connection to S3 breaks too, so that no half object stays."""
+        """Yields the body; if it ends too early, the connection to S3 breaks too, so that no half object stays."""
         try:
             async for content in chunks(self._receive):
                 yield content
-        except Disconnected:
-            self.has_left = True
+        except BodyEnded as error:
+            self.ended = error
             raise
 
 

@@ -8,25 +8,53 @@ import asyncio
 import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from contextvars import copy_context
 
 import uvicorn
 
 from app import app
 from chalicelib.domain.downloads import PREFIX
+from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.logged_paths import logged_path
 from chalicelib.domain.uploads import LARGEST_BODY
 from chalicelib.wiring import Services, services
-from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, protecting, refuse, reply
+from infra.local.asgi import (
+    Disconnected,
+    Receive,
+    Scope,
+    Send,
+    Stalled,
+    chunks,
+    header,
+    length,
+    protecting,
+    refuse,
+    reply,
+)
 from infra.local.edge import LocalEdge
 from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size, to_event
-from infra.local.relaying import Relaying
+from infra.local.places import Places
+from infra.local.relaying import RelayedBody, Relaying
 from infra.local.upload_routes import UploadRequest, UploadRoute
 
 INTEGRATION_S = 30
 # A body above this size occupies one of a few places while it is in memory, so that many clients cannot fill it.
-LIGHT_BYTES, HEAVY_PLACES = 64 * 1024, 24
-READERS, WRITERS = 4, 8
+LIGHT_BYTES, HEAVY_PLACES, HEAVY_OF_ACCOUNT = 64 * 1024, 24, 12
+READERS, WRITERS, SIGN_INS = 4, 8, 4
+# What hashes a password or may ask another host for keys. It takes long, and must not keep reads and writes waiting.
+SIGN_IN_ROUTES = frozenset(
+    {
+        ("GET", "/v2/auth"),
+        ("POST", "/v2/auth"),
+        ("GET", "/oauth2/federation/robot/token"),
+        ("POST", "/oauth/signin"),
+        ("POST", "/api/v1/signin"),
+        ("POST", "/api/v1/signin/verify"),
+        ("POST", "/api/v1/user"),
+        ("PUT", "/api/v1/user"),
+    }
+)
 log = logging.getLogger("gateway")
 
 
@@ -39,14 +67,18 @@ class Gateway:
         port = container.settings.url.rpartition(":")[2]
         self._relaying = Relaying(f"http://127.0.0.1:{port}", container.stores.secrets.relay)
         self._readers, self._writers = ThreadPoolExecutor(READERS, "read"), ThreadPoolExecutor(WRITERS, "write")
-        self._heavy = asyncio.Semaphore(HEAVY_PLACES)
+        self._sign_ins = ThreadPoolExecutor(SIGN_INS, "sign-in")
+        self._heavy = Places(HEAVY_PLACES, HEAVY_OF_ACCOUNT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, or acknowledges the server's start and end."""
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
+        protected = protecting(send)
         try:
-            await self._serve(scope, receive, protecting(send))
+            await self._serve(scope, receive, protected)
+        except Stalled as error:
+            await refuse(protected, 408, "UNSUPPORTED", str(error))
         except Disconnected:
             log.info("client left", extra={"path": logged_path(scope["path"])})
         return None
@@ -72,33 +104,39 @@ class Gateway:
         if route is UploadRoute.APP:
             return await self._small(scope, receive, send, target)
         if route is UploadRoute.RELAY:
-            return await self._relaying.relay(scope, receive, send, target, b"")
+            return await self._relaying.relay(scope, RelayedBody(receive, self._holder(scope)), send, target)
         return await self._refuse_size(send)
 
     async def _small(self, scope: Scope, receive: Receive, send: Send, target: UploadRequest) -> None:
         """Reads a body for the app; a chunked body shows only here that it is too large for it."""
-        body, place = bytearray(), False
-        try:
-            async with asyncio.timeout(INTEGRATION_S):
-                async for content in chunks(receive):
-                    body += content
-                    if len(body) > LIGHT_BYTES and not place:
-                        await self._heavy.acquire()
-                        place = True
-                    if len(body) > LARGEST_BODY:
-                        break
+        body, place, holder = bytearray(), AsyncExitStack(), self._holder(scope)
+        async with place:
+            try:
+                async with asyncio.timeout(INTEGRATION_S):
+                    async for content in chunks(receive):
+                        if len(body) <= LIGHT_BYTES < len(body) + len(content):
+                            await place.enter_async_context(self._heavy.held_by(holder))
+                        body += content
+                        if len(body) > LARGEST_BODY:
+                            break
+            except TimeoutError:
+                return await refuse(send, 408, "UNSUPPORTED", f"the body did not arrive within {INTEGRATION_S} seconds")
             if len(body) <= LARGEST_BODY:
                 return await self._ask(scope, send, bytes(body))
-        except TimeoutError:
-            return await refuse(send, 408, "UNSUPPORTED", f"the body did not arrive within {INTEGRATION_S} seconds")
-        finally:
-            if place:
-                self._heavy.release()
         begun = bytes(body)
         del body
         if target.route(None) is UploadRoute.RELAY:
-            return await self._relaying.relay(scope, receive, send, target, begun)
+            return await self._relaying.relay(scope, RelayedBody(receive, holder, begun), send, target)
         return await self._refuse_size(send)
+
+    def _holder(self, scope: Scope) -> str:
+        """Returns whose places a request takes: its account's, or its address's without a valid access token."""
+        scheme, _, token = header(scope, b"authorization").partition(" ")
+        try:
+            actor = self._container.identity.tokens.believe(token.strip()) if scheme.lower() == "bearer" else None
+        except Unauthenticated:
+            actor = None
+        return (actor and actor.account_id) or f"address {(scope.get('client') or ('', 0))[0]}"
 
     async def _refuse_size(self, send: Send) -> None:
         return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
@@ -107,13 +145,21 @@ class Gateway:
         event = to_event(scope, body)
         if not fits(event):
             return await self._refuse_size(send)
-        pool = self._writers if body or scope["method"] not in ("GET", "HEAD") else self._readers
-        call = asyncio.get_running_loop().run_in_executor(pool, copy_context().run, app, event, None)
+        call = asyncio.get_running_loop().run_in_executor(self._pool(scope, body), copy_context().run, app, event, None)
         try:
             answer = await asyncio.wait_for(asyncio.shield(call), INTEGRATION_S)
         except TimeoutError:
             return await refuse(send, 503, "UNAVAILABLE", f"no answer within {INTEGRATION_S} seconds: try again")
         return await reply(send, *from_answer(answer, scope["method"]))
+
+    def _pool(self, scope: Scope, body: bytes) -> ThreadPoolExecutor:
+        """Returns the threads for a request: those of sign-ins, of reads or of writes."""
+        is_read = scope["method"] in ("GET", "HEAD")
+        route = "GET" if is_read else scope["method"], scope["path"].rstrip("/")
+        # A token for nobody costs no more than a read.
+        if route in SIGN_IN_ROUTES and (body or header(scope, b"authorization")):
+            return self._sign_ins
+        return self._readers if is_read and not body else self._writers
 
 
 def main() -> None:

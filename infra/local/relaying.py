@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import requests
@@ -10,7 +11,8 @@ import requests
 from chalicelib.domain.errors import BlobUploadInvalid, OutOfOrder, RegistryError, SizeInvalid
 from chalicelib.domain.uploads import Chunk
 from chalicelib.edge.registry.errors import to_reply
-from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
+from infra.local.asgi import BodyEnded, Receive, Scope, Send, chunks, header, length, refuse, reply
+from infra.local.places import Places
 from infra.local.upload_routes import UploadRequest
 from relay.auth import Credentials
 from relay.errors import Refused, RelayError
@@ -19,8 +21,9 @@ from relay.protocol import Response
 from relay.registry import Registry
 from relay.streamed_upload import StreamedUpload, UploadProgress
 
-# The number of bodies received at once. Each holds two parts of at least 8 MB: one is filled while the other is sent.
-STREAMS = 4
+# The number of bodies received at once, of all accounts and of one. Each holds two parts of at least 8 MB: one is
+# filled while the other is sent.
+STREAMS, STREAMS_OF_ACCOUNT = 4, 2
 T = TypeVar("T")
 FORWARDED_HEADERS = (
     "location",
@@ -32,22 +35,35 @@ FORWARDED_HEADERS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RelayedBody:
+    """A body whose `first_bytes` have been read already; `holder` is whose place among the streams it takes."""
+
+    receive: Receive
+    holder: str
+    first_bytes: bytes = b""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yields the whole body. Raises Disconnected, Stalled."""
+        yield self.first_bytes
+        async for chunk in chunks(self.receive):
+            yield chunk
+
+
 class Relaying:
     """Feeds bodies to streamed uploads, whose blocking calls run in threads of their own."""
 
     def __init__(self, url: str, key: bytes) -> None:
         self._registry = Registry(url, key)
         self._threads = ThreadPoolExecutor(STREAMS, "relay")
-        self._streams = asyncio.Semaphore(STREAMS)
+        self._streams = Places(STREAMS, STREAMS_OF_ACCOUNT)
 
-    async def relay(
-        self, scope: Scope, receive: Receive, send: Send, target: UploadRequest, first_bytes: bytes
-    ) -> None:
-        """Receives a body, whose `first_bytes` have been read already, and sends the registry's response."""
+    async def relay(self, scope: Scope, body: RelayedBody, send: Send, target: UploadRequest) -> None:
+        """Receives a body and sends the registry's response. Raises Disconnected, Stalled."""
         credentials = Credentials.from_authorization(header(scope, b"authorization"))
-        async with self._streams:
+        async with self._streams.held_by(body.holder):
             try:
-                response = await self._respond(scope, receive, target, first_bytes, credentials)
+                response = await self._respond(scope, body, target, credentials)
             except BlobUploadInvalid as error:
                 return await refuse(send, 400, "BLOB_UPLOAD_INVALID", str(error))
             except Refused as refused:
@@ -62,7 +78,7 @@ class Relaying:
         return await reply(send, response.status, forwarded, response.body)
 
     async def _respond(
-        self, scope: Scope, receive: Receive, target: UploadRequest, first_bytes: bytes, credentials: Credentials
+        self, scope: Scope, body: RelayedBody, target: UploadRequest, credentials: Credentials
     ) -> Response:
         path = scope["raw_path"].decode("latin-1").rstrip("/")
         if target.method == "POST":
@@ -77,42 +93,35 @@ class Relaying:
             return _error_response(OutOfOrder(stream.offset))
         if chunk and chunk.size != (length(scope) or chunk.size):
             return _error_response(SizeInvalid(chunk.size, length(scope) or 0))
-        progress = await self._feed(stream, receive, first_bytes)
+        progress = await self._feed(stream, body)
         if target.method == "PATCH":
             return _chunk_accepted(progress)
         closing_target = f"{progress.location}?digest={target.digest}"
         return await self._run(self._registry.send, "PUT", closing_target, stream.credentials)
 
-    async def _feed(self, stream: StreamedUpload, receive: Receive, first_bytes: bytes) -> UploadProgress:
+    async def _feed(self, stream: StreamedUpload, body: RelayedBody) -> UploadProgress:
         """Fills one part while the one before it is sent."""
         cutter = PartCutter(stream.offset)
         sending: asyncio.Future[None] | None = None
-        disconnected: Disconnected | None = None
+        ended: BodyEnded | None = None
         try:
-            async for chunk in _whole_body(first_bytes, receive):
+            async for chunk in body.chunks():
                 for part in cutter.feed(chunk):
                     if sending:
                         await sending
                     sending = asyncio.ensure_future(self._run(stream.put, bytes(part)))
-        except Disconnected as error:
+        except BodyEnded as error:
             # The bytes that were received are stored: the client asks for the offset and continues from there.
-            disconnected = error
+            ended = error
         if sending:
             await sending
         progress = await self._run(stream.finish, cutter.rest())
-        if disconnected:
-            raise disconnected
+        if ended:
+            raise ended
         return progress
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
-
-
-async def _whole_body(first_bytes: bytes, receive: Receive) -> AsyncIterator[bytes]:
-    """Yields a body whose first bytes have been read already. Raises Disconnected."""
-    yield first_bytes
-    async for chunk in chunks(receive):
-        yield chunk
 
 
 def _error_response(error: RegistryError) -> Response:

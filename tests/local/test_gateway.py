@@ -25,14 +25,11 @@ from chalicelib.storage.objects import ObjectStore
 from infra.local import gateway as module
 from infra.local.events import LARGEST_HEADERS
 from infra.local.gateway import HEAVY_PLACES, Gateway
-from infra.local.relaying import Relaying
 from infra.local.supervisor import listen
-from relay.errors import Unavailable
 from tests.support.backends import Backend
+from tests.support.gateway_client import LEAVES, an_edge_upload, body, exchange, left, run
 from tests.support.stack import Stack, free_port
 
-Messages = list[dict[str, Any]]
-LEAVES = {"type": "http.disconnect"}
 waiting = threading.Event()
 app = RegistryApp("echo")
 
@@ -45,6 +42,14 @@ def echo(repository: str) -> Reply:
     return as_json({"headers": dict(request.headers), "bytes": len(request.raw_body), "repository": repository})
 
 
+@app.route("/v2/auth/", methods=["GET"])
+def anonymous() -> Reply:
+    """Answers at once, as for a caller without credentials."""
+    return as_json({})
+
+
+@app.route("/v2/auth", methods=["GET"])
+@app.route("/api/v1/signin", methods=["POST"])
 @app.route("/slow", methods=["GET"])
 def slow() -> Reply:
     """Answers when the test lets it."""
@@ -57,38 +62,6 @@ def gateway(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """Makes a gateway in this process, in front of an app that returns what reaches it."""
     monkeypatch.setattr(module, "app", app)
     return Gateway(backend.services)
-
-
-async def exchange(gateway: Gateway, method: str, path: str, headers: Any = (), *, body: Messages | None = None) -> Any:
-    """Returns status, body and headers of the answer, or None without one; a body without an end waits for ever."""
-    messages, sent = list(body if body is not None else [{"type": "http.request"}]), []
-    lines = [(name.encode(), value.encode()) for name, value in headers]
-    path, _, query = path.partition("?")
-    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode()}
-    scope |= {"headers": lines, "http_version": "1.1"}
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0) if messages else await asyncio.Event().wait()  # type: ignore[return-value]
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await gateway(scope, receive, send)
-    return (sent[0]["status"], json.loads(sent[1]["body"] or b"null"), dict(sent[0]["headers"])) if sent else None
-
-
-def body(*chunks: bytes) -> Messages:
-    """Returns the ASGI message of a complete body."""
-    return [*({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks), {"type": "http.request"}]
-
-
-def left(*chunks: bytes) -> Messages:
-    """Returns the ASGI messages of a client that leaves after these chunks."""
-    return [*body(*chunks)[:-1], LEAVES]
-
-
-def run(what: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(what, 20))
 
 
 @pytest.mark.parametrize("is_inherited", [False, True])
@@ -219,18 +192,28 @@ async def _then_release(what: Coroutine[Any, Any, Any]) -> Any:
         waiting.set()
 
 
-def an_edge_upload(backend: Backend) -> str:
-    """Returns the path of an open upload, whose body goes through the edge."""
-    actor, name = backend.owner()
-    upload = backend.services.registry.uploads.begin(actor, name, "sha256").token
-    return f"/v2/{name}/blobs/uploads/{upload}?digest=sha256:{'0' * 64}"
-
-
 @pytest.mark.parametrize("sent", [[], [b"x"], [bytes(3_000_000)]])
 def test_a_client_that_leaves_in_a_put_through_the_edge_gets_no_answer(backend: Backend, sent: list[bytes]) -> None:
     lines = [("content-length", str(LARGEST_BODY + 1))]
 
     assert run(exchange(Gateway(backend.services), "PUT", an_edge_upload(backend), lines, body=left(*sent))) is None
+
+
+def test_sign_ins_that_wait_keep_neither_reads_nor_writes_waiting(gateway: Gateway) -> None:
+    waiting.clear()
+
+    async def beside_sign_ins() -> list[int]:
+        lines = [("authorization", "Basic eDp5")]
+        slow = [asyncio.create_task(exchange(gateway, "GET", "/v2/auth", lines)) for _ in range(40)]
+        slow += [asyncio.create_task(exchange(gateway, "POST", "/api/v1/signin", body=body(b"{}"))) for _ in range(40)]
+        await asyncio.sleep(0)
+        answers = [await exchange(gateway, "GET", "/echo/a/end"), await exchange(gateway, "GET", "/v2/auth/")]
+        answers.append(await exchange(gateway, "PUT", "/echo/a/end", body=body(b"x")))
+        waiting.set()
+        await asyncio.gather(*slow)
+        return [status for status, _, _ in answers]
+
+    assert run(beside_sign_ins()) == [200, 200, 200]
 
 
 @pytest.mark.parametrize("route", ["upload", "download"])
@@ -251,18 +234,6 @@ def test_a_bucket_that_is_away_is_503_at_the_edge(
     assert (status, document["errors"][0]["code"]) == (503, "UNAVAILABLE")
     assert "bucket does not answer" in document["errors"][0]["message"]
     assert headers[b"retry-after"] == b"1"
-
-
-def test_a_bucket_that_refuses_a_part_is_503_at_the_relay(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def respond(*_: Any) -> None:
-        raise Unavailable("S3 answered 500")
-
-    monkeypatch.setattr(Relaying, "_respond", respond)
-    lines = [("content-length", str(LARGEST_BODY + 1))]
-
-    status, document, _ = run(exchange(gateway, "PATCH", "/v2/a/b/blobs/uploads/x", lines))
-
-    assert (status, document["errors"][0]) == (503, {"code": "UNAVAILABLE", "message": "S3 answered 500"})
 
 
 def test_start_and_end_of_the_server_are_acknowledged(gateway: Gateway) -> None:

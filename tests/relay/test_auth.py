@@ -1,5 +1,6 @@
 """The headers of its client that a relay sends in its own requests."""
 
+import base64
 import hashlib
 import json
 import os
@@ -36,6 +37,20 @@ def test_the_upload_token_replaces_the_clients_own() -> None:
     assert mine.with_upload_token({}) == mine
     assert mine.with_upload_token({"bearer": "long"}).headers == {"Authorization": "Bearer long", "Origin-Secret": "s"}
     assert Credentials.from_authorization("").headers == {}
+
+
+@pytest.mark.parametrize("claims", [{"sub": "01ABC"}, {"sub": "01ABC", "a": "b"}, {"sub": "01ABC", "a": "bc"}])
+def test_places_are_shared_by_the_account_that_a_token_names(claims: dict[str, str]) -> None:
+    encoded = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+
+    assert Credentials.from_authorization(f"Bearer head.{encoded}.signature").subject == "01ABC"
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Basic eDp5", "Bearer x", "Bearer a.b.c", "Bearer a.\u00e9.c", "Bearer a.WzFd.c"]
+)
+def test_a_header_that_names_no_account_shares_the_places_of_nobody(header: str) -> None:
+    assert Credentials.from_authorization(header).subject == ""
 
 
 @pytest.mark.parametrize("largest_put", [1 << 40, 0], ids=["in one put", "in parts"])

@@ -9,6 +9,8 @@ from contextlib import suppress
 import pytest
 import requests
 
+from relay import server
+from relay.streamed_upload import UPLOADS_AT_ONCE
 from tests.relay.client_requests import (
     connected,
 )
@@ -54,6 +56,20 @@ def test_malformed_chunks_end_the_connection(relay: str, fake: FakeRegistry, bod
         with suppress(ConnectionResetError):
             assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400")
 
+    assert fake.seen == []
+
+
+def test_a_body_of_which_nothing_more_arrives_ends_the_connection_and_frees_its_place(
+    make_relay: Callable[..., str], fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BODY_IDLE_S", 0.1)
+    relay = make_relay(fake.url, key=b"key")
+    head = b"PATCH /v2/carol/app/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for _ in range(UPLOADS_AT_ONCE + 1):
+        with connected(relay) as connection:
+            connection.sendall(head + b"5\r\nhello\r\n")
+
+            assert connection.makefile("rb").read() == b""
     assert fake.seen == []
 
 

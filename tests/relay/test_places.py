@@ -1,0 +1,28 @@
+"""Tests that the places of a relay are shared among accounts."""
+
+import threading
+
+from relay.places import Places
+
+
+def test_a_holder_has_at_most_its_share_and_others_find_a_place() -> None:
+    places, release, held = Places(3, 2), threading.Event(), threading.Semaphore(0)
+
+    def hold() -> None:
+        with places.held_by("mallory"):
+            held.release()
+            release.wait(20)
+
+    threads = [threading.Thread(target=hold) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    assert held.acquire(timeout=20)
+    assert held.acquire(timeout=20)
+    with places.held_by("bob"):
+        assert not held.acquire(timeout=0.05)
+    release.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert not any(thread.is_alive() for thread in threads)
+    assert not places._held
