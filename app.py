@@ -25,8 +25,10 @@ from chalicelib.edge.registry import (  # noqa: E402
 def outside_registry() -> list[Blueprint]:
     """Returns the blueprints of the API, OAuth and the pages; a pull must not wait for their imports."""
     from chalicelib.edge.api.concepts import CONCEPTS
+    from chalicelib.edge.api.unserved import UNSERVED
     from chalicelib.edge.web import docs
 
+    app.register_unserved(UNSERVED)
     return [*(concept.operations.blueprint for concept in CONCEPTS), docs.blueprint]
 
 

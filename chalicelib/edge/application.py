@@ -4,7 +4,7 @@ It adds one declared route per operation, repository names of any depth, a reply
 path, one request per thread, and replies for domain errors (ADR 0001 says what chalice 1.34 does).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import wraps
 from threading import Lock
@@ -13,7 +13,7 @@ from typing import Any
 from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.domain.browsers import missing_protections
-from chalicelib.domain.errors import MethodUnsupported, RegistryError, RouteUnknown
+from chalicelib.domain.errors import FeatureUnserved, MethodUnsupported, RegistryError, RouteUnknown
 from chalicelib.domain.logged_paths import logged_path
 from chalicelib.edge.dialects import is_registry_path, to_reply
 from chalicelib.edge.origins import check_origin
@@ -45,6 +45,7 @@ class RegistryApp(Chalice):
         self._late: Callable[[], Iterable[Blueprint]] | None = None
         self._completing = Lock()
         self._router: Router | None = None
+        self._unserved: Mapping[str, str] = {}
 
     @property
     def current_request(self) -> Request | None:
@@ -57,14 +58,18 @@ class RegistryApp(Chalice):
 
     @property
     def router(self) -> Router:
-        """Returns the router over all routes that are registered now."""
+        """Returns the router over all routes that are registered now, and over the paths that are not served."""
         if self._router is None:
-            self._router = Router(self.routes)
+            self._router = Router({**self._unserved, **self.routes})
         return self._router
 
     def register_late(self, load: Callable[[], Iterable[Blueprint]]) -> None:
         """Sets the loader of the blueprints outside /v2, which runs at the first request there: pulls must not wait."""
         self._late = load
+
+    def register_unserved(self, features: Mapping[str, str]) -> None:
+        """Sets the paths whose methods without a route are answered with the name of the feature that is not served."""
+        self._unserved, self._router = features, None
 
     def complete(self) -> None:
         """Registers the late blueprints once; requests that arrive meanwhile wait for it."""
@@ -95,7 +100,7 @@ class RegistryApp(Chalice):
             "pathParameters": dict(values),
             "requestContext": {**outer, "resourcePath": pattern},
         }
-        if pattern is None or method not in self.routes[pattern]:
+        if pattern is None or method not in self.routes.get(pattern, ()):
             return self._refuse(inner, pattern, context)
         answer: dict[str, Any] = super().__call__(inner, context)
         if pattern.startswith(API):
@@ -106,6 +111,10 @@ class RegistryApp(Chalice):
         """Answers 404, 405 or a preflight, which chalice would not answer in the path's dialect."""
         self.current_request = Request(event, context)
         outer = event["requestContext"]
+        is_preflight = outer["httpMethod"] == "OPTIONS" and pattern in self.routes
+        feature = self._unserved.get(pattern or "")
+        if feature and not is_preflight:
+            return to_reply(FeatureUnserved(feature), self.current_request).to_dict()
         if pattern is None:
             return to_reply(RouteUnknown(outer["path"]), self.current_request).to_dict()
         allowed = sorted({*self.routes[pattern], "OPTIONS"} if pattern.startswith(API) else self.routes[pattern])

@@ -23,6 +23,7 @@ SAMPLES = [
     errors.BlobUnknown("a/b", "sha256:a"),
     errors.BlobUploadUnknown(),
     errors.RouteUnknown("/" + LONG),
+    errors.FeatureUnserved("mirrors"),
     errors.AccountUnknown(LONG),
     errors.ResourceUnknown("organization", LONG),
     errors.FieldInvalid("email", "why"),

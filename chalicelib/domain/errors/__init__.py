@@ -7,7 +7,7 @@ RegistryError
 │                      OutgoingRefused EmailInvalid SignUpClosed
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
-│                      ResourceUnknown RestoreTooLate TagExpired
+│                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
 ├── Denied             QuotaExceeded
 ├── CsrfInvalid        (a change that another site's page may have sent)

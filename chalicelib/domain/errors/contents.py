@@ -147,6 +147,14 @@ class RouteUnknown(NotFound):
         super().__init__(f"nothing at {path[:200]}")
 
 
+class FeatureUnserved(NotFound):
+    """The path belongs to a feature of Quay's that is not served."""
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"this registry does not serve {feature}: docs/api-coverage.md lists what it serves")
+        self.feature = feature
+
+
 class ManifestTooLarge(TooLarge):
     """The manifest is too large."""
 

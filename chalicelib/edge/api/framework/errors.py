@@ -75,7 +75,7 @@ def _message(error: errors.RegistryError) -> str:
     """Returns Quay's fixed words for a refusal or a missing resource, else the error's own message."""
     if isinstance(error, errors.Denied) and not isinstance(error, errors.QuotaExceeded):
         return "Unauthorized"
-    if isinstance(error, errors.NotFound):
+    if isinstance(error, errors.NotFound) and not isinstance(error, errors.FeatureUnserved):
         return "Not Found"
     return str(error)
 
