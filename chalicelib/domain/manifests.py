@@ -24,6 +24,11 @@ class Descriptor:
     digest: Digest
     size: int
 
+    @property
+    def is_manifest(self) -> bool:
+        """Whether it is a manifest by its type. Content of any other type may be one too, or a blob."""
+        return self.media_type in media_types.MANIFESTS
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -43,6 +48,19 @@ class Manifest:
     def size(self) -> int:
         """The size of the document itself, in bytes."""
         return len(self.content)
+
+    @property
+    def possible_blobs(self) -> tuple[Descriptor, ...]:
+        """The entries of an index that are blobs unless manifests have their digests.
+
+        BuildKit's registry cache is an index of layers. The type alone does not tell, since artifacts have any type.
+        """
+        return tuple(child for child in self.children if not child.is_manifest)
+
+    @property
+    def kept_blobs(self) -> tuple[Descriptor, ...]:
+        """All that the manifest keeps if it is a blob: each has an edge."""
+        return (*self.blobs, *self.possible_blobs)
 
     @property
     def layers_size(self) -> int | None:
@@ -192,10 +210,12 @@ def _descriptor(value: object, name: str) -> Descriptor | None:
     return Descriptor(media_type, Digest.parse(digest), size)
 
 
-def children_of(index: bytes) -> list[Digest]:
-    """Returns the digests of the manifests that a stored index names, in order and without duplicates."""
-    digests = [Digest.parse(entry["digest"]) for entry in json.loads(index).get("manifests") or []]
-    return list(dict.fromkeys(digests))
+def children_of(index: bytes) -> list[Descriptor]:
+    """Returns what a stored index lists as `manifests`, in order and without duplicates of digests."""
+    entries: dict[Digest, Descriptor] = {}
+    for entry in _descriptors(json.loads(index), "manifests"):
+        entries.setdefault(entry.digest, entry)
+    return list(entries.values())
 
 
 def check_digest(manifest: Manifest, digest: Digest) -> None:

@@ -78,7 +78,11 @@ def check_manifests(backend: Backend, table: Table) -> None:
             assert link is not None, f"{sk} needs {blob.digest}"
             assert link["state"] != DELETING
             assert (pk, f"USES#{blob.digest}#{manifest.digest}") in table
-        for child in manifest.children:
+        blobs = {entry for entry in manifest.possible_blobs if (pk, f"MAN#{entry.digest}") not in table}
+        for entry in blobs:
+            assert table[pk, f"BLOB#{entry.digest}"]["state"] != DELETING
+            assert (pk, f"USES#{entry.digest}#{manifest.digest}") in table
+        for child in set(manifest.children) - blobs:
             assert table[pk, f"MAN#{child.digest}"]["state"] != DELETING
             assert (pk, f"PARENT#{child.digest}#{manifest.digest}") in table
         if manifest.subject:

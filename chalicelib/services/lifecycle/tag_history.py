@@ -64,7 +64,8 @@ class TagHistory:
     """Reads the history of tags."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
-        self._access, self._tags, self._manifests, self._clock = access, stores.tags, stores.manifests, stores.clock
+        self._access, self._tags, self._clock = access, stores.tags, stores.clock
+        self._manifests, self._blobs = stores.manifests, stores.blobs
 
     def page(self, actor: Actor, name: RepositoryName, query: TagHistoryQuery) -> TagHistoryPage:
         """Returns lives of tags, the newest first. Raises Unauthenticated, Denied, NameUnknown."""
@@ -107,11 +108,17 @@ class TagHistory:
         return query.filter is None or query.filter.takes(row.name)
 
     def _children(self, repository_id: str, indexes: Sequence[Digest]) -> dict[Digest, Mapping[Digest, bool]]:
-        """Returns for each index its manifests, and whether each is kept."""
+        """Returns for each index its manifests, and whether each is kept. Entries that are blobs are no manifests."""
         named = self._manifests.children(repository_id, list(dict.fromkeys(indexes)))
-        rows = self._manifests.get_all(repository_id, {child for children in named.values() for child in children})
+        entries = {entry.digest: entry for listed in named.values() for entry in listed}
+        rows = self._manifests.get_all(repository_id, entries)
+        unknown = [digest for digest, entry in entries.items() if digest not in rows and not entry.is_manifest]
+        blobs = self._blobs.linked(repository_id, unknown)
         kept = {digest for digest, row in rows.items() if row.is_living}
-        return {index: {child: child in kept for child in children} for index, children in named.items()}
+        return {
+            index: {entry.digest: entry.digest in kept for entry in listed if entry.digest not in blobs}
+            for index, listed in named.items()
+        }
 
 
 def _is_index(row: TagRow | LifeRow) -> bool:

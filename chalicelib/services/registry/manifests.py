@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestBlobUnknown, ManifestUnknown
+from chalicelib.domain.errors import ManifestUnknown
 from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED, TAG_FIXED
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.expiry_labels import Expiration
@@ -28,11 +28,11 @@ from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.body_cache import BodyCache
 from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.manifest_leases import ManifestLeases
+from chalicelib.services.registry.named_contents import NamedContents, NamedReads
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.storage import keys
-from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
@@ -59,8 +59,7 @@ class PushReads:
     rights: WriteAccess
     manifest: Read[ManifestRow]
     tags: dict[str, Read[TagRow]]
-    blobs: dict[Digest, BlobView]
-    children: dict[Digest, Read[ManifestRow]]
+    named: NamedReads
 
     @property
     def stored_tags(self) -> Iterator[tuple[str, TagRow | None]]:
@@ -116,8 +115,9 @@ class Manifests:
     def __init__(
         self, access: Access, usage_log: UsageLog, stores: Stores, repositories: Repositories, blobs: Blobs
     ) -> None:
-        self._access, self._usage_log, self._repositories, self._blobs = access, usage_log, repositories, blobs
+        self._access, self._usage_log, self._repositories = access, usage_log, repositories
         self._stores, self._store, self._tags = stores, stores.manifests, stores.tags
+        self._named = NamedContents(stores, blobs)
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
         self._leases = ManifestLeases(access, stores)
@@ -200,7 +200,7 @@ class Manifests:
             reads = self._read(push)
             reads.rights.check(PUSH)
             check_room(reads.rights.namespace, 0, self._clock())
-            self._check_named(push, reads)
+            self._named.check(push.actor, push.repository, push.manifest, reads.named)
             return self._write(push, reads, push_ulid)
 
         return retry_on_conflict(attempt)
@@ -211,38 +211,16 @@ class Manifests:
             rights=self._access.recheck(batch, push.actor, repository),
             manifest=batch.add(ManifestRow, keys.manifest(repository.id, manifest.digest)),
             tags={tag: batch.add(TagRow, keys.tag(repository.id, tag)) for tag in push.tags},
-            blobs={blob.digest: BlobView(batch, repository.id, blob.digest) for blob in manifest.blobs},
-            children={
-                child.digest: batch.add(ManifestRow, keys.manifest(repository.id, child.digest))
-                for child in manifest.children
-            },
+            named=NamedReads.add(batch, repository.id, manifest),
         )
         batch.read()
         return reads
-
-    def _check_named(self, push: _Push, reads: PushReads) -> None:
-        """Adopts direct uploads, makes what is condemned live, and raises ManifestBlobUnknown for what is missing."""
-        missing = [str(digest) for digest, view in reads.blobs.items() if not self._has_blob(push, view)]
-        missing += [
-            str(digest) for digest, read in reads.children.items() if read.row is None or not read.row.is_pullable
-        ]
-        if missing:
-            raise ManifestBlobUnknown(missing)
-        for digest, child in reads.children.items():
-            if child.row is not None and child.row.state != State.LIVE:
-                target = keys.manifest_target(push.repository.id, digest)
-                self._store.renew(child.row, target, self._lease.until(self._clock()))
-
-    def _has_blob(self, push: _Push, view: BlobView) -> bool:
-        if view.link is None or view.link.deleted_at is not None:
-            return self._blobs.adopt(push.actor, push.repository, view.digest)
-        return view.link.state == State.LIVE or self._blobs.hold(push.actor, push.repository, view.digest)
 
     def _write(self, push: _Push, reads: PushReads, push_ulid: str) -> str:
         repository, manifest, stored = push.repository, push.manifest, reads.manifest.row
         now, transaction = int(self._clock()), Transaction()
         labels = self._expirations.find(
-            repository, manifest, reads.blobs, [read.row for read in reads.children.values()]
+            repository, manifest, reads.named.blobs, [read.row for read in reads.named.children.values()]
         )
         expiration = self._expirations.expiration(labels, now)
         changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)

@@ -197,6 +197,14 @@ class BlobStore:
         """Returns the digests of a repository's manifests that have edges to a blob."""
         return [Digest.parse(row.manifest) for row in query(UsesRow, keys.uses(repository_id, digest))]
 
+    def linked(self, repository_id: str, digests: Iterable[Digest]) -> set[Digest]:
+        """Returns those digests that are blobs of the repository."""
+        batch = Batch()
+        views = [BlobView(batch, repository_id, digest) for digest in digests]
+        if views:
+            batch.read()
+        return {view.digest for view in views if view.link}
+
     def linked_from(self, digest: Digest, limit: int) -> list[str]:
         """Returns the ids of repositories that have a blob, at most `limit`."""
         return [row.repository_id for row in query(LinkRow, keys.link(digest), limit=limit)]

@@ -8,7 +8,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifest_changes import Retained
-from chalicelib.domain.manifests import Manifest, children_of
+from chalicelib.domain.manifests import Descriptor, Manifest, children_of
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import bucket_keys, keys
@@ -130,8 +130,8 @@ class ManifestStore:
             batch.read()
         return {digest: read.row for digest, read in reads.items() if read.row}
 
-    def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Digest]]:
-        """Returns the digests that indexes name, for the indexes that exist."""
+    def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Descriptor]]:
+        """Returns the entries of indexes, for the indexes that exist."""
         batch = Batch()
         reads = {digest: batch.add(BodyRow, keys.body(repository_id, digest)) for digest in indexes}
         if reads:
@@ -169,7 +169,7 @@ class ManifestStore:
         rows: list[Row] = [timer(GARBAGE, keys.manifest_target(repository_id, digest), leased_until)]
         rows.extend(
             UsesRow.under(keys.uses(repository_id, blob, digest), manifest=str(digest), ulid=ulid)
-            for blob in dict.fromkeys(blob.digest for blob in manifest.blobs)
+            for blob in dict.fromkeys(blob.digest for blob in manifest.kept_blobs)
         )
         rows.extend(
             ParentRow.under(keys.parent(repository_id, child, digest), parent=str(digest), ulid=ulid)
