@@ -76,7 +76,7 @@ class Blobs:
 
     def _adopt_found(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
         try:
-            return self.adopt(actor, repository, digest)
+            return self.adopt(actor, repository, digest) is not None
         except QuotaExceeded:
             raise
         except Denied:
@@ -110,12 +110,12 @@ class Blobs:
         """
         return retry_on_conflict(lambda: self._link_again(actor, repository, digest))
 
-    def adopt(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
-        """Links a blob that the upload edge wrote for this repository; returns False if there is none.
+    def adopt(self, actor: Actor, repository: Repository, digest: Digest) -> int | None:
+        """Links a blob that the upload edge wrote for this repository; returns its size, None if there is none.
 
         Raises Denied, NameUnknown if the actor may no longer push.
         """
-        return self._direct_uploads.has_edge and self._adopt_latest(actor, repository, digest)
+        return self._adopt_latest(actor, repository, digest) if self._direct_uploads.has_edge else None
 
     def adopt_presigned(self, actor: Actor, repository: Repository, digest: Digest, upload_id: str) -> bool:
         """Links a blob that was put under a presigned address; returns False if there is none.
@@ -128,16 +128,16 @@ class Blobs:
         batch.read()
         try:
             rights.check(PUSH)
-            return self._adopt_latest(actor, repository, digest)
+            return self._adopt_latest(actor, repository, digest) is not None
         except (Denied, NameUnknown):
             self._direct_uploads.remove_unnamed({bucket_keys.edge_prefix(repository.id, digest) + upload_id: digest})
             raise
 
-    def _adopt_latest(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
-        if digest.algorithm != "sha256":
-            return False
-        latest = self._direct_uploads.latest(repository.id, digest)
-        return latest is not None and retry_on_conflict(lambda: self._adopt(actor, repository, digest, latest))
+    def _adopt_latest(self, actor: Actor, repository: Repository, digest: Digest) -> int | None:
+        latest = self._direct_uploads.latest(repository.id, digest) if digest.algorithm == "sha256" else None
+        if latest is None or not retry_on_conflict(lambda: self._adopt(actor, repository, digest, latest)):
+            return None
+        return latest[1]
 
     def _adopt(self, actor: Actor, repository: Repository, digest: Digest, latest: tuple[str, int]) -> bool:
         (s3_key, size), batch = latest, Batch()

@@ -1,14 +1,15 @@
 """Pulls, pushes and deletes manifests.
 
 A push writes the edges first, then checks what they point to, then writes the manifest; the collector condemns first,
-then looks for edges. So the later of the two sees the other.
+then looks for edges. So the later of the two sees the other. What a manifest names is also looked up before its edges
+if these take more than one call, so that a refused manifest costs no more writes than one call makes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestUnknown
+from chalicelib.domain.errors import ManifestUnknown, TagImmutable
 from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED, TAG_FIXED
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.expiry_labels import Expiration
@@ -180,15 +181,31 @@ class Manifests:
     def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[Tag]) -> str:
         """Pushes a manifest and points tags to it; returns a warning for the pusher, or an empty string.
 
-        Raises Unauthenticated, NameUnknown, TagImmutable, and ManifestBlobUnknown with all missing digests.
+        Raises Unauthenticated, NameUnknown, TagImmutable, ManifestInvalid, and ManifestBlobUnknown with the first
+        100 missing digests.
         """
         repository = self._repositories.for_push(actor, name)
         names, edges = list(dict.fromkeys(tags)), PushEdges(self._store, self._lease, self._clock, repository, manifest)
+        if not self._store.has_few_edges(manifest):
+            retry_on_conflict(lambda: self._look_up(_Push(actor, edges, names)))
         warning = ""
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
             warning = self._push(_Push(actor, edges, names[start : start + TAGS_AT_ONCE]))
         self._bodies.put(repository.id, manifest.digest, manifest.content)
         return warning
+
+    def _look_up(self, push: _Push) -> None:
+        """Refuses, before any edge is written, what is refused after it."""
+        reads = self._read(push)
+        self._check(push, reads)
+        for tag, row in reads.stored_tags:
+            if row is not None and not row.state.may_name(push.manifest.digest, self._clock()):
+                raise TagImmutable(str(push.repository.name), tag)
+
+    def _check(self, push: _Push, reads: PushReads) -> None:
+        reads.rights.check(PUSH)
+        check_room(reads.rights.namespace, 0, self._clock())
+        self._named.check(push.actor, push.repository, push.manifest, reads.named)
 
     def _push(self, push: _Push) -> str:
         overtaken = False
@@ -198,9 +215,7 @@ class Manifests:
             # The other push may have written the same edges under its own ULID.
             push_ulid, overtaken = push.edges.fresh(overtaken=overtaken), True
             reads = self._read(push)
-            reads.rights.check(PUSH)
-            check_room(reads.rights.namespace, 0, self._clock())
-            self._named.check(push.actor, push.repository, push.manifest, reads.named)
+            self._check(push, reads)
             return self._write(push, reads, push_ulid)
 
         return retry_on_conflict(attempt)

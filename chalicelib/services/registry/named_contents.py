@@ -1,10 +1,12 @@
 """Checks the blobs and manifests that a pushed manifest names."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import ManifestBlobUnknown
-from chalicelib.domain.manifests import Manifest
+from chalicelib.domain.manifests import Manifest, check_sizes
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
@@ -14,6 +16,9 @@ from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read
+
+# How many missing digests a refusal names: each blob that is missed may cost a call to S3.
+MOST_MISSED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +53,38 @@ class NamedContents:
         self._lease, self._clock = stores.lease, stores.clock
 
     def check(self, actor: Actor, repository: Repository, manifest: Manifest, reads: NamedReads) -> None:
-        """Adopts direct uploads and makes what is condemned live. Raises ManifestBlobUnknown for what is missing."""
+        """Adopts direct uploads and makes what is condemned live.
+
+        Raises ManifestBlobUnknown for what is missing, ManifestInvalid for a size that is not that of what is there.
+        """
         manifests, maybe_blobs = reads.manifests, {entry.digest for entry in manifest.possible_blobs}
+        sizes = {digest: row.size for digest, row in manifests.items()}
         # An entry of an index that is a manifest needs no blob.
         views = [view for digest, view in reads.blobs.items() if digest not in manifests]
-        missing = [str(view.digest) for view in views if not self._has_blob(actor, repository, view)]
-        missing += [str(digest) for digest in reads.children if digest not in manifests and digest not in maybe_blobs]
+        absent = (str(digest) for digest in reads.children if digest not in manifests and digest not in maybe_blobs)
+        missing = list(islice(chain(absent, self._missing(actor, repository, views, sizes)), MOST_MISSED))
         if missing:
             raise ManifestBlobUnknown(missing)
+        check_sizes(manifest, sizes)
         self._revive(repository, manifests)
 
-    def _has_blob(self, actor: Actor, repository: Repository, view: BlobView) -> bool:
+    def _missing(
+        self, actor: Actor, repository: Repository, views: Iterable[BlobView], sizes: dict[Digest, int]
+    ) -> Iterator[str]:
+        """Yields the blobs that the repository does not have; fills in the sizes of those that it has."""
+        for view in views:
+            size = self._size(actor, repository, view)
+            if size is None:
+                yield str(view.digest)
+            else:
+                sizes[view.digest] = size
+
+    def _size(self, actor: Actor, repository: Repository, view: BlobView) -> int | None:
+        """Returns the size of a blob that stays while it is pushed; None if the repository does not have it."""
         if view.link is None or view.link.deleted_at is not None:
             return self._blobs.adopt(actor, repository, view.digest)
-        return view.link.state == State.LIVE or self._blobs.hold(actor, repository, view.digest)
+        is_held = view.link.state == State.LIVE or self._blobs.hold(actor, repository, view.digest)
+        return view.link.size if is_held else None
 
     def _revive(self, repository: Repository, manifests: dict[Digest, ManifestRow]) -> None:
         for digest, row in manifests.items():

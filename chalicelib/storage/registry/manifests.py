@@ -22,7 +22,7 @@ from chalicelib.storage.attributes import (
 )
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import UsesRow
-from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_all, query
+from chalicelib.storage.table import BATCH_WRITE, Batch, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
 
 # Longer manifests are stored in S3: an item has at most 400 KB, and a read costs a unit per 4 KB.
@@ -162,6 +162,10 @@ class ManifestStore:
         if row.content is not None:
             return row.content
         return self._objects.get(row.s3_key) if row.s3_key else b""
+
+    def has_few_edges(self, manifest: Manifest) -> bool:
+        """Whether one call writes the edges of a manifest and their timer."""
+        return len(manifest.kept_blobs) + len(manifest.children) < BATCH_WRITE
 
     def write_edges(self, repository_id: str, manifest: Manifest, ulid: str, leased_until: int) -> None:
         """Writes the edges of a manifest before its push, and a timer that removes them if the push fails."""
