@@ -80,9 +80,13 @@ class Manifest:
 def parse_pushed(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
     """Parses a manifest that is pushed, as `parse_manifest` does, and refuses what is not stored any more.
 
-    Raises ManifestInvalid also for more than 10,000 descriptors and for whole numbers beyond 64 bits.
+    Raises ManifestInvalid also for more than 10,000 descriptors, for whole numbers beyond 64 bits, and for what some
+    clients read as an image and others as an index.
     """
-    return _parsed(content, content_type, algorithm, _pushed_object)
+    manifest = _parsed(content, content_type, algorithm, _pushed_object)
+    if manifest.media_type in media_types.INDEXES and (manifest.config or manifest.blobs):
+        raise ManifestInvalid(f"an index ({manifest.media_type}) has only 'manifests', and no 'config' or layers")
+    return manifest
 
 
 def parse_manifest(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
@@ -99,6 +103,7 @@ def _pushed_object(content: bytes) -> dict[str, object]:
     if isinstance(document.get("schemaVersion"), float):
         raise ManifestInvalid("'schemaVersion' is not a whole number")
     _check_number(document)
+    _check_kind(document)
     return document
 
 
@@ -109,6 +114,19 @@ def _check_number(document: Mapping[str, object]) -> None:
     if number > MOST_DESCRIPTORS:
         raise ManifestInvalid(
             f"it has {number} descriptors and may have {MOST_DESCRIPTORS}: split it into several manifests"
+        )
+
+
+def _check_kind(document: Mapping[str, object]) -> None:
+    """Refuses a document that is an image and an index at once.
+
+    https://github.com/opencontainers/image-spec/blob/main/manifest.md#image-manifest
+    """
+    others = [name for name in ("config", "layers", "blobs") if document.get(name) is not None]
+    if others and document.get("manifests") is not None:
+        raise ManifestInvalid(
+            f"it has both 'manifests' and '{others[0]}', so that it is an index to some clients and an image to"
+            " others: push an index and an image instead"
         )
 
 

@@ -404,3 +404,30 @@ def test_only_sizes_that_are_known_are_compared() -> None:
     check_sizes(manifest, {ONE: 7})
     with pytest.raises(ManifestInvalid, match=f"'size' of {TWO} is 8, but it has 9 bytes"):
         check_sizes(manifest, {ONE: 7, TWO: 9})
+
+
+@pytest.mark.parametrize(("name", "value"), [("layers", []), ("config", CONFIG), ("blobs", [CONFIG])])
+@pytest.mark.parametrize("media_type", [media_types.OCI_INDEX, "a/b"])
+def test_what_is_an_image_and_an_index_at_once_is_refused_when_it_is_pushed(
+    name: str, value: object, media_type: str
+) -> None:
+    document = {"schemaVersion": 2, "mediaType": media_type, "manifests": [], name: value}
+
+    with pytest.raises(ManifestInvalid, match=f"both 'manifests' and '{name}'"):
+        parse_pushed(json.dumps(document).encode(), "")
+    assert parse(document).media_type == media_type
+
+
+@pytest.mark.parametrize("media_type", [media_types.OCI_INDEX, media_types.DOCKER_LIST])
+@pytest.mark.parametrize("fields", [{"config": CONFIG}, {"layers": [CONFIG]}])
+def test_an_index_of_layers_is_refused_when_it_is_pushed(media_type: str, fields: dict[str, object]) -> None:
+    document = {"schemaVersion": 2, "mediaType": media_type} | fields
+
+    with pytest.raises(ManifestInvalid, match=r"an index .* has only 'manifests'"):
+        parse_pushed(json.dumps(document).encode(), "")
+
+
+def test_null_beside_manifests_is_no_second_kind() -> None:
+    document = {"schemaVersion": 2, "manifests": [a_descriptor(ONE)], "layers": None, "config": None}
+
+    assert parse_pushed(json.dumps(document).encode(), "").media_type == media_types.OCI_INDEX
