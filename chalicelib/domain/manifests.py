@@ -39,12 +39,16 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A parsed manifest with its exact bytes."""
+    """A parsed manifest with its exact bytes.
+
+    `blobs` are its config and layers, `foreign` its non-distributable layers, which need not be in the repository.
+    """
 
     content: bytes
     digest: Digest
     media_type: str
     blobs: tuple[Descriptor, ...]
+    foreign: tuple[Descriptor, ...]
     children: tuple[Descriptor, ...]
     config: Descriptor | None
     subject: Digest | None
@@ -66,15 +70,15 @@ class Manifest:
 
     @property
     def kept_blobs(self) -> tuple[Descriptor, ...]:
-        """All that the manifest keeps if it is a blob: each has an edge."""
-        return (*self.blobs, *self.possible_blobs)
+        """All that the manifest keeps if the repository has it as a blob: each has an edge."""
+        return (*self.blobs, *self.foreign, *self.possible_blobs)
 
     @property
     def layers_size(self) -> int | None:
-        """The size of an image's layers as stored, in bytes; None if the manifest is no image."""
+        """The size of an image's layers, which are compressed, in bytes; None if the manifest is no image."""
         if self.media_type not in media_types.IMAGES or self.config is None:
             return None
-        return sum(blob.size or 0 for blob in self.blobs if blob != self.config)
+        return sum(blob.size or 0 for blob in (*self.blobs, *self.foreign) if blob != self.config)
 
 
 def parse_pushed(content: bytes, content_type: str, algorithm: str = "sha256") -> Manifest:
@@ -84,7 +88,7 @@ def parse_pushed(content: bytes, content_type: str, algorithm: str = "sha256") -
     clients read as an image and others as an index.
     """
     manifest = _parsed(content, content_type, algorithm, _pushed_object)
-    if manifest.media_type in media_types.INDEXES and (manifest.config or manifest.blobs):
+    if manifest.media_type in media_types.INDEXES and (manifest.blobs or manifest.foreign):
         raise ManifestInvalid(f"an index ({manifest.media_type}) has only 'manifests', and no 'config' or layers")
     return manifest
 
@@ -132,7 +136,7 @@ def _check_kind(document: Mapping[str, object]) -> None:
 
 def check_sizes(manifest: Manifest, sizes: Mapping[Digest, int]) -> None:
     """Raises ManifestInvalid if a descriptor has another size than what it names; `sizes` has those that are known."""
-    for named in (*manifest.blobs, *manifest.children):
+    for named in (*manifest.blobs, *manifest.foreign, *manifest.children):
         size = sizes.get(named.digest)
         if None not in (named.size, size) and named.size != size:
             raise ManifestInvalid(f"'size' of {named.digest} is {named.size}, but it has {size} bytes")
@@ -152,14 +156,14 @@ def _parsed(content: bytes, content_type: str, algorithm: str, parse: Callable[[
     if config is None and media_type in media_types.IMAGES:
         raise ManifestInvalid(f"'config' is missing, which {media_type} requires")
     layers = _descriptors(document, "layers") + _descriptors(document, "blobs")
+    blobs = (*([config] if config else []), *layers)
     subject = _descriptor(document.get("subject"), "subject")
     return Manifest(
         content=content,
         digest=Digest.of(content, algorithm),
         media_type=media_type,
-        blobs=tuple(
-            blob for blob in (*([config] if config else []), *layers) if not media_types.is_foreign(blob.media_type)
-        ),
+        blobs=tuple(blob for blob in blobs if not media_types.is_foreign(blob.media_type)),
+        foreign=tuple(blob for blob in blobs if media_types.is_foreign(blob.media_type)),
         children=_descriptors(document, "manifests"),
         config=config,
         subject=subject.digest if subject else None,

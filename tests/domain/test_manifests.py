@@ -79,6 +79,14 @@ def test_non_distributable_layers_are_not_among_the_blobs() -> None:
     manifest = bundle(layers=[a_descriptor(ONE, FOREIGN), a_descriptor(TWO, LAYER)])
 
     assert [blob.digest for blob in manifest.blobs] == [TWO]
+    assert [blob.digest for blob in manifest.foreign] == [ONE]
+    assert [blob.digest for blob in manifest.kept_blobs] == [TWO, ONE]
+
+
+def test_the_size_of_an_image_contains_its_non_distributable_layers() -> None:
+    manifest = a_manifest(config=THREE, layers=[a_descriptor(ONE, FOREIGN, 5), a_descriptor(TWO, LAYER, 7)])
+
+    assert manifest.layers_size == 12
 
 
 def test_blobs_of_the_old_artifact_manifest_are_blobs() -> None:
@@ -419,7 +427,7 @@ def test_what_is_an_image_and_an_index_at_once_is_refused_when_it_is_pushed(
 
 
 @pytest.mark.parametrize("media_type", [media_types.OCI_INDEX, media_types.DOCKER_LIST])
-@pytest.mark.parametrize("fields", [{"config": CONFIG}, {"layers": [CONFIG]}])
+@pytest.mark.parametrize("fields", [{"config": CONFIG}, {"layers": [a_descriptor(ONE, FOREIGN)]}])
 def test_an_index_of_layers_is_refused_when_it_is_pushed(media_type: str, fields: dict[str, object]) -> None:
     document = {"schemaVersion": 2, "mediaType": media_type} | fields
 

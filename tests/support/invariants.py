@@ -78,6 +78,8 @@ def check_manifests(backend: Backend, table: Table) -> None:
             assert link is not None, f"{sk} needs {blob.digest}"
             assert link["state"] != DELETING
             assert (pk, f"USES#{blob.digest}#{manifest.digest}") in table
+        for layer in manifest.foreign:
+            assert (pk, f"USES#{layer.digest}#{manifest.digest}") in table
         blobs = {entry for entry in manifest.possible_blobs if (pk, f"MAN#{entry.digest}") not in table}
         for entry in blobs:
             assert table[pk, f"BLOB#{entry.digest}"]["state"] != DELETING

@@ -51,8 +51,7 @@ class Blobs:
         repository = self._access.repository(actor, name, TO_FIND_BLOB if promise else TO_PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
-        is_gone = view.link is None or view.link.deleted_at is not None
-        if is_gone and pushes and self._adopt_found(actor, repository, digest):
+        if view.is_gone and pushes and self._adopt_found(actor, repository, digest):
             view = self._store.view(repository.id, digest)
         if view.link is None or view.blob is None or not self._is_visible(view):
             raise BlobUnknown(str(name), str(digest))

@@ -17,7 +17,8 @@ from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read
 
-# How many missing digests a refusal names: each blob that is missed may cost a call to S3.
+# How many missing digests a refusal names, and how many absent foreign layers are looked for among direct uploads:
+# each blob that is missed may cost a call to S3.
 MOST_MISSED = 100
 
 
@@ -59,19 +60,22 @@ class NamedContents:
         """
         manifests, maybe_blobs = reads.manifests, {entry.digest for entry in manifest.possible_blobs}
         sizes = {digest: row.size for digest, row in manifests.items()}
-        # An entry of an index that is a manifest needs no blob.
-        views = [view for digest, view in reads.blobs.items() if digest not in manifests]
+        # An entry of an index that is a manifest needs no blob, and neither does a foreign layer.
+        foreign = {layer.digest for layer in manifest.foreign} - {blob.digest for blob in manifest.blobs}
+        needed = [view for digest, view in reads.blobs.items() if digest not in manifests and digest not in foreign]
         absent = (str(digest) for digest in reads.children if digest not in manifests and digest not in maybe_blobs)
-        missing = list(islice(chain(absent, self._missing(actor, repository, views, sizes)), MOST_MISSED))
+        missing = list(islice(chain(absent, self._missing(actor, repository, needed, sizes)), MOST_MISSED))
         if missing:
             raise ManifestBlobUnknown(missing)
+        spare = sorted((reads.blobs[digest] for digest in foreign), key=lambda view: view.is_gone)
+        list(islice(self._missing(actor, repository, spare, sizes), MOST_MISSED))
         check_sizes(manifest, sizes)
         self._revive(repository, manifests)
 
     def _missing(
         self, actor: Actor, repository: Repository, views: Iterable[BlobView], sizes: dict[Digest, int]
     ) -> Iterator[str]:
-        """Yields the blobs that the repository does not have; fills in the sizes of those that it has."""
+        """Yields the blobs that the repository does not have; holds those that it has, and fills in their sizes."""
         for view in views:
             size = self._size(actor, repository, view)
             if size is None:
@@ -81,7 +85,7 @@ class NamedContents:
 
     def _size(self, actor: Actor, repository: Repository, view: BlobView) -> int | None:
         """Returns the size of a blob that stays while it is pushed; None if the repository does not have it."""
-        if view.link is None or view.link.deleted_at is not None:
+        if view.link is None or view.is_gone:
             return self._blobs.adopt(actor, repository, view.digest)
         is_held = view.link.state == State.LIVE or self._blobs.hold(actor, repository, view.digest)
         return view.link.size if is_held else None

@@ -110,6 +110,11 @@ class BlobView:
         return row if row and row.is_living else None
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the repository does not have the blob, or deleted it."""
+        return self.link is None or self.link.deleted_at is not None
+
+    @property
     def stored_link(self) -> BlobLinkRow | None:
         """The link in any state."""
         return self._link.row
