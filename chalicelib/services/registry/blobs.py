@@ -13,6 +13,7 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
@@ -39,7 +40,7 @@ class Blobs:
 
     def __init__(self, access: Access, stores: Stores, direct_uploads: DirectUploads) -> None:
         self._access, self._store, self._repositories = access, stores.blobs, stores.repositories
-        self._direct_uploads = direct_uploads
+        self._direct_uploads, self._indexes = direct_uploads, TaggedIndexes(stores)
         self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
@@ -71,7 +72,8 @@ class Blobs:
         reads = {user: batch.add(ManifestRow, keys.manifest(repository_id, user)) for user in users}
         if reads:
             batch.read()
-        return next((user for user, read in reads.items() if read.row and read.row.is_pullable), None)
+        rows = {user: read.row for user, read in reads.items() if read.row}
+        return next((user for user, row in rows.items() if self._indexes.is_pullable(repository_id, user, row)), None)
 
     def _adopt_found(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestUnknown, TagImmutable
+from chalicelib.domain.errors import ManifestInUse, ManifestUnknown, TagImmutable
 from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED, TAG_FIXED
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.expiry_labels import Expiration
@@ -32,6 +32,7 @@ from chalicelib.services.registry.manifest_leases import ManifestLeases
 from chalicelib.services.registry.named_contents import NamedContents, NamedReads
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
@@ -121,7 +122,7 @@ class Manifests:
         self._named = NamedContents(stores, blobs)
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
-        self._leases = ManifestLeases(access, stores)
+        self._leases, self._indexes = ManifestLeases(access, stores), TaggedIndexes(stores)
 
     def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """Finds a manifest without its bytes (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
@@ -132,7 +133,7 @@ class Manifests:
         if isinstance(reference, str):
             return self._by_tag(repository, reference)
         row = self._store.get(repository.id, reference)
-        if row is None or not row.is_pullable:
+        if row is None or not self._indexes.is_pullable(repository.id, reference, row):
             raise ManifestUnknown(str(name), str(reference))
         if self._access.may(actor, name, PUSH):
             self._leases.renew(actor, repository, reference, row)
@@ -162,7 +163,7 @@ class Manifests:
             row, body = self._store.get_whole(repository.id, digest)
         else:
             row = self._store.get(repository.id, digest)
-        if row is None or body is None or not row.is_pullable:
+        if row is None or body is None or not self._indexes.is_pullable(repository.id, digest, row):
             raise ManifestUnknown(str(repository.name), str(digest))
         self._bodies.put(repository.id, digest, body)
         return Pulled(digest, row.media_type, row.size, body)
@@ -300,12 +301,14 @@ class Manifests:
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
         """Ends a manifest's tags and its lease: it cannot be pulled any more, and stays in the Time Machine.
 
-        Raises ManifestUnknown, TagImmutable.
+        Raises ManifestUnknown, TagImmutable, and ManifestInUse while an index with a tag names it.
         """
         repository = self._access.repository(actor, name, TO_DELETE)
         row = self._store.get(repository.id, digest)
-        if row is None or not row.is_pullable:
+        if row is None or not self._indexes.is_pullable(repository.id, digest, row):
             raise ManifestUnknown(str(name), str(digest))
+        if index := self._indexes.naming(repository.id, digest):
+            raise ManifestInUse(str(digest), str(index))
         names = self._live_tags(repository, digest)
         for start in range(0, len(names), TAGS_AT_ONCE):
             self._end_tags(actor, repository, digest, names[start : start + TAGS_AT_ONCE])

@@ -11,6 +11,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.registry.blobs import Blobs
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow
@@ -40,17 +41,12 @@ class NamedReads:
             },
         )
 
-    @property
-    def manifests(self) -> dict[Digest, ManifestRow]:
-        """The entries of an index that are manifests and can be pulled."""
-        return {digest: read.row for digest, read in self.children.items() if read.row and read.row.is_pullable}
-
 
 class NamedContents:
     """What manifests name, and whether it may be named."""
 
     def __init__(self, stores: Stores, blobs: Blobs) -> None:
-        self._store, self._blobs = stores.manifests, blobs
+        self._store, self._blobs, self._indexes = stores.manifests, blobs, TaggedIndexes(stores)
         self._lease, self._clock = stores.lease, stores.clock
 
     def check(self, actor: Actor, repository: Repository, manifest: Manifest, reads: NamedReads) -> None:
@@ -58,7 +54,8 @@ class NamedContents:
 
         Raises ManifestBlobUnknown for what is missing, ManifestInvalid for a size that is not that of what is there.
         """
-        manifests, maybe_blobs = reads.manifests, {entry.digest for entry in manifest.possible_blobs}
+        manifests = self._pullable(repository, reads)
+        maybe_blobs = {entry.digest for entry in manifest.possible_blobs}
         sizes = {digest: row.size for digest, row in manifests.items()}
         # An entry of an index that is a manifest needs no blob, and neither does a foreign layer.
         foreign = {layer.digest for layer in manifest.foreign} - {blob.digest for blob in manifest.blobs}
@@ -71,6 +68,11 @@ class NamedContents:
         list(islice(self._missing(actor, repository, spare, sizes), MOST_MISSED))
         check_sizes(manifest, sizes)
         self._revive(repository, manifests)
+
+    def _pullable(self, repository: Repository, reads: NamedReads) -> dict[Digest, ManifestRow]:
+        """Returns the entries of an index that are manifests and can be pulled."""
+        rows = {digest: read.row for digest, read in reads.children.items() if read.row}
+        return {digest: row for digest, row in rows.items() if self._indexes.is_pullable(repository.id, digest, row)}
 
     def _missing(
         self, actor: Actor, repository: Repository, views: Iterable[BlobView], sizes: dict[Digest, int]

@@ -62,7 +62,7 @@ class ManifestRow(Row):
 
     @property
     def is_pullable(self) -> bool:
-        """Whether it can be pulled by digest."""
+        """Whether it can be pulled by digest, even if no index with a tag names it."""
         return self.is_living and self.deleted_at is None
 
     @property
@@ -138,6 +138,10 @@ class ManifestStore:
             batch.read()
         bodies = {digest: self.content(read.row) for digest, read in reads.items()}
         return {digest: children_of(body) for digest, body in bodies.items() if body is not None}
+
+    def parents(self, repository_id: str, digest: Digest) -> Iterator[Digest]:
+        """Yields the indexes that have an edge to a manifest, also those whose push failed."""
+        return (Digest.parse(row.parent) for row in query(ParentRow, keys.parent(repository_id, digest)))
 
     def body_row(self, repository_id: str, digest: Digest) -> BodyRow | None:
         """Returns the row of a manifest's bytes."""
