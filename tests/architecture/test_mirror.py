@@ -19,6 +19,7 @@ WITHOUT_MODULE = {
     "services/lifecycle/test_garbage_races.py": "garbage.py and who comes in between: one file would be too long",
     "services/registry/test_closed_uploads.py": "the second half of uploads.py: one file would be too long",
     "services/registry/test_deleted_repositories.py": "how repositories.py ends one: one file would be too long",
+    "services/registry/test_sparse_indexes.py": "what a push, the collector and the API make of them",
     "services/registry/test_time_machine.py": "what the API does by tags.py: one file would be too long",
     "services/registry/test_unproven_bytes.py": "what is refused by uploads.py and presigned_uploads.py alike",
 }

@@ -60,7 +60,8 @@ def push(repository: str, reference: str) -> Reply:
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
     all_tags = tags if isinstance(parsed, Digest) else [parsed, *tags]
-    warning = services().registry.manifests.push(actor, name, manifest, all_tags)
+    may_be_sparse = services().settings.sparse_index
+    warning = services().registry.manifests.push(actor, name, manifest, all_tags, may_be_sparse=may_be_sparse)
     headers: Headers = {
         "Location": f"/v2/{repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": str(manifest.digest),

@@ -101,6 +101,7 @@ class _Push:
     actor: Actor
     edges: PushEdges
     tags: list[Tag]
+    may_be_sparse: bool
 
     @property
     def repository(self) -> Repository:
@@ -179,19 +180,28 @@ class Manifests:
         self._bodies.put(repository.id, pulled.digest, body)
         return body
 
-    def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[Tag]) -> str:
+    def push(
+        self,
+        actor: Actor,
+        name: RepositoryName,
+        manifest: Manifest,
+        tags: Sequence[Tag],
+        *,
+        may_be_sparse: bool = False,
+    ) -> str:
         """Pushes a manifest and points tags to it; returns a warning for the pusher, or an empty string.
 
+        An index that `may_be_sparse` may lack manifests that it lists, not blobs.
         Raises Unauthenticated, NameUnknown, TagImmutable, ManifestInvalid, and ManifestBlobUnknown with the first
         100 missing digests.
         """
         repository = self._repositories.for_push(actor, name)
         names, edges = list(dict.fromkeys(tags)), PushEdges(self._store, self._lease, self._clock, repository, manifest)
         if not self._store.has_few_edges(manifest):
-            retry_on_conflict(lambda: self._look_up(_Push(actor, edges, names)))
+            retry_on_conflict(lambda: self._look_up(_Push(actor, edges, names, may_be_sparse)))
         warning = ""
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
-            warning = self._push(_Push(actor, edges, names[start : start + TAGS_AT_ONCE]))
+            warning = self._push(_Push(actor, edges, names[start : start + TAGS_AT_ONCE], may_be_sparse))
         self._bodies.put(repository.id, manifest.digest, manifest.content)
         return warning
 
@@ -206,7 +216,7 @@ class Manifests:
     def _check(self, push: _Push, reads: PushReads) -> None:
         reads.rights.check(PUSH)
         check_room(reads.rights.namespace, 0, self._clock())
-        self._named.check(push.actor, push.repository, push.manifest, reads.named)
+        self._named.check(push.actor, push.repository, push.manifest, reads.named, may_be_sparse=push.may_be_sparse)
 
     def _push(self, push: _Push) -> str:
         overtaken = False

@@ -49,18 +49,20 @@ class NamedContents:
         self._store, self._blobs, self._indexes = stores.manifests, blobs, TaggedIndexes(stores)
         self._lease, self._clock = stores.lease, stores.clock
 
-    def check(self, actor: Actor, repository: Repository, manifest: Manifest, reads: NamedReads) -> None:
-        """Adopts direct uploads and makes what is condemned live.
+    def check(
+        self, actor: Actor, repository: Repository, manifest: Manifest, reads: NamedReads, *, may_be_sparse: bool
+    ) -> None:
+        """Adopts direct uploads and makes what is condemned live. An index that `may_be_sparse` may lack manifests.
 
         Raises ManifestBlobUnknown for what is missing, ManifestInvalid for a size that is not that of what is there.
         """
         manifests = self._pullable(repository, reads)
-        maybe_blobs = {entry.digest for entry in manifest.possible_blobs}
+        spared = set(reads.children) if may_be_sparse else {entry.digest for entry in manifest.possible_blobs}
         sizes = {digest: row.size for digest, row in manifests.items()}
         # An entry of an index that is a manifest needs no blob, and neither does a foreign layer.
         foreign = {layer.digest for layer in manifest.foreign} - {blob.digest for blob in manifest.blobs}
         needed = [view for digest, view in reads.blobs.items() if digest not in manifests and digest not in foreign]
-        absent = (str(digest) for digest in reads.children if digest not in manifests and digest not in maybe_blobs)
+        absent = (str(digest) for digest in reads.children if digest not in manifests and digest not in spared)
         missing = list(islice(chain(absent, self._missing(actor, repository, needed, sizes)), MOST_MISSED))
         if missing:
             raise ManifestBlobUnknown(missing)
