@@ -50,6 +50,8 @@ class Settings:
     oauth_token_s: int = 90 * 86400
     # Whether superusers have all rights on everything, like Quay's FEATURE_SUPERUSERS_FULL_ACCESS.
     superusers_full_access: bool = False
+    # Whether an index may lack manifests that it lists, like Quay's FEATURE_SPARSE_INDEX.
+    sparse_index: bool = False
     # Hosts and networks that outgoing requests may reach although they are not public, also over http.
     outgoing_allow: str = ""
     # The moment from which a label `quay.expires-after` counts: the push, or the build of the image.

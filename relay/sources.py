@@ -5,14 +5,22 @@ Files are read in place, as ranges of the directory's files or of the tar.
 
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import RegistryError
-from chalicelib.domain.media_types import DOCKER_CONFIG, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST, is_foreign
+from chalicelib.domain.media_types import (
+    DOCKER_CONFIG,
+    DOCKER_MANIFEST,
+    INDEXES,
+    MANIFESTS,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    is_foreign,
+)
 from chalicelib.domain.names import Tag
 from relay.errors import RelayError
 from relay.slices import FileSlice, SliceReader
@@ -163,17 +171,33 @@ def _manifest(archive: Archive, descriptor: Document, depth: int) -> Manifest:
     document = _json(content, f"{digest} in {archive.path}")
     media_type = document.get("mediaType") or descriptor.get("mediaType")
     if media_type in INDEXES or "manifests" in document:
-        children = tuple(_manifest(archive, child, depth + 1) for child in document.get("manifests", []))
-        return Manifest(content, str(media_type or OCI_INDEX), digest, {}, children)
+        blobs = _blobs(archive, (entry for entry in document.get("manifests", []) if _is_blob(archive, entry)))
+        others = (entry for entry in document.get("manifests", []) if str(entry.get("digest")) not in blobs)
+        children = tuple(_manifest(archive, child, depth + 1) for child in others)
+        return Manifest(content, str(media_type or OCI_INDEX), digest, blobs, children)
     descriptors = (
         [document["config"], *document.get("layers", [])] if "config" in document else document.get("blobs", [])
     )
-    blobs = {
-        str(descriptor["digest"]): _blob(archive, str(descriptor["digest"]))
-        for descriptor in descriptors
-        if not _is_foreign(descriptor)
-    }
+    blobs = _blobs(archive, (descriptor for descriptor in descriptors if not _is_foreign(descriptor)))
     return Manifest(content, str(media_type or OCI_MANIFEST), digest, blobs)
+
+
+def _blobs(archive: Archive, descriptors: Iterable[Document]) -> dict[str, FileSlice]:
+    digests = (str(descriptor["digest"]) for descriptor in descriptors)
+    return {digest: _blob(archive, digest) for digest in digests}
+
+
+def _is_blob(archive: Archive, entry: Document) -> bool:
+    """Whether an index lists a blob, as BuildKit's cache does. A manifest of another type repeats its type inside."""
+    media_type = entry.get("mediaType")
+    if not media_type or media_type in MANIFESTS:
+        return False
+    file = _blob(archive, str(entry["digest"]))
+    try:
+        document = json.loads(file.read()) if file.size <= LARGEST_DOCUMENT else None
+    except ValueError:
+        return True
+    return not isinstance(document, dict) or document.get("mediaType") != media_type
 
 
 def _is_foreign(descriptor: Document) -> bool:

@@ -15,6 +15,8 @@ DOCKER_SCHEMA_1 = (
 
 IMAGES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
+# Types whose content is a manifest and never a blob. Content of any other type may be either.
+MANIFESTS = (*IMAGES, *INDEXES)
 # Types whose documents must have `schemaVersion: 2`.
 VERSIONED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)

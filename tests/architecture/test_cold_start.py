@@ -26,6 +26,8 @@ SERVICES = {
     "registry.expiry_labels",
     "registry.manifest_leases",
     "registry.manifests",
+    "registry.named_contents",
+    "registry.tagged_indexes",
     "registry.repositories",
     "registry.tag_changes",
     "registry.tags",

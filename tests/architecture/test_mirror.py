@@ -12,10 +12,14 @@ TOGETHER = {
 }
 # Tests without a module of the same name, and why.
 WITHOUT_MODULE = {
+    "domain/test_pushed_manifests.py": "what manifests.py refuses of a push: one file would be too long",
+    "services/lifecycle/test_foreign_layers.py": "what a push, the collector and the API make of them",
+    "services/lifecycle/test_indexes_of_blobs.py": "what a push, the collector and the API make of them",
     "services/registry/test_blobs_by_state.py": "blobs.py in every state of link and blob: one file would be too long",
     "services/lifecycle/test_garbage_races.py": "garbage.py and who comes in between: one file would be too long",
     "services/registry/test_closed_uploads.py": "the second half of uploads.py: one file would be too long",
     "services/registry/test_deleted_repositories.py": "how repositories.py ends one: one file would be too long",
+    "services/registry/test_sparse_indexes.py": "what a push, the collector and the API make of them",
     "services/registry/test_time_machine.py": "what the API does by tags.py: one file would be too long",
     "services/registry/test_unproven_bytes.py": "what is refused by uploads.py and presigned_uploads.py alike",
 }

@@ -55,6 +55,7 @@ SAMPLES = [
     errors.NameTaken("alice"),
     errors.MethodUnsupported("PATCH", ["GET", "HEAD"]),
     errors.BlobInUse("sha256:a", "sha256:b"),
+    errors.ManifestInUse("sha256:a", "sha256:b"),
     errors.Unavailable(),
     errors.OutgoingRefused("why"),
     errors.OutgoingFailed("why"),

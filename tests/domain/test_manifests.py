@@ -72,6 +72,14 @@ def test_non_distributable_layers_are_not_among_the_blobs() -> None:
     manifest = bundle(layers=[a_descriptor(ONE, FOREIGN), a_descriptor(TWO, LAYER)])
 
     assert [blob.digest for blob in manifest.blobs] == [TWO]
+    assert [blob.digest for blob in manifest.foreign] == [ONE]
+    assert [blob.digest for blob in manifest.kept_blobs] == [TWO, ONE]
+
+
+def test_the_size_of_an_image_contains_its_non_distributable_layers() -> None:
+    manifest = a_manifest(config=THREE, layers=[a_descriptor(ONE, FOREIGN, 5), a_descriptor(TWO, LAYER, 7)])
+
+    assert manifest.layers_size == 12
 
 
 def test_blobs_of_the_old_artifact_manifest_are_blobs() -> None:
@@ -362,5 +370,6 @@ def test_bytes_that_are_not_a_json_object_are_refused(content: bytes) -> None:
 def test_the_children_of_an_index_are_listed_once_and_in_order() -> None:
     entries = [{"digest": str(Digest.of(content))} for content in (b"b", b"a", b"b")]
 
-    assert children_of(json.dumps({"manifests": entries}).encode()) == [Digest.of(b"b"), Digest.of(b"a")]
+    children = children_of(json.dumps({"manifests": entries}).encode())
+    assert [child.digest for child in children] == [Digest.of(b"b"), Digest.of(b"a")]
     assert children_of(b'{"manifests": null}') == []

@@ -53,7 +53,8 @@ class Pusher(threading.Thread):
         else:
             self._sent("PUT", f"{location}?digest={digest}", 201, headers=headers, data=content)
         self.blobs.append(digest)
-        manifest = f'{{"schemaVersion":2,"layers":[{{"mediaType":"x/y","size":1,"digest":"{digest}"}}]}}'
+        layer = f'{{"mediaType":"x/y","size":{len(content)},"digest":"{digest}"}}'
+        manifest = f'{{"schemaVersion":2,"layers":[{layer}]}}'
         kind = {"Content-Type": "application/vnd.example.bundle.v1+json"}
         self._sent("PUT", f"manifests/v{number}", 201, headers=headers | kind, data=manifest)
         self.tags[f"v{number}"] = manifest

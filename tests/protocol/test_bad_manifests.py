@@ -80,6 +80,7 @@ BROKEN: dict[str, dict[str, object]] = {
     "annotation is a number": {"annotations": {"a": 1}},
     "schemaVersion is 1": {"schemaVersion": 1},
     "artifactType is a list": {"artifactType": []},
+    "manifests beside layers": {"manifests": []},
 }
 
 

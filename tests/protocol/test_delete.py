@@ -63,6 +63,21 @@ def test_an_index_and_its_children_are_deleted_separately(repository: Repository
         assert repository.head_manifest(child.manifest.digest).status_code == 404
 
 
+def test_the_child_of_an_index_with_a_tag_is_not_deleted(repository: Repository) -> None:
+    child = an_image()
+    repository.push_image(child, "amd64")
+    index = an_index(child.manifest)
+    repository.push_manifest(index, "all")
+
+    answer = repository.delete(f"manifests/{child.manifest.digest}")
+
+    assert answer.status_code == 405
+    assert index.digest in answer.json()["errors"][0]["message"]
+    assert repository.get_manifest("amd64").content == child.manifest.content
+    assert repository.delete("manifests/all").status_code == 202
+    assert repository.delete(f"manifests/{child.manifest.digest}").status_code == 202
+
+
 def test_a_deleted_referrer_leaves_the_list_at_once(repository: Repository) -> None:
     image = an_image()
     repository.push_image(image)

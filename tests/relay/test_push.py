@@ -86,6 +86,20 @@ def test_the_children_of_an_index_are_pushed_first(push: Push, fake: FakeRegistr
     assert fake.manifests["multi"] == (OCI_INDEX, layout.read(index))
 
 
+def test_the_blobs_and_artifacts_of_an_index_are_pushed_as_what_they_are(
+    push: Push, fake: FakeRegistry, layout: Layout
+) -> None:
+    step = layout.add(b"\x1f\x8bstep", "application/vnd.oci.image.layer.v1.tar+gzip")
+    cache = layout.add(b'{"layers": [], "records": []}', "application/vnd.buildkit.cacheconfig.v0")
+    bundle = layout.add_json({"schemaVersion": 2, "mediaType": "application/vnd.example.bundle.v1+json"})
+    index = layout.add_json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [step, cache, bundle]})
+    layout.tag(index, "cache")
+
+    assert push(f"oci:{layout.directory}", "carol/app") == 0
+    assert fake.blobs == {step["digest"]: layout.read(step), cache["digest"]: layout.read(cache)}
+    assert set(fake.manifests) == {bundle["digest"], "cache"}
+
+
 def test_a_docker_archive_gets_a_manifest_and_its_layers_stay_uncompressed(
     push: Push, fake: FakeRegistry, layout: Layout, tmp_path: Path
 ) -> None:

@@ -25,6 +25,9 @@ from chalicelib.storage.identity.tokens import TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction
 from tests.support.backends import Backend
 
+# The sizes of the blobs and manifests that were built, which descriptors must have.
+_SIZES: dict[Digest, int] = {}
+
 
 def a_config(labels: Mapping[str, str] | None = None) -> bytes:
     """Returns an image's config, different each time."""
@@ -37,15 +40,16 @@ def a_blob(backend: Backend, content: bytes | None = None, repository: str = "ad
     content = os.urandom(64) if content is None else content
     name = RepositoryName.parse(repository)
     digest = Digest.of(content)
+    _SIZES[digest] = len(content)
     backend.services.registry.uploads.push(token_actor(backend, name.namespace, repository), name, digest, content)
     return digest
 
 
 def a_descriptor(
-    digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int = 64
+    digest: Digest, media_type: str = "application/vnd.oci.image.layer.v1.tar", size: int | None = None
 ) -> dict[str, object]:
-    """Returns a descriptor, as manifests contain them. `size` is in bytes."""
-    return {"mediaType": media_type, "digest": str(digest), "size": size}
+    """Returns a descriptor, as manifests contain them. `size` is in bytes, by default that of what was built."""
+    return {"mediaType": media_type, "digest": str(digest), "size": _SIZES.get(digest, 64) if size is None else size}
 
 
 def a_manifest(
@@ -66,7 +70,7 @@ def a_manifest(
         document["config"] = a_descriptor(config, media_types.OCI_CONFIG)
     if subject:
         document["subject"] = a_descriptor(subject, media_types.OCI_MANIFEST)
-    return parse_manifest(json.dumps(document | fields).encode(), media_type)
+    return _parsed(document | fields, media_type)
 
 
 def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
@@ -77,7 +81,13 @@ def an_index(children: Sequence[Digest] = (), **fields: object) -> Manifest:
         "manifests": [a_descriptor(child, media_types.OCI_MANIFEST) for child in children],
         "annotations": {"org.example.nonce": os.urandom(8).hex()},
     }
-    return parse_manifest(json.dumps(document | fields).encode(), media_types.OCI_INDEX)
+    return _parsed(document | fields, media_types.OCI_INDEX)
+
+
+def _parsed(document: Mapping[str, object], media_type: str) -> Manifest:
+    manifest = parse_manifest(json.dumps(document).encode(), media_type)
+    _SIZES[manifest.digest] = manifest.size
+    return manifest
 
 
 def push_image(
@@ -133,6 +143,7 @@ def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app",
 def a_direct_upload(backend: Backend, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
     """Writes bytes as the upload edge does, for an upload that began at `at`; returns their key."""
     digest = Digest.of(content)
+    _SIZES[digest] = len(content)
     key = bucket_keys.edge_prefix(a_repository(backend, repository).id, digest) + ulid(at)
     backend.services.stores.objects.put(key, content, digest)
     return key

@@ -78,8 +78,15 @@ def check_manifests(backend: Backend, table: Table) -> None:
             assert link is not None, f"{sk} needs {blob.digest}"
             assert link["state"] != DELETING
             assert (pk, f"USES#{blob.digest}#{manifest.digest}") in table
-        for child in manifest.children:
-            assert table[pk, f"MAN#{child.digest}"]["state"] != DELETING
+        for layer in manifest.foreign:
+            assert (pk, f"USES#{layer.digest}#{manifest.digest}") in table
+        blobs = {entry for entry in manifest.possible_blobs if (pk, f"MAN#{entry.digest}") not in table}
+        for entry in blobs:
+            assert table[pk, f"BLOB#{entry.digest}"]["state"] != DELETING
+            assert (pk, f"USES#{entry.digest}#{manifest.digest}") in table
+        for child in set(manifest.children) - blobs:
+            named = table.get((pk, f"MAN#{child.digest}"))
+            assert named["state"] != DELETING if named else backend.settings.sparse_index
             assert (pk, f"PARENT#{child.digest}#{manifest.digest}") in table
         if manifest.subject:
             assert "deleted_at" not in table[pk, f"REFERRER#{manifest.subject}#{manifest.digest}"]

@@ -18,7 +18,7 @@ RegistryError
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
 │                      RestoreTaken
 ├── RepositoryFrozen   (a repository that is read-only or a mirror)
-├── Unsupported        MethodUnsupported BlobInUse MailOff
+├── Unsupported        MethodUnsupported BlobInUse ManifestInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)
 """
 

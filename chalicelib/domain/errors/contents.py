@@ -187,6 +187,14 @@ class BlobInUse(Unsupported):
         self.digest, self.manifest = digest, manifest
 
 
+class ManifestInUse(Unsupported):
+    """The manifest cannot be deleted, since an index with a tag names it."""
+
+    def __init__(self, digest: str, index: str) -> None:
+        super().__init__(f"index {index}, which has a tag, names manifest {digest}: delete the index first")
+        self.digest, self.index = digest, index
+
+
 class OutgoingRefused(Invalid):
     """The address may not be called."""
 

@@ -4,7 +4,7 @@ from chalice.app import Blueprint
 
 from chalicelib.domain import browsers
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.manifests import check_digest, parse_manifest
+from chalicelib.domain.manifests import check_digest, parse_pushed
 from chalicelib.domain.names import RepositoryName, Tag, parse_reference
 from chalicelib.domain.permissions import TO_DELETE, TO_PULL, TO_PUSH
 from chalicelib.edge import request
@@ -56,11 +56,12 @@ def push(repository: str, reference: str) -> Reply:
     tags = [Tag.parse(tag) for tag in request.parameters("tag")]
     algorithm = parsed.algorithm if isinstance(parsed, Digest) else "sha256"
     services().security.access.granted(actor, name, TO_PUSH)
-    manifest = parse_manifest(request.body(), request.header("content-type"), algorithm)
+    manifest = parse_pushed(request.body(), request.header("content-type"), algorithm)
     if isinstance(parsed, Digest):
         check_digest(manifest, parsed)
     all_tags = tags if isinstance(parsed, Digest) else [parsed, *tags]
-    warning = services().registry.manifests.push(actor, name, manifest, all_tags)
+    may_be_sparse = services().settings.sparse_index
+    warning = services().registry.manifests.push(actor, name, manifest, all_tags, may_be_sparse=may_be_sparse)
     headers: Headers = {
         "Location": f"/v2/{repository}/manifests/{manifest.digest}",
         "Docker-Content-Digest": str(manifest.digest),

@@ -5,6 +5,7 @@ from chalice.app import Blueprint
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.edge import request
 from chalicelib.edge.response import Reply, as_json
+from chalicelib.settings import settings
 
 blueprint = Blueprint(__name__)
 
@@ -18,4 +19,6 @@ def check() -> Reply:
     if not request.header("authorization"):
         raise Unauthenticated
     request.actor()
-    return as_json({}, headers={"Docker-Distribution-API-Version": "registry/2.0"})
+    # Quay's name, by which clients that copy some architectures only learn whether they may.
+    sparse = {"X-Sparse-Manifest-Support": "true" if settings().sparse_index else "false"}
+    return as_json({}, headers={"Docker-Distribution-API-Version": "registry/2.0", **sparse})

@@ -170,7 +170,7 @@ class Garbage:
             # The edges are removed before the bytes, so they are gone too.
             return
         manifest = parse_manifest(content, row.media_type, digest.algorithm)
-        blobs = list(dict.fromkeys(blob.digest for blob in manifest.blobs))
+        blobs = list(dict.fromkeys(blob.digest for blob in manifest.kept_blobs))
         children = list(dict.fromkeys(child.digest for child in manifest.children))
         targets = [keys.blob_target(repository_id, blob) for blob in blobs]
         woken = [*children, *self._store.referrers(repository_id, digest)]

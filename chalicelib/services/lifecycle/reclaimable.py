@@ -116,7 +116,7 @@ class Reclaimable:
     def _blobs_of(
         self, repository_id: str, walk: _Walk, after: str
     ) -> tuple[tuple[ReclaimableManifest, ...], str | None]:
-        named = {blob.digest for manifest in walk.manifests.values() for blob in manifest.blobs}
+        named = {blob.digest for manifest in walk.manifests.values() for blob in manifest.kept_blobs}
         past = sorted((digest for digest in named if str(digest) > after), key=str)
         batch = Batch()
         reads = [

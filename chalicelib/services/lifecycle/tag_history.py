@@ -9,6 +9,7 @@ from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.tags import TagFilter, is_alive
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access
 from chalicelib.storage.registry.tags import LifeRow, TagRow
 from chalicelib.storage.stores import Stores
@@ -21,7 +22,7 @@ MOST_READ, READ_AT_ONCE = 4000, 500
 class TagLife:
     """One life of a tag. Times are seconds since the epoch, `ended_at` is None without an end; sizes are in bytes.
 
-    `children` has the manifests of an index and whether each is kept; None if the tag names no index.
+    `children` has the manifests of an index and whether each can be pulled; None if the tag names no index.
     """
 
     id: str
@@ -64,7 +65,8 @@ class TagHistory:
     """Reads the history of tags."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
-        self._access, self._tags, self._manifests, self._clock = access, stores.tags, stores.manifests, stores.clock
+        self._access, self._tags, self._clock = access, stores.tags, stores.clock
+        self._manifests, self._blobs, self._indexes = stores.manifests, stores.blobs, TaggedIndexes(stores)
 
     def page(self, actor: Actor, name: RepositoryName, query: TagHistoryQuery) -> TagHistoryPage:
         """Returns lives of tags, the newest first. Raises Unauthenticated, Denied, NameUnknown."""
@@ -107,11 +109,17 @@ class TagHistory:
         return query.filter is None or query.filter.takes(row.name)
 
     def _children(self, repository_id: str, indexes: Sequence[Digest]) -> dict[Digest, Mapping[Digest, bool]]:
-        """Returns for each index its manifests, and whether each is kept."""
+        """Returns for each index its manifests, and whether each can be pulled. Blobs are not among them."""
         named = self._manifests.children(repository_id, list(dict.fromkeys(indexes)))
-        rows = self._manifests.get_all(repository_id, {child for children in named.values() for child in children})
-        kept = {digest for digest, row in rows.items() if row.is_living}
-        return {index: {child: child in kept for child in children} for index, children in named.items()}
+        entries = {entry.digest: entry for listed in named.values() for entry in listed}
+        rows = self._manifests.get_all(repository_id, entries)
+        unknown = [digest for digest, entry in entries.items() if digest not in rows and not entry.is_manifest]
+        blobs = self._blobs.linked(repository_id, unknown)
+        pullable = {digest for digest, row in rows.items() if self._indexes.is_pullable(repository_id, digest, row)}
+        return {
+            index: {entry.digest: entry.digest in pullable for entry in listed if entry.digest not in blobs}
+            for index, listed in named.items()
+        }
 
 
 def _is_index(row: TagRow | LifeRow) -> bool:

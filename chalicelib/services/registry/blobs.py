@@ -13,6 +13,7 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
@@ -39,7 +40,7 @@ class Blobs:
 
     def __init__(self, access: Access, stores: Stores, direct_uploads: DirectUploads) -> None:
         self._access, self._store, self._repositories = access, stores.blobs, stores.repositories
-        self._direct_uploads = direct_uploads
+        self._direct_uploads, self._indexes = direct_uploads, TaggedIndexes(stores)
         self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
@@ -51,8 +52,7 @@ class Blobs:
         repository = self._access.repository(actor, name, TO_FIND_BLOB if promise else TO_PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
-        is_gone = view.link is None or view.link.deleted_at is not None
-        if is_gone and pushes and self._adopt_found(actor, repository, digest):
+        if view.is_gone and pushes and self._adopt_found(actor, repository, digest):
             view = self._store.view(repository.id, digest)
         if view.link is None or view.blob is None or not self._is_visible(view):
             raise BlobUnknown(str(name), str(digest))
@@ -72,11 +72,12 @@ class Blobs:
         reads = {user: batch.add(ManifestRow, keys.manifest(repository_id, user)) for user in users}
         if reads:
             batch.read()
-        return next((user for user, read in reads.items() if read.row and read.row.is_pullable), None)
+        rows = {user: read.row for user, read in reads.items() if read.row}
+        return next((user for user, row in rows.items() if self._indexes.is_pullable(repository_id, user, row)), None)
 
     def _adopt_found(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
         try:
-            return self.adopt(actor, repository, digest)
+            return self.adopt(actor, repository, digest) is not None
         except QuotaExceeded:
             raise
         except Denied:
@@ -110,12 +111,12 @@ class Blobs:
         """
         return retry_on_conflict(lambda: self._link_again(actor, repository, digest))
 
-    def adopt(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
-        """Links a blob that the upload edge wrote for this repository; returns False if there is none.
+    def adopt(self, actor: Actor, repository: Repository, digest: Digest) -> int | None:
+        """Links a blob that the upload edge wrote for this repository; returns its size, None if there is none.
 
         Raises Denied, NameUnknown if the actor may no longer push.
         """
-        return self._direct_uploads.has_edge and self._adopt_latest(actor, repository, digest)
+        return self._adopt_latest(actor, repository, digest) if self._direct_uploads.has_edge else None
 
     def adopt_presigned(self, actor: Actor, repository: Repository, digest: Digest, upload_id: str) -> bool:
         """Links a blob that was put under a presigned address; returns False if there is none.
@@ -128,16 +129,16 @@ class Blobs:
         batch.read()
         try:
             rights.check(PUSH)
-            return self._adopt_latest(actor, repository, digest)
+            return self._adopt_latest(actor, repository, digest) is not None
         except (Denied, NameUnknown):
             self._direct_uploads.remove_unnamed({bucket_keys.edge_prefix(repository.id, digest) + upload_id: digest})
             raise
 
-    def _adopt_latest(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
-        if digest.algorithm != "sha256":
-            return False
-        latest = self._direct_uploads.latest(repository.id, digest)
-        return latest is not None and retry_on_conflict(lambda: self._adopt(actor, repository, digest, latest))
+    def _adopt_latest(self, actor: Actor, repository: Repository, digest: Digest) -> int | None:
+        latest = self._direct_uploads.latest(repository.id, digest) if digest.algorithm == "sha256" else None
+        if latest is None or not retry_on_conflict(lambda: self._adopt(actor, repository, digest, latest)):
+            return None
+        return latest[1]
 
     def _adopt(self, actor: Actor, repository: Repository, digest: Digest, latest: tuple[str, int]) -> bool:
         (s3_key, size), batch = latest, Batch()

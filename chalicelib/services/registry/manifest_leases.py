@@ -21,8 +21,13 @@ class ManifestLeases:
         self._access, self._store, self._lease, self._clock = access, stores.manifests, stores.lease, stores.clock
 
     def renew(self, actor: Actor, repository: Repository, digest: Digest, row: ManifestRow) -> None:
-        """Renews a short lease. For an actor who may no longer push it does nothing. Raises ManifestUnknown."""
+        """Renews a short lease. For an actor who may no longer push it does nothing. Raises ManifestUnknown.
+
+        A deleted manifest gets no lease: an index keeps it for as long as it can be pulled.
+        """
         now = self._clock()
+        if row.deleted_at is not None:
+            return
         is_held = row.live_until is not None and row.live_until > now + self._lease.seconds
         if row.state == State.LIVE and (is_held or not self._lease.is_short(row.leased_until or 0, now)):
             return

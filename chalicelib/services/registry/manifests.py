@@ -1,14 +1,15 @@
 """Pulls, pushes and deletes manifests.
 
 A push writes the edges first, then checks what they point to, then writes the manifest; the collector condemns first,
-then looks for edges. So the later of the two sees the other.
+then looks for edges. So the later of the two sees the other. What a manifest names is also looked up before its edges
+if these take more than one call, so that a refused manifest costs no more writes than one call makes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import ManifestBlobUnknown, ManifestUnknown
+from chalicelib.domain.errors import ManifestInUse, ManifestUnknown, TagImmutable
 from chalicelib.domain.events import DELETE_MANIFEST, DELETE_TAG, TAG_EXPIRATION_WARNED, TAG_FIXED
 from chalicelib.domain.events import PUSH as PUSHED
 from chalicelib.domain.expiry_labels import Expiration
@@ -28,11 +29,12 @@ from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.body_cache import BodyCache
 from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.manifest_leases import ManifestLeases
+from chalicelib.services.registry.named_contents import NamedContents, NamedReads
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.storage import keys
-from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.stores import Stores
@@ -59,8 +61,7 @@ class PushReads:
     rights: WriteAccess
     manifest: Read[ManifestRow]
     tags: dict[str, Read[TagRow]]
-    blobs: dict[Digest, BlobView]
-    children: dict[Digest, Read[ManifestRow]]
+    named: NamedReads
 
     @property
     def stored_tags(self) -> Iterator[tuple[str, TagRow | None]]:
@@ -100,6 +101,7 @@ class _Push:
     actor: Actor
     edges: PushEdges
     tags: list[Tag]
+    may_be_sparse: bool
 
     @property
     def repository(self) -> Repository:
@@ -116,11 +118,12 @@ class Manifests:
     def __init__(
         self, access: Access, usage_log: UsageLog, stores: Stores, repositories: Repositories, blobs: Blobs
     ) -> None:
-        self._access, self._usage_log, self._repositories, self._blobs = access, usage_log, repositories, blobs
+        self._access, self._usage_log, self._repositories = access, usage_log, repositories
         self._stores, self._store, self._tags = stores, stores.manifests, stores.tags
+        self._named = NamedContents(stores, blobs)
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
-        self._leases = ManifestLeases(access, stores)
+        self._leases, self._indexes = ManifestLeases(access, stores), TaggedIndexes(stores)
 
     def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """Finds a manifest without its bytes (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
@@ -131,7 +134,7 @@ class Manifests:
         if isinstance(reference, str):
             return self._by_tag(repository, reference)
         row = self._store.get(repository.id, reference)
-        if row is None or not row.is_pullable:
+        if row is None or not self._indexes.is_pullable(repository.id, reference, row):
             raise ManifestUnknown(str(name), str(reference))
         if self._access.may(actor, name, PUSH):
             self._leases.renew(actor, repository, reference, row)
@@ -161,7 +164,7 @@ class Manifests:
             row, body = self._store.get_whole(repository.id, digest)
         else:
             row = self._store.get(repository.id, digest)
-        if row is None or body is None or not row.is_pullable:
+        if row is None or body is None or not self._indexes.is_pullable(repository.id, digest, row):
             raise ManifestUnknown(str(repository.name), str(digest))
         self._bodies.put(repository.id, digest, body)
         return Pulled(digest, row.media_type, row.size, body)
@@ -177,18 +180,43 @@ class Manifests:
         self._bodies.put(repository.id, pulled.digest, body)
         return body
 
-    def push(self, actor: Actor, name: RepositoryName, manifest: Manifest, tags: Sequence[Tag]) -> str:
+    def push(
+        self,
+        actor: Actor,
+        name: RepositoryName,
+        manifest: Manifest,
+        tags: Sequence[Tag],
+        *,
+        may_be_sparse: bool = False,
+    ) -> str:
         """Pushes a manifest and points tags to it; returns a warning for the pusher, or an empty string.
 
-        Raises Unauthenticated, NameUnknown, TagImmutable, and ManifestBlobUnknown with all missing digests.
+        An index that `may_be_sparse` may lack manifests that it lists, not blobs.
+        Raises Unauthenticated, NameUnknown, TagImmutable, ManifestInvalid, and ManifestBlobUnknown with the first
+        100 missing digests.
         """
         repository = self._repositories.for_push(actor, name)
         names, edges = list(dict.fromkeys(tags)), PushEdges(self._store, self._lease, self._clock, repository, manifest)
+        if not self._store.has_few_edges(manifest):
+            retry_on_conflict(lambda: self._look_up(_Push(actor, edges, names, may_be_sparse)))
         warning = ""
         for start in range(0, max(len(names), 1), TAGS_AT_ONCE):
-            warning = self._push(_Push(actor, edges, names[start : start + TAGS_AT_ONCE]))
+            warning = self._push(_Push(actor, edges, names[start : start + TAGS_AT_ONCE], may_be_sparse))
         self._bodies.put(repository.id, manifest.digest, manifest.content)
         return warning
+
+    def _look_up(self, push: _Push) -> None:
+        """Refuses, before any edge is written, what is refused after it."""
+        reads = self._read(push)
+        self._check(push, reads)
+        for tag, row in reads.stored_tags:
+            if row is not None and not row.state.may_name(push.manifest.digest, self._clock()):
+                raise TagImmutable(str(push.repository.name), tag)
+
+    def _check(self, push: _Push, reads: PushReads) -> None:
+        reads.rights.check(PUSH)
+        check_room(reads.rights.namespace, 0, self._clock())
+        self._named.check(push.actor, push.repository, push.manifest, reads.named, may_be_sparse=push.may_be_sparse)
 
     def _push(self, push: _Push) -> str:
         overtaken = False
@@ -198,9 +226,7 @@ class Manifests:
             # The other push may have written the same edges under its own ULID.
             push_ulid, overtaken = push.edges.fresh(overtaken=overtaken), True
             reads = self._read(push)
-            reads.rights.check(PUSH)
-            check_room(reads.rights.namespace, 0, self._clock())
-            self._check_named(push, reads)
+            self._check(push, reads)
             return self._write(push, reads, push_ulid)
 
         return retry_on_conflict(attempt)
@@ -211,38 +237,16 @@ class Manifests:
             rights=self._access.recheck(batch, push.actor, repository),
             manifest=batch.add(ManifestRow, keys.manifest(repository.id, manifest.digest)),
             tags={tag: batch.add(TagRow, keys.tag(repository.id, tag)) for tag in push.tags},
-            blobs={blob.digest: BlobView(batch, repository.id, blob.digest) for blob in manifest.blobs},
-            children={
-                child.digest: batch.add(ManifestRow, keys.manifest(repository.id, child.digest))
-                for child in manifest.children
-            },
+            named=NamedReads.add(batch, repository.id, manifest),
         )
         batch.read()
         return reads
-
-    def _check_named(self, push: _Push, reads: PushReads) -> None:
-        """Adopts direct uploads, makes what is condemned live, and raises ManifestBlobUnknown for what is missing."""
-        missing = [str(digest) for digest, view in reads.blobs.items() if not self._has_blob(push, view)]
-        missing += [
-            str(digest) for digest, read in reads.children.items() if read.row is None or not read.row.is_pullable
-        ]
-        if missing:
-            raise ManifestBlobUnknown(missing)
-        for digest, child in reads.children.items():
-            if child.row is not None and child.row.state != State.LIVE:
-                target = keys.manifest_target(push.repository.id, digest)
-                self._store.renew(child.row, target, self._lease.until(self._clock()))
-
-    def _has_blob(self, push: _Push, view: BlobView) -> bool:
-        if view.link is None or view.link.deleted_at is not None:
-            return self._blobs.adopt(push.actor, push.repository, view.digest)
-        return view.link.state == State.LIVE or self._blobs.hold(push.actor, push.repository, view.digest)
 
     def _write(self, push: _Push, reads: PushReads, push_ulid: str) -> str:
         repository, manifest, stored = push.repository, push.manifest, reads.manifest.row
         now, transaction = int(self._clock()), Transaction()
         labels = self._expirations.find(
-            repository, manifest, reads.blobs, [read.row for read in reads.children.values()]
+            repository, manifest, reads.named.blobs, [read.row for read in reads.named.children.values()]
         )
         expiration = self._expirations.expiration(labels, now)
         changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)
@@ -307,12 +311,14 @@ class Manifests:
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
         """Ends a manifest's tags and its lease: it cannot be pulled any more, and stays in the Time Machine.
 
-        Raises ManifestUnknown, TagImmutable.
+        Raises ManifestUnknown, TagImmutable, and ManifestInUse while an index with a tag names it.
         """
         repository = self._access.repository(actor, name, TO_DELETE)
         row = self._store.get(repository.id, digest)
-        if row is None or not row.is_pullable:
+        if row is None or not self._indexes.is_pullable(repository.id, digest, row):
             raise ManifestUnknown(str(name), str(digest))
+        if index := self._indexes.naming(repository.id, digest):
+            raise ManifestInUse(str(digest), str(index))
         names = self._live_tags(repository, digest)
         for start in range(0, len(names), TAGS_AT_ONCE):
             self._end_tags(actor, repository, digest, names[start : start + TAGS_AT_ONCE])

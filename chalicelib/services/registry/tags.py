@@ -31,6 +31,7 @@ from chalicelib.domain.tag_changes import ExpirationBounds, TagState, TagUpdate,
 from chalicelib.domain.tags import end_of, expiry
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest
+from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow
@@ -61,7 +62,7 @@ class Tags:
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._stores = access, usage_log, stores
         self._tags, self._manifests, self._clock = stores.tags, stores.manifests, stores.clock
-        settings = stores.settings
+        settings, self._indexes = stores.settings, TaggedIndexes(stores)
         self._bounds = ExpirationBounds(settings.tag_expiration_min_s, settings.tag_expiration_max_s)
 
     def list(self, actor: Actor, name: RepositoryName, last: Tag | None, size: int) -> Page[str]:
@@ -154,7 +155,7 @@ class Tags:
         """Points a tag to a manifest that can be pulled; a requested end counts before that of the manifest's label."""
         digest = update.digest
         manifest = self._manifest(change.repository, digest)
-        if digest is None or not manifest.is_pullable:
+        if digest is None or not self._indexes.is_pullable(change.repository.id, digest, manifest):
             raise ResourceUnknown("manifest", str(digest))
         original = stored.digest if stored and stored.is_alive(change.now) else None
         end = self._bounds.end(update.expires_at, change.now) if update.sets_end else _labelled_end(manifest, change)

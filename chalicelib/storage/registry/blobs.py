@@ -110,6 +110,11 @@ class BlobView:
         return row if row and row.is_living else None
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the repository does not have the blob, or deleted it."""
+        return self.link is None or self.link.deleted_at is not None
+
+    @property
     def stored_link(self) -> BlobLinkRow | None:
         """The link in any state."""
         return self._link.row
@@ -196,6 +201,14 @@ class BlobStore:
     def users(self, repository_id: str, digest: Digest) -> list[Digest]:
         """Returns the digests of a repository's manifests that have edges to a blob."""
         return [Digest.parse(row.manifest) for row in query(UsesRow, keys.uses(repository_id, digest))]
+
+    def linked(self, repository_id: str, digests: Iterable[Digest]) -> set[Digest]:
+        """Returns those digests that are blobs of the repository."""
+        batch = Batch()
+        views = [BlobView(batch, repository_id, digest) for digest in digests]
+        if views:
+            batch.read()
+        return {view.digest for view in views if view.link}
 
     def linked_from(self, digest: Digest, limit: int) -> list[str]:
         """Returns the ids of repositories that have a blob, at most `limit`."""

@@ -8,7 +8,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifest_changes import Retained
-from chalicelib.domain.manifests import Manifest, children_of
+from chalicelib.domain.manifests import Descriptor, Manifest, children_of
 from chalicelib.domain.states import State
 from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import bucket_keys, keys
@@ -22,7 +22,7 @@ from chalicelib.storage.attributes import (
 )
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import UsesRow
-from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_all, query
+from chalicelib.storage.table import BATCH_WRITE, Batch, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
 
 # Longer manifests are stored in S3: an item has at most 400 KB, and a read costs a unit per 4 KB.
@@ -62,7 +62,7 @@ class ManifestRow(Row):
 
     @property
     def is_pullable(self) -> bool:
-        """Whether it can be pulled by digest."""
+        """Whether it can be pulled by digest, even if no index with a tag names it."""
         return self.is_living and self.deleted_at is None
 
     @property
@@ -130,14 +130,18 @@ class ManifestStore:
             batch.read()
         return {digest: read.row for digest, read in reads.items() if read.row}
 
-    def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Digest]]:
-        """Returns the digests that indexes name, for the indexes that exist."""
+    def children(self, repository_id: str, indexes: Iterable[Digest]) -> dict[Digest, list[Descriptor]]:
+        """Returns the entries of indexes, for the indexes that exist."""
         batch = Batch()
         reads = {digest: batch.add(BodyRow, keys.body(repository_id, digest)) for digest in indexes}
         if reads:
             batch.read()
         bodies = {digest: self.content(read.row) for digest, read in reads.items()}
         return {digest: children_of(body) for digest, body in bodies.items() if body is not None}
+
+    def parents(self, repository_id: str, digest: Digest) -> Iterator[Digest]:
+        """Yields the indexes that have an edge to a manifest, also those whose push failed."""
+        return (Digest.parse(row.parent) for row in query(ParentRow, keys.parent(repository_id, digest)))
 
     def body_row(self, repository_id: str, digest: Digest) -> BodyRow | None:
         """Returns the row of a manifest's bytes."""
@@ -163,13 +167,17 @@ class ManifestStore:
             return row.content
         return self._objects.get(row.s3_key) if row.s3_key else b""
 
+    def has_few_edges(self, manifest: Manifest) -> bool:
+        """Whether one call writes the edges of a manifest and their timer."""
+        return len(manifest.kept_blobs) + len(manifest.children) < BATCH_WRITE
+
     def write_edges(self, repository_id: str, manifest: Manifest, ulid: str, leased_until: int) -> None:
         """Writes the edges of a manifest before its push, and a timer that removes them if the push fails."""
         digest = manifest.digest
         rows: list[Row] = [timer(GARBAGE, keys.manifest_target(repository_id, digest), leased_until)]
         rows.extend(
             UsesRow.under(keys.uses(repository_id, blob, digest), manifest=str(digest), ulid=ulid)
-            for blob in dict.fromkeys(blob.digest for blob in manifest.blobs)
+            for blob in dict.fromkeys(blob.digest for blob in manifest.kept_blobs)
         )
         rows.extend(
             ParentRow.under(keys.parent(repository_id, child, digest), parent=str(digest), ulid=ulid)

@@ -35,6 +35,7 @@ def refusal(error: Exception) -> tuple[int, dict[str, Any], dict[str, Any]]:
         (errors.ManifestTooLarge(1), 413, "SIZE_INVALID"),
         (errors.NameTaken("x"), 409, "DENIED"),
         (errors.BlobInUse("x", "y"), 405, "UNSUPPORTED"),
+        (errors.ManifestInUse("x", "y"), 405, "UNSUPPORTED"),
         (errors.Unavailable(), 503, "UNAVAILABLE"),
     ],
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from tests.support.app_client import AppClient
-from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, push_image
+from tests.support.builders import a_blob, a_config, a_descriptor, a_manifest, an_index, push_image
 
 PATH = "/v2/admin/app/manifests"
 
@@ -47,6 +48,19 @@ def test_a_client_with_the_manifest_gets_304_without_a_body(app_client: AppClien
     assert (answer.status, answer.body) == (304, b"")
     assert answer.headers["etag"] == f'"{manifest.digest}"'
     assert app_client.ask(method, f"{PATH}/v1", headers | {"If-None-Match": f'"{Digest.of(b"")}"'}).status == 200
+
+
+@pytest.mark.parametrize(("is_sparse", "status"), [(False, 400), (True, 201)])
+def test_an_index_may_lack_manifests_if_the_operator_lets_it(
+    new_app_client: Callable[..., AppClient], is_sparse: bool, status: int
+) -> None:
+    client, absent = new_app_client(sparse_index=is_sparse), Digest.of(b"absent")
+    index = an_index([push_image(client.backend).digest, absent])
+
+    answer = client.ask("PUT", f"{PATH}/v1", client.token("admin/app"), index.content)
+
+    assert answer.status == status
+    assert (str(absent) in answer.body.decode()) is not is_sparse
 
 
 def test_a_push_answers_with_location_and_digest(app_client: AppClient) -> None:

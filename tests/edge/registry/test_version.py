@@ -1,5 +1,7 @@
 """`GET /v2/`."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.app_client import AppClient
@@ -25,6 +27,13 @@ def test_a_valid_token_is_accepted_without_a_call(app_client: AppClient) -> None
     assert (answer.status, answer.body) == (200, b"{}")
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
     assert app_client.backend.calls.take() == []
+
+
+@pytest.mark.parametrize("chosen", ["true", "false"])
+def test_whether_an_index_may_be_sparse_is_said(new_app_client: Callable[..., AppClient], chosen: str) -> None:
+    client = new_app_client(sparse_index=chosen == "true")
+
+    assert client.ask("GET", "/v2/", client.token()).headers["x-sparse-manifest-support"] == chosen
 
 
 def test_an_invalid_token_is_reported_as_such(app_client: AppClient) -> None:

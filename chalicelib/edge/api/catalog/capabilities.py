@@ -36,8 +36,8 @@ SPARSE = an_object({"supported": FLAG, "required_architectures": a_list(TEXT), "
 )
 def registry() -> dict[str, Any]:
     """Returns whether indexes may lack manifests, and which architectures mirrors may choose."""
-    # An index is refused until every manifest that it lists has been pushed.
-    sparse = {"supported": False, "required_architectures": [], "optional_architectures_allowed": False}
+    is_on = settings().sparse_index
+    sparse = {"supported": is_on, "required_architectures": [], "optional_architectures_allowed": is_on}
     return {"sparse_manifests": sparse, "mirror_architectures": list(MIRRORED)}
 
 

@@ -50,7 +50,6 @@ FEATURES: dict[str, bool | str] = {
     "REQUIRE_TEAM_INVITE": OFF,
     "SECURITY_SCANNER": paths.REPOSITORY + "/manifest/{manifestref}/security",
     "SIGNING": OFF,
-    "SPARSE_INDEX": OFF,
     "STORAGE_REPLICATION": OFF,
     "SUPER_USERS": ON,
     "TEAM_SYNCING": OFF,
@@ -101,6 +100,7 @@ def features() -> dict[str, bool]:
     return {
         **states,
         "INVITE_ONLY_USER_CREATION": config.sign_up == "invited",
+        "SPARSE_INDEX": config.sparse_index,
         "SUPERUSERS_FULL_ACCESS": config.superusers_full_access,
         "USER_CREATION": config.sign_up != "closed",
     }

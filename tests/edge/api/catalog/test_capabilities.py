@@ -1,19 +1,25 @@
 """Capabilities of the registry over the API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.edge.api.catalog import capabilities
 from chalicelib.edge.api.framework import declared
 from tests.support.api_client import ApiClient
+from tests.support.app_client import AppClient
 
 
-def test_sparse_manifests_are_not_supported(stranger: ApiClient) -> None:
-    document = stranger.get("/registry/capabilities").json()
+@pytest.mark.parametrize("chosen", [False, True])
+def test_whether_an_index_may_be_sparse_is_reported(new_app_client: Callable[..., AppClient], chosen: bool) -> None:
+    client = ApiClient(new_app_client(sparse_index=chosen))
+    document = client.get("/registry/capabilities").json()
 
     assert document["sparse_manifests"] == {
-        "supported": False, "required_architectures": [], "optional_architectures_allowed": False,
+        "supported": chosen, "required_architectures": [], "optional_architectures_allowed": chosen,
     }  # fmt: skip
     assert document["mirror_architectures"] == ["amd64", "arm64", "ppc64le", "s390x"]
+    assert client.get("//config").json()["features"]["SPARSE_INDEX"] is chosen
 
 
 def test_only_addresses_with_a_route_are_returned(stranger: ApiClient) -> None:
