@@ -242,3 +242,14 @@ def test_a_round_that_prunes_nothing_writes_nothing(backend: Backend) -> None:
     backend.services.lifecycle.pruning.work(Due("prune", keys.namespace_target(backend.account().id), 0), lambda: True)
 
     assert set(backend.calls.take()) <= {"GetItem", "Query", "BatchGetItem"}
+
+
+def test_an_image_that_was_pushed_again_a_second_ago_is_not_old(backend: Backend) -> None:
+    nightly = push_manifest(backend, a_manifest(), "nightly")
+    pushed(backend, "v1")
+    advance_clock(backend, 8 * DAY_S)
+    push_manifest(backend, nightly, "nightly")
+
+    follow(backend, WEEK)
+
+    assert tags(backend) == ["nightly"]
