@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.signature_tags import is_signature_tag
+from chalicelib.domain.signature_tags import is_signature_tag_of
 from chalicelib.domain.tag_changes import TagState
 from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
@@ -201,9 +201,8 @@ class TagStore:
 
     def signature_lives(self, repository_id: str, subject: Digest) -> Sequence[LifeRow]:
         """Returns the lives of a manifest's signature tags."""
-        return [
-            row for row in query(LifeRow, keys.signature_lives(repository_id, subject)) if is_signature_tag(row.name)
-        ]
+        rows = query(LifeRow, keys.signature_lives(repository_id, subject))
+        return [row for row in rows if is_signature_tag_of(subject, row.name, row.digest)]
 
     def remove(self, transaction: Transaction, row: TagRow) -> None:
         """Removes a tag if it is as it was read."""

@@ -9,7 +9,7 @@ from chalicelib.services.lifecycle import retention
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, an_actor_with_role, push_image, push_manifest
+from tests.support.builders import a_manifest, an_actor_with_role, an_index, push_image, push_manifest
 from tests.support.rows import change, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, advance_clock, sweep
 from tests.support.tag_actions import TagActions
@@ -143,6 +143,15 @@ def test_a_preview_lists_what_the_policy_then_prunes(backend: Backend, fields: P
     left = {row["name"] for row in rows_like(backend, "R#", "TAG#")}
     assert {"v1", "a1", "v2", "b1", "v3", "a2"} - left == set(names(found))
     assert names(found)
+
+
+@pytest.mark.parametrize("ending", ["", ".sig"])
+def test_a_preview_neither_lists_nor_counts_signatures(backend: Backend, ending: str) -> None:
+    images = [push_image(backend, f"v{number}") for number in range(5)]
+    for image in images:
+        push_manifest(backend, an_index(), f"sha256-{image.digest.hex}{ending}")
+
+    assert names(preview(backend, TWO)) == ["v2", "v1", "v0"]
 
 
 def test_a_preview_counts_the_bytes_that_are_freed(backend: Backend) -> None:
