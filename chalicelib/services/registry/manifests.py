@@ -244,7 +244,7 @@ class Manifests:
         labels = self._expirations.find(
             repository, manifest, reads.blobs, [read.row for read in reads.children.values()]
         )
-        expiration = self._expirations.expiration(labels, now)
+        expiration = self._expirations.expiration(labels, stored, now)
         changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)
         shortened = self._begin_tags(changes, manifest, expiration, reads, now)
         living = stored.retained if stored and stored.is_living else None
@@ -383,4 +383,5 @@ def _manifest_row(
         artifact_type=manifest.artifact_type,
         ulid=push_ulid,
         labeled=stored.labeled if stored else None,
+        added_expires_after=stored.added_expires_after if stored and stored.is_living else None,
     )

@@ -166,16 +166,23 @@ class Tags:
         moved = {"original_manifest_digest": str(original)} if original else {}
         self._record(change, MOVE_TAG if original else CREATE_TAG, tag, digest, **moved)
 
+    def require_mutable(self, actor: Actor, name: RepositoryName, digest: Digest) -> None:
+        """Raises TagImmutable if a tag that names a manifest is immutable; RepositoryFrozen, Denied, NameUnknown."""
+        repository = self._writable(actor, name).repository
+        for row in self._tags.get_all(repository.id, self._names_on(repository, digest)).values():
+            if row.digest == digest and not row.state.may_change(self._clock()):
+                raise TagImmutable(str(name), row.name)
+
+    def _names_on(self, repository: Repository, digest: Digest) -> Sequence[str]:
+        now = self._clock()
+        return [edge.tag for edge in self._manifests.tagged(repository.id, digest) if edge.until > now]
+
     def end_after(self, actor: Actor, name: RepositoryName, digest: Digest, seconds: int) -> None:
         """Ends each tag that names a manifest so many seconds after its start, or now if that has passed.
 
-        Raises TagImmutable, before any tag is changed, if one is immutable; RepositoryFrozen, Denied, NameUnknown.
+        Raises TagImmutable, RepositoryFrozen, Denied, NameUnknown.
         """
-        repository, now = self._writable(actor, name).repository, self._clock()
-        names = [edge.tag for edge in self._manifests.tagged(repository.id, digest) if edge.until > now]
-        for row in self._tags.get_all(repository.id, names).values():
-            if row.digest == digest and not row.state.may_change(now):
-                raise TagImmutable(str(name), row.name)
+        names = self._names_on(self._writable(actor, name).repository, digest)
         for start in range(0, len(names), TAGS_AT_ONCE):
             self._change(actor, name, partial(self._end_some, names[start : start + TAGS_AT_ONCE], digest, seconds))
 
@@ -312,4 +319,4 @@ def _alive(row: TagRow | None, now: int, error: RegistryError) -> TagRow:
 
 def _labelled_end(manifest: ManifestRow, change: _Change) -> int | None:
     """Returns the end that the manifest's label `quay.expires-after` gives a tag that begins now."""
-    return expiry(manifest.expires_after, change.now)
+    return expiry(manifest.expiry_label, change.now)
