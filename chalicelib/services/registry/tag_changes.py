@@ -75,6 +75,13 @@ class TagChanges:
         self._close(row)
         self._tags.remove(self._transaction, row)
 
+    def end_for_good(self, row: TagRow) -> None:
+        """Removes a tag with its life, and with the edge by which it would keep its manifest. Raises TagImmutable."""
+        self.check_mutable(row)
+        self._tags.remove(self._transaction, row)
+        self._tags.remove_life(self._transaction, row, self._repository.id)
+        self.forget(row.digest, row.name)
+
     def begin(self, name: str, named: TaggedManifest, life: NewLife, stored: TagRow | None) -> None:
         """Points a tag to a manifest. Raises TagImmutable for an immutable tag that names another manifest."""
         state, immutable = (stored.state if stored is not None else None), life.immutable
