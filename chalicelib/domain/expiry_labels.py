@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from chalicelib.domain.tags import FOREVER, parse_expiry
 
 EXPIRES_AFTER = "quay.expires-after"
+# The value of the label by which an image says that it does not expire.
+NEVER = "never"
 # The moment from which a label counts: the push, or the build of the image.
 SOURCES = PUSH, BUILD = ("push", "build")
 # RFC 3339 with any fraction of a second: https://github.com/opencontainers/image-spec/blob/main/config.md
@@ -69,8 +71,11 @@ def of_index(annotations: Mapping[str, str], children: Iterable[Lifetime]) -> Li
 
 
 def expiration(lifetime: Lifetime, now: int, source: str = PUSH) -> Expiration:
-    """Returns the end of a tag that is pushed now. A label that cannot be read or has run out gives a warning only."""
-    if lifetime.label is None:
+    """Returns the end of a tag that is pushed now, none for a label that says never.
+
+    A label that cannot be read or has run out gives a warning only.
+    """
+    if lifetime.label is None or lifetime.label.strip().lower() == NEVER:
         return Expiration()
     seconds = parse_expiry(lifetime.label)
     if seconds is None or now + seconds >= FOREVER:

@@ -65,8 +65,17 @@ class ExpirationBounds:
 
 
 def begins_again(stored: TagState | None, digest: Digest, expires_at: int | None, now: float) -> bool:
-    """Whether a push changes the tag: it does unless the tag is alive with the same manifest and the same end."""
-    return stored is None or not stored.is_alive(now) or (stored.digest, stored.expires_at) != (digest, expires_at)
+    """Whether a push begins a new life of the tag: each does, so that a tag is as old as its last push.
+
+    Only the same push, repeated within the second in which the life began, changes nothing.
+    """
+    is_same = stored is not None and (stored.digest, stored.expires_at) == (digest, expires_at)
+    return stored is None or not is_same or not stored.is_alive(now) or stored.started_at < now
+
+
+def ends_earlier(stored: TagState, digest: Digest, expires_at: int | None) -> bool:
+    """Whether a push of the manifest that the tag names leaves the tag an earlier end."""
+    return stored.digest == digest and end_of(expires_at) < end_of(stored.expires_at)
 
 
 def new_life(

@@ -127,9 +127,7 @@ def test_an_image_whose_label_has_run_out_ends_at_once_with_a_warning() -> None:
     assert "had run out" in found.warning
 
 
-@pytest.mark.parametrize(
-    "label", ["never", "", "0d", "1.5h", "-1h", "+2d", "1_0h", "2 days", "999999999y", "9" * 99 + "d"]
-)
+@pytest.mark.parametrize("label", ["", "0d", "1.5h", "-1h", "+2d", "1_0h", "2 days", "999999999y", "9" * 99 + "d"])
 def test_a_malformed_label_warns_with_its_value_and_ends_nothing(label: str) -> None:
     found = expiration(Lifetime(label), NOW)
 
@@ -146,3 +144,14 @@ def test_a_warning_fits_into_a_header(label: str) -> None:
     assert not {'"', "\\"} & set(found.warning)
     assert found.end is None or NOW < found.end < FOREVER
     assert datetime.datetime.fromtimestamp(found.end or 0, datetime.UTC)
+
+
+@pytest.mark.parametrize("label", ["never", "Never", " never "])
+@pytest.mark.parametrize("source", [PUSH, BUILD])
+def test_a_label_that_says_never_gives_no_end_and_no_warning(label: str, source: str) -> None:
+    assert expiration(Lifetime(label, 1), 1000, source) == Expiration()
+
+
+def test_a_childs_label_that_says_never_counts_in_an_index() -> None:
+    assert of_index({}, [Lifetime("never"), Lifetime("2w")]).label is None
+    assert expiration(of_index({"quay.expires-after": "never"}, [Lifetime("2w")]), 1000) == Expiration()

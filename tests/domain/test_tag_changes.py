@@ -9,6 +9,7 @@ from chalicelib.domain.tag_changes import (
     TagState,
     TagUpdate,
     begins_again,
+    ends_earlier,
     immutability,
     latest_end,
     new_life,
@@ -19,8 +20,10 @@ OLD, NEW = Digest.of(b"old"), Digest.of(b"new")
 NOW = 1000
 
 
-def a_tag(expires_at: int | None = None, *, immutable: bool = False, digest: Digest = OLD) -> TagState:
-    return TagState(digest, 500, expires_at, immutable)
+def a_tag(
+    expires_at: int | None = None, *, immutable: bool = False, digest: Digest = OLD, started_at: int = 500
+) -> TagState:
+    return TagState(digest, started_at, expires_at, immutable)
 
 
 def test_a_tag_is_alive_until_its_end() -> None:
@@ -51,18 +54,30 @@ def test_a_tag_leaves_its_manifest_now_or_left_it_at_its_end() -> None:
     ("stored", "expires_at", "begins"),
     [
         (None, None, True),
-        (a_tag(), None, False),
-        (a_tag(2000), 2000, False),
+        (a_tag(), None, True),
+        (a_tag(2000), 2000, True),
+        (a_tag(started_at=NOW), None, False),
+        (a_tag(2000, started_at=NOW), 2000, False),
+        (a_tag(started_at=NOW + 1), None, False),
+        (a_tag(2000, started_at=NOW), None, True),
         (a_tag(2000), 2001, True),
         (a_tag(2000), None, True),
         (a_tag(NOW), NOW, True),
         (a_tag(digest=NEW), None, True),
     ],
 )
-def test_a_push_changes_nothing_only_where_manifest_and_end_are_the_same_and_the_tag_is_alive(
+def test_each_push_begins_a_new_life_unless_the_same_life_has_begun_within_this_second(
     stored: TagState | None, expires_at: int | None, begins: bool
 ) -> None:
     assert begins_again(stored, OLD, expires_at, NOW) is begins
+
+
+def test_only_an_earlier_end_on_the_same_manifest_shortens_what_the_tag_keeps() -> None:
+    assert ends_earlier(a_tag(), OLD, 2000)
+    assert ends_earlier(a_tag(3000), OLD, 2000)
+    assert not ends_earlier(a_tag(2000), OLD, 2000)
+    assert not ends_earlier(a_tag(2000), OLD, None)
+    assert not ends_earlier(a_tag(), NEW, 2000)
 
 
 def test_a_new_tag_begins_now_with_its_end_and_is_mutable() -> None:

@@ -9,6 +9,7 @@ from chalicelib.domain.uploads import UploadBody
 from chalicelib.wiring.registry import RegistryRoom
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_config, a_manifest, push_image
+from tests.support.sweeping import advance_clock
 
 
 def test_checking_a_known_token_costs_nothing(backend: Backend) -> None:
@@ -157,6 +158,17 @@ def test_a_tag_that_moves_costs_one_query_and_one_batch_of_reads_more(backend: B
 
     expected = ["BatchWriteItem", "BatchGetItem", "Query", "BatchGetItem", "TransactWriteItems"]
     assert backend.calls.take() == expected
+
+
+def test_the_same_push_again_costs_as_much_as_a_new_one(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    actor, name = backend.owner()
+    advance_clock(backend, 60)
+    backend.calls.take()
+
+    backend.services.registry.manifests.push(actor, name, manifest, [Tag("v1")])
+
+    assert backend.calls.take() == ["BatchWriteItem", "BatchGetItem", "TransactWriteItems"]
 
 
 def test_a_manifest_above_32_kb_is_one_put_more(backend: Backend) -> None:

@@ -62,7 +62,7 @@ class Search:
         self._accounts, self._teams, self._repositories = stores.accounts, stores.teams, stores.repositories
 
     def repositories(self, actor: Actor, text: str, page: int = 1) -> Page[RepositoryHit]:
-        """Returns a page of ten repositories that the actor may read; pages after the tenth are the tenth."""
+        """Returns a page of ten repositories that the actor may read; the tenth is the last, also for later numbers."""
         start = (min(max(page, 1), MOST_PAGES) - 1) * PAGE
         all_hits = []
         for hit in self._hits(actor, text):
@@ -74,7 +74,7 @@ class Search:
         dated = [
             RepositoryHit(h.repository, h.kind, h.description, h.is_public, pushed.get(h.repository.id)) for h in hits
         ]
-        return Page(dated, more=len(all_hits) > start + PAGE)
+        return Page(dated, more=page < MOST_PAGES and len(all_hits) > start + PAGE)
 
     def _hits(self, actor: Actor, text: str) -> Iterator[RepositoryHit]:
         words = query_words(text)

@@ -5,6 +5,7 @@ from uuid import uuid4
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
 from chalicelib.domain.events import ADD_LABEL, DELETE_LABEL
+from chalicelib.domain.expiry_labels import EXPIRES_AFTER
 from chalicelib.domain.labels import API, MANIFEST, Label, NewLabel, of_image
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
@@ -40,8 +41,9 @@ class Labels:
         return self._one(self._images.get(actor, name, digest), identifier)
 
     def add(self, actor: Actor, name: RepositoryName, digest: Digest, new: NewLabel) -> Label:
-        """Adds a label. A label `quay.expires-after` first sets the expiry of the tags that name the manifest.
+        """Adds a label. A label `quay.expires-after` sets the expiry of the tags that name the manifest now or later.
 
+        The label comes first, so that a tag that begins meanwhile is among those that are ended, or has read the label.
         If the call is interrupted in between, repeating it gives the same expiry. Raises FieldInvalid, TagImmutable,
         RepositoryFrozen, ResourceUnknown, NameUnknown, Denied.
         """
@@ -49,9 +51,11 @@ class Labels:
         new.check()
         seconds = new.life_s(int(self._clock()))
         if seconds is not None:
-            self._tags.end_after(actor, name, manifest.digest, seconds)
+            self._tags.require_mutable(actor, name, manifest.digest)
         label = Label(str(uuid4()), new.key, new.value, API, new.kind)
         retry_on_conflict(lambda: self._add(actor, self._writable(actor, name, digest), label))
+        if seconds is not None:
+            self._tags.end_after(actor, name, manifest.digest, seconds)
         return label
 
     def _add(self, actor: Actor, view: ManifestView, label: Label) -> None:
@@ -60,12 +64,17 @@ class Labels:
             raise FieldInvalid("", f"at most {MOST} labels can be added to a manifest")
         transaction = Transaction()
         self._store.add(transaction, repository_id, digest, view.row, label)
+        if label.key == EXPIRES_AFTER:
+            view.row.added_expires_after = label.value
         # Writing the manifest makes concurrent additions, and the collector, conflict with this one.
         self._manifests.put(transaction, view.row, view.row)
         self._commit(actor, transaction, ADD_LABEL, view, label)
 
     def delete(self, actor: Actor, name: RepositoryName, digest: Digest, identifier: str) -> None:
-        """Deletes a label that was added; the expiry that it gave to tags stays. Raises as `add` does."""
+        """Deletes a label that was added; the expiry that it gave to tags stays, and later tags get none from it.
+
+        Raises as `add` does.
+        """
         retry_on_conflict(lambda: self._delete(actor, self._writable(actor, name, digest), identifier))
 
     def _delete(self, actor: Actor, view: ManifestView, identifier: str) -> None:
@@ -73,7 +82,12 @@ class Labels:
         if label.source == MANIFEST:
             raise FieldInvalid("", "Cannot delete immutable label")
         transaction = Transaction()
-        self._store.remove(transaction, view.repository_access.repository.id, view.manifest.digest, label)
+        repository_id, digest = view.repository_access.repository.id, view.manifest.digest
+        self._store.remove(transaction, repository_id, digest, label)
+        if label.key == EXPIRES_AFTER:
+            last = self._store.last(repository_id, digest, view.row, EXPIRES_AFTER, without=label.id)
+            view.row.added_expires_after = last.value if last else None
+            self._manifests.put(transaction, view.row, view.row)
         self._commit(actor, transaction, DELETE_LABEL, view, label)
 
     def _commit(self, actor: Actor, transaction: Transaction, kind: str, view: ManifestView, label: Label) -> None:

@@ -110,7 +110,7 @@ class PruneCandidates:
 
     def is_one(self, row: TagRow, policy: Policy) -> bool:
         """Whether a policy applies to a tag."""
-        is_free = row.is_alive(self._clock()) and not row.immutable and not is_signature_tag(row.name)
+        is_free = row.is_alive(self._clock()) and not row.immutable and not is_signature_tag(row.name, row.digest)
         return is_free and patterns.finds(policy.names, row.name)
 
 

@@ -14,18 +14,20 @@ from chalicelib.domain.timers import PRUNE
 from chalicelib.services.lifecycle.policies import Policies, PolicyHolder, PolicyRequest
 from chalicelib.services.lifecycle.pruning import PAGE, REPOSITORIES, PruneCandidates, PruneCursor
 from chalicelib.services.lifecycle.reclaimable import Reclaimable, ReclaimableManifests
+from chalicelib.services.registry.tag_changes import kept_life
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.services.security.sealing import PageTokens
 from chalicelib.storage import keys
 from chalicelib.storage.lifecycle.policies import PolicyOwner
 from chalicelib.storage.registry.repositories import RepositoryNameRow
-from chalicelib.storage.registry.tags import TagRow
+from chalicelib.storage.registry.tags import LifeRow, TagRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.timers import TimerStore
 
 # What one response contains or reads at most: pruned tags, tags that are read, and repositories.
 MOST_PRUNED, MOST_READ, MOST_REPOSITORIES = 25, 4000, 200
-EXPIRATION, POLICY = "expiration", "policy"
+# Why a tag ends or ended; a policy that has pruned a tag has deleted it, as a user does.
+EXPIRATION, POLICY, DELETION = "expiration", "policy", "deletion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,13 @@ class PruningPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TagRetention:
-    """When a tag ends and why, both None if it stays, and what is removed `window_s` seconds after its end.
+    """When a tag ends or ended and why, both None if it stays, and what is removed `window_s` seconds after its end.
 
     If the tag stays, `reclaimable` is what would be removed if it were deleted now. Only administrators get `pruners`.
     """
 
-    tag: TagRow
+    tag: TagRow | LifeRow
+    expires_at: int | None
     ends_at: int | None
     cause: str | None
     window_s: int
@@ -70,27 +73,38 @@ class Retention:
     ) -> None:
         self._access, self._policies, self._store, self._tags = access, policies, stores.policies, stores.tags
         self._repositories, self._accounts, self._reclaimable = stores.repositories, stores.accounts, reclaimable
-        self._pages, self._clock, self._candidates = pages, stores.clock, PruneCandidates(stores.tags, stores.clock)
+        self._stores, self._pages, self._clock = stores, pages, stores.clock
+        self._candidates = PruneCandidates(stores.tags, stores.clock)
 
     def of(self, actor: Actor, name: RepositoryName, tag: Tag, after: str = "") -> TagRetention:
-        """Returns the retention of a tag, with the reclaimable blobs after the digest `after`.
+        """Returns the retention of a tag that is alive or in the Time Machine, with the blobs after the digest `after`.
 
         Raises ResourceUnknown, NameUnknown, Denied.
         """
         repository_access = self._access.require_role(actor, name, Role.READ)
         row = self._tags.get(repository_access.repository.id, tag)
         namespace = self._accounts.namespace(repository_access.repository.namespace_id)
-        if row is None or namespace is None or not row.is_alive(self._clock()):
-            raise ResourceUnknown("tag", tag)
+        window_s = namespace.window_s if namespace else 0
+        if row is None or not row.is_alive(self._clock()):
+            return self._of_ended(repository_access.repository, tag, window_s, after)
         pruners = tuple(self._pruners(repository_access, row))
         ends = [(one.prunes_at, POLICY) for one in pruners if one.prunes_at is not None]
         ends += [(row.expires_at, EXPIRATION)] if row.expires_at is not None else []
         ends_at, cause = min(ends, default=(None, None))
         at = self._clock() if ends_at is None else ends_at
         reclaimable = self._reclaimable.of(repository_access.repository.id, {row.digest: [tag]}, at, after)
-        return TagRetention(
-            row, ends_at, cause, namespace.window_s, pruners if repository_access.has(Role.ADMIN) else (), reclaimable
-        )
+        shown = pruners if repository_access.has(Role.ADMIN) else ()
+        return TagRetention(row, row.expires_at, ends_at, cause, window_s, shown, reclaimable)
+
+    def _of_ended(self, repository: Repository, tag: Tag, window_s: int, after: str) -> TagRetention:
+        """Returns the retention of a tag by its last life. Raises ResourceUnknown unless the Time Machine keeps it."""
+        life = kept_life(repository, tag, self._stores)
+        ended_at = life.ended_at if life else None
+        if life is None or ended_at is None or ended_at + window_s <= self._clock():
+            raise ResourceUnknown("tag", tag)
+        reclaimable = self._reclaimable.of(repository.id, {life.digest: [tag]}, ended_at, after)
+        expires_at, cause = (None, DELETION) if life.is_cut else (ended_at, EXPIRATION)
+        return TagRetention(life, expires_at, ended_at, cause, window_s, (), reclaimable)
 
     def _pruners(self, repository_access: RepositoryAccess, row: TagRow) -> Iterator[PruningPolicy]:
         """Yields the policies that apply to a tag."""

@@ -12,7 +12,7 @@ from chalicelib.storage.table import Transaction
 
 
 class SignatureTags:
-    """Ends tags that are named after a manifest, such as sha256-<digest>.sig."""
+    """Ends tags that are named after a manifest, such as sha256-<digest> and sha256-<digest>.sig."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores, self._tags, self._manifests = stores, stores.tags, stores.manifests
@@ -25,7 +25,7 @@ class SignatureTags:
         Their manifests are removed too unless other tags name them. Raises WriteConflict if a push restores `subject`.
         """
         lives = self._tags.signature_lives(repository_id, subject)
-        tags = dict.fromkeys((life.name, life.digest) for life in lives if life.digest != subject)
+        tags = dict.fromkeys((life.name, life.digest) for life in lives)
         repository_row = self._repositories.get(repository_id) if tags else None
         if repository_row is None:
             return

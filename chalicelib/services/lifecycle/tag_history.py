@@ -1,10 +1,11 @@
 """Lists the tags of a repository and their history, the newest first, page by page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
@@ -69,8 +70,13 @@ class TagHistory:
         self._manifests, self._blobs, self._indexes = stores.manifests, stores.blobs, TaggedIndexes(stores)
 
     def page(self, actor: Actor, name: RepositoryName, query: TagHistoryQuery) -> TagHistoryPage:
-        """Returns lives of tags, the newest first. Raises Unauthenticated, Denied, NameUnknown."""
+        """Returns lives of tags, the newest first; a filter by a whole name reads that tag alone.
+
+        Raises Unauthenticated, Denied, NameUnknown; FieldInvalid if the lives to skip lie beyond what is read.
+        """
         repository = self._access.require_role(actor, name, Role.READ).repository
+        if query.filter is not None and query.filter.is_whole and not query.tag:
+            query = replace(query, tag=query.filter.text)
         rows, following = self._selected(repository.id, query)
         children = self._children(repository.id, [row.digest for row in rows if _is_index(row)])
         return TagHistoryPage([_life(row, children.get(row.digest)) for row in rows], following)
@@ -78,8 +84,12 @@ class TagHistory:
     def _selected(self, repository_id: str, query: TagHistoryQuery) -> tuple[list[TagRow | LifeRow], str | None]:
         rows: list[TagRow | LifeRow] = []
         skipped, last = 0, ""
+        if query.skip >= MOST_READ:
+            raise _page_too_far()
         for number, row in enumerate(self._rows(repository_id, query)):
             if number == MOST_READ:
+                if query.skip and not rows:
+                    raise _page_too_far()
                 return rows, last
             if self._is_selected(row, query):
                 if skipped < query.skip:
@@ -92,15 +102,22 @@ class TagHistory:
         return rows, None
 
     def _rows(self, repository_id: str, query: TagHistoryQuery) -> Iterator[TagRow | LifeRow]:
-        """Yields one tag's lives from the table, so that a client sees its own write; other lives from an index."""
+        """Yields one tag's rows from the table, so that a client sees its own write; other rows from an index."""
         before = query.after if is_ulid(query.after) else ""
         if query.tag:
-            lives = self._tags.lives(repository_id, query.tag)
+            lives = self._rows_of_tag(repository_id, query)
             return (row for row in lives if not before or row.view_at < before)
         page = READ_AT_ONCE if query.filter else min(query.skip + query.limit + 1, READ_AT_ONCE)
         if query.is_alive:
             return self._tags.newest(repository_id, before, page)
         return self._tags.newest_lives(repository_id, before, page)
+
+    def _rows_of_tag(self, repository_id: str, query: TagHistoryQuery) -> Iterator[TagRow | LifeRow]:
+        """Yields the tag itself if only a live one is wanted, else its lives."""
+        if not query.is_alive:
+            yield from self._tags.lives(repository_id, query.tag)
+        elif row := self._tags.get(repository_id, query.tag):
+            yield row
 
     def _is_selected(self, row: TagRow | LifeRow, query: TagHistoryQuery) -> bool:
         ended_at = row.expires_at if isinstance(row, TagRow) else row.ended_at
@@ -120,6 +137,14 @@ class TagHistory:
             index: {entry.digest: entry.digest in pullable for entry in listed if entry.digest not in blobs}
             for index, listed in named.items()
         }
+
+
+def _page_too_far() -> FieldInvalid:
+    return FieldInvalid(
+        "page",
+        f"a page by its number is found among the newest {MOST_READ:,} entries:"
+        " go on with the next_page of the previous page",
+    )
 
 
 def _is_index(row: TagRow | LifeRow) -> bool:

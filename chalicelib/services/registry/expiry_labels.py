@@ -44,6 +44,10 @@ class ExpiryLabels:
         blob = self._blobs.view(repository.id, config.digest).blob
         return of_config(self._objects.get(blob.s3_key)) if blob and blob.size <= LARGEST_CONFIG else Lifetime()
 
-    def expiration(self, lifetime: Lifetime, now: int) -> Expiration:
-        """Returns the end of a tag that is pushed now, with the warning for its pusher."""
-        return expiration(lifetime, now, self._source)
+    def expiration(self, lifetime: Lifetime, stored: ManifestRow | None, now: int) -> Expiration:
+        """Returns the end of a tag that is pushed now, with the warning for its pusher.
+
+        A label that was added to the stored manifest counts before the image's, and from the push.
+        """
+        added = stored.added_expires_after if stored and stored.is_living else None
+        return expiration(Lifetime(added) if added else lifetime, now, self._source)

@@ -21,7 +21,7 @@ from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import DELETE, PUSH, TO_DELETE, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
-from chalicelib.domain.tag_changes import begins_again
+from chalicelib.domain.tag_changes import begins_again, ends_earlier
 from chalicelib.domain.tags import end_of
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.activity.usage_log import UsageLog
@@ -248,13 +248,13 @@ class Manifests:
         labels = self._expirations.find(
             repository, manifest, reads.named.blobs, [read.row for read in reads.named.children.values()]
         )
-        expiration = self._expirations.expiration(labels, now)
+        expiration = self._expirations.expiration(labels, stored, now)
         changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)
-        begun_again = self._begin_tags(changes, manifest, expiration, reads, now)
+        shortened = self._begin_tags(changes, manifest, expiration, reads, now)
         living = stored.retained if stored and stored.is_living else None
-        if living is not None and begun_again:
-            # A tag that named this manifest begins anew: its former end does not keep the manifest.
-            live_until = changes.remaining(manifest.digest, dict.fromkeys(begun_again, now))
+        if living is not None and shortened:
+            # A tag that named this manifest ends earlier now: its former end does not keep the manifest.
+            live_until = changes.remaining(manifest.digest, dict.fromkeys(shortened, now))
             living = replace(living, live_until=live_until)
         tag_end = end_of(expiration.end) if push.tags else None
         row = _manifest_row(repository, manifest, stored, push_ulid)
@@ -270,14 +270,14 @@ class Manifests:
     def _begin_tags(
         self, changes: TagChanges, manifest: Manifest, expiration: Expiration, reads: PushReads, now: int
     ) -> list[str]:
-        """Points those tags to the manifest that do not name it with this end; returns those that already named it."""
+        """Points the tags to the manifest; returns those that already named it and end earlier than before."""
         named = TaggedManifest(manifest.digest, manifest.media_type, manifest.size, manifest.layers_size)
-        begun_again = []
+        shortened = []
         for tag, row in reads.stored_tags:
             if begins_again(row.state if row else None, manifest.digest, expiration.end, now):
                 changes.begin(tag, named, NewLife(expiration.end, expiration.warning), row)
-                begun_again += [tag] if row and row.digest == manifest.digest else []
-        return begun_again
+                shortened += [tag] if row and ends_earlier(row.state, manifest.digest, expiration.end) else []
+        return shortened
 
     def _put(
         self,
@@ -389,4 +389,5 @@ def _manifest_row(
         artifact_type=manifest.artifact_type,
         ulid=push_ulid,
         labeled=stored.labeled if stored else None,
+        added_expires_after=stored.added_expires_after if stored and stored.is_living else None,
     )

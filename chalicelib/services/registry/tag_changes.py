@@ -14,7 +14,7 @@ from chalicelib.services.security import patterns
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow, tagged_row
 from chalicelib.storage.registry.repositories import pushed_row
-from chalicelib.storage.registry.tags import TagRow, tag_row
+from chalicelib.storage.registry.tags import LifeRow, TagRow, tag_row
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction
 from chalicelib.storage.timers import garbage_timer
@@ -74,6 +74,13 @@ class TagChanges:
         """Removes a tag even if it is immutable."""
         self._close(row)
         self._tags.remove(self._transaction, row)
+
+    def end_for_good(self, row: TagRow) -> None:
+        """Removes a tag with its life, and with the edge by which it would keep its manifest. Raises TagImmutable."""
+        self.check_mutable(row)
+        self._tags.remove(self._transaction, row)
+        self._tags.remove_life(self._transaction, row, self._repository.id)
+        self.forget(row.digest, row.name)
 
     def begin(self, name: str, named: TaggedManifest, life: NewLife, stored: TagRow | None) -> None:
         """Points a tag to a manifest. Raises TagImmutable for an immutable tag that names another manifest."""
@@ -162,9 +169,14 @@ class TagChanges:
 
 def tag_unknown(repository: Repository, tag: str, stores: Stores) -> ManifestUnknown:
     """Returns the error for a tag that does not exist: TagExpired while the Time Machine keeps its manifest."""
+    error = TagExpired if kept_life(repository, tag, stores) else ManifestUnknown
+    return error(str(repository.name), tag)
+
+
+def kept_life(repository: Repository, tag: str, stores: Stores) -> LifeRow | None:
+    """Returns the last life of a tag that has ended, if its manifest is still there; None if it is not."""
     life = stores.tags.last_life(repository.id, tag)
-    if life is not None and stores.manifests.edge(repository.id, life.digest, tag) is not None:
-        row = stores.manifests.get(repository.id, life.digest)
-        if row is not None and row.is_living:
-            return TagExpired(str(repository.name), tag)
-    return ManifestUnknown(str(repository.name), tag)
+    if life is None or stores.manifests.edge(repository.id, life.digest, tag) is None:
+        return None
+    row = stores.manifests.get(repository.id, life.digest)
+    return life if row is not None and row.is_living else None

@@ -1,6 +1,7 @@
 """Builds keys of the contents of repositories, of uploads, of the usage log and of timers."""
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.signature_tags import stem
 from chalicelib.storage.keys.key import META, SHARDS, Key
 
 
@@ -52,7 +53,7 @@ def life(repository_id: str, name: str, ulid: str) -> Key:
 
 def signature_lives(repository_id: str, subject: Digest) -> Key:
     """The lives of the signature tags of a manifest, which have its digest in their names: partition and prefix."""
-    return f"R#{repository_id}", f"LIFE#{subject.algorithm}-{subject.hex}."
+    return f"R#{repository_id}", f"LIFE#{stem(subject)}"
 
 
 def manifest(repository_id: str, digest: Digest) -> Key:

@@ -3,6 +3,7 @@
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.ids import ulid
 from chalicelib.domain.labels import API, Label
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer
@@ -11,13 +12,17 @@ from chalicelib.storage.table import Row, Transaction, query, remove_all
 
 
 class LabelRow(Row):
-    """A label. `pushed_at` is the manifest's, so that one that is pushed again after its removal has no labels."""
+    """A label. `pushed_at` is the manifest's, so that one that is pushed again after its removal has no labels.
+
+    `added` is a ULID of the time at which it was added.
+    """
 
     uuid = UnicodeAttribute()
     key_text = UnicodeAttribute()
     value_text = UnicodeAttribute()
     media_type = UnicodeAttribute()
     pushed_at = Integer()
+    added = UnicodeAttribute(default="")
 
 
 class LabelStore:
@@ -25,9 +30,19 @@ class LabelStore:
 
     def of_manifest(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[Label]:
         """Returns the labels that were added to a manifest, by key."""
-        rows = [row for row in self._rows(repository_id, digest, manifest) if row.pushed_at == manifest.pushed_at]
-        labels = [Label(row.uuid, row.key_text, row.value_text, API, row.media_type) for row in rows]
+        labels = [_label(row) for row in self._current(repository_id, digest, manifest)]
         return sorted(labels, key=lambda label: (label.key, label.id))
+
+    def last(
+        self, repository_id: str, digest: Digest, manifest: ManifestRow, key: str, *, without: str
+    ) -> Label | None:
+        """Returns the label with a key that was added to a manifest last, except the label with the id `without`."""
+        rows = self._current(repository_id, digest, manifest)
+        others = [row for row in rows if row.key_text == key and row.uuid != without]
+        return _label(max(others, key=lambda row: row.added)) if others else None
+
+    def _current(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[LabelRow]:
+        return [row for row in self._rows(repository_id, digest, manifest) if row.pushed_at == manifest.pushed_at]
 
     def add(
         self, transaction: Transaction, repository_id: str, digest: Digest, manifest: ManifestRow, label: Label
@@ -41,6 +56,7 @@ class LabelStore:
             value_text=label.value,
             media_type=label.media_type,
             pushed_at=manifest.pushed_at,
+            added=ulid(),
         )
         transaction.put(row)
 
@@ -56,3 +72,7 @@ class LabelStore:
 
     def _rows(self, repository_id: str, digest: Digest, manifest: ManifestRow) -> list[LabelRow]:
         return list(query(LabelRow, keys.label(repository_id, digest))) if manifest.labeled else []
+
+
+def _label(row: LabelRow) -> Label:
+    return Label(row.uuid, row.key_text, row.value_text, API, row.media_type)

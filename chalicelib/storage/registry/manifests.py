@@ -48,8 +48,10 @@ class ManifestRow(Row):
     live_until = OptionalInteger()
     leased_until = OptionalInteger()
     deleted_at = OptionalInteger()
-    # The label `quay.expires-after` as it was written. It applies to every tag that points here.
+    # The label `quay.expires-after` as it was written in the image. It applies to every tag that points here.
     expires_after = OptionalText()
+    # The same label where it was added over the API: the last one of these.
+    added_expires_after = OptionalText()
     built_at = OptionalInteger()
     layers_size = OptionalInteger()
     # 1 once a label was added, so that the collector queries labels only for such manifests.
@@ -64,6 +66,11 @@ class ManifestRow(Row):
     def is_pullable(self) -> bool:
         """Whether it can be pulled by digest, even if no index with a tag names it."""
         return self.is_living and self.deleted_at is None
+
+    @property
+    def expiry_label(self) -> str | None:
+        """The label `quay.expires-after` for a tag that begins now: one that was added counts before the image's."""
+        return self.added_expires_after or self.expires_after
 
     @property
     def retained(self) -> Retained:

@@ -89,7 +89,11 @@ def test_a_page_has_ten_hits_and_there_are_ten_pages(backend: Backend) -> None:
     assert len({name for page in pages for name in page}) == PAGE * MOST_PAGES
     assert found(backend, admin, "app", 99) == pages[-1]
     assert found(backend, admin, "app", -1) == pages[0]
-    assert backend.services.catalog.search.repositories(admin, "app", MOST_PAGES).more
+    more = [
+        backend.services.catalog.search.repositories(admin, "app", number).more
+        for number in (1, MOST_PAGES - 1, MOST_PAGES, 99)
+    ]
+    assert more == [True, True, False, False], "a client that counts up ends with the tenth page"
 
 
 def test_a_hit_has_the_time_of_the_last_push(backend: Backend) -> None:

@@ -1,6 +1,7 @@
 """Labels of manifests are listed, added and deleted, and set the expiry of tags."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from chalicelib.services.lifecycle import labels
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_manifest, an_actor_with_role, an_index, push_image, push_manifest
-from tests.support.crashes import crash_everywhere
+from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, advance_clock, delete_tag, expire_everything, sweep
 from tests.support.tag_actions import TagActions
@@ -34,6 +35,12 @@ def all_of(backend: Backend, digest: Digest, prefix: str = "", who: str = "admin
 def ends(backend: Backend) -> dict[str, int | None]:
     """Returns the expiry of each tag."""
     return {row["name"]: row.get("expires_at") for row in rows_like(backend, f"R#{repository_of(backend).id}", "TAG#")}
+
+
+def lifetimes(backend: Backend, repository: str = "admin/app") -> dict[str, int | None]:
+    """Returns for each tag how many seconds lie between its start and its end."""
+    rows = rows_like(backend, f"R#{repository_of(backend, repository).id}", "TAG#")
+    return {row["name"]: row["expires_at"] - row["started_at"] if "expires_at" in row else None for row in rows}
 
 
 def test_the_list_has_labels_of_the_config_the_annotations_and_users(backend: Backend) -> None:
@@ -89,6 +96,74 @@ def test_a_label_sets_the_expiry_of_every_tag_from_its_start(backend: Backend) -
     sweep(backend)
     assert list(ends(backend)) == ["other"]
     assert all_of(backend, other.digest)
+
+
+def test_a_label_sets_the_expiry_of_tags_that_are_made_later(backend: Backend) -> None:
+    manifest = push_image(backend, "v1", labels={EXPIRES: "1h"})
+    label = add(backend, manifest.digest, EXPIRES, "2h")
+    advance_clock(backend, 60)
+    delete_tag(backend, "v1")
+    push_manifest(backend, manifest, "pushed")
+    TagActions(backend).point("pointed", str(manifest.digest))
+    TagActions(backend).restore("v1", str(manifest.digest))
+
+    assert lifetimes(backend) == {"pushed": 7200, "pointed": 7200, "v1": 7200}
+    invariants.check(backend)
+    backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, manifest.digest, label.id)
+    advance_clock(backend, 60)
+    push_manifest(backend, manifest, "pushed")
+    TagActions(backend).point("pointed", str(manifest.digest))
+    assert lifetimes(backend) == {"pushed": 3600, "pointed": 3600, "v1": 7200}
+
+
+def test_of_several_labels_the_one_that_was_added_last_counts_for_later_tags(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    first, second, third = (add(backend, manifest.digest, EXPIRES, value) for value in ("3h", "1h", "2h"))
+
+    for gone, left in ((second, 7200), (third, 3 * 3600), (first, None)):
+        backend.services.lifecycle.labels.delete(backend.signed_in("admin"), NAME, manifest.digest, gone.id)
+        TagActions(backend).point("new", str(manifest.digest))
+        assert lifetimes(backend)["new"] == left
+
+
+def test_another_label_sets_no_expiry(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    add(backend, manifest.digest, "expires", "2h")
+    TagActions(backend).point("new", str(manifest.digest))
+
+    assert lifetimes(backend) == {"v1": None, "new": None}
+
+
+def test_a_tag_that_is_made_while_a_label_is_added_gets_its_expiry(backend: Backend) -> None:
+    for number in range(1, 40):
+        repository = f"admin/round{number}"
+        digest = push_image(backend, "v1", repository=repository).digest
+        tags, name = TagActions(backend, repository=repository), RepositoryName.parse(repository)
+        actor = backend.signed_in("admin")
+        with meanwhile(backend, number, partial(tags.point, "v2", str(digest))) as done:
+            backend.services.lifecycle.labels.add(actor, name, digest, NewLabel(EXPIRES, "2h"))
+        if not done:
+            assert number > 5
+            return
+        assert lifetimes(backend, repository) == {"v1": 7200, "v2": 7200}, number
+    raise AssertionError("an addition ends")
+
+
+def test_a_label_of_a_manifest_that_was_removed_counts_for_no_later_tag(backend: Backend) -> None:
+    manifest = push_manifest(backend, a_manifest(), "v1")
+    add(backend, manifest.digest, EXPIRES, "2h")
+    expire_everything(backend)
+    push_manifest(backend, manifest, "v1")
+
+    assert lifetimes(backend) == {"v1": None}
+
+
+def test_an_index_does_not_take_the_labels_that_were_added_to_its_children(backend: Backend) -> None:
+    child = push_image(backend, "v1")
+    add(backend, child.digest, EXPIRES, "2h")
+    push_manifest(backend, an_index([child.digest]), "multi")
+
+    assert lifetimes(backend) == {"v1": 7200, "multi": None}
 
 
 def test_an_expiry_in_the_past_ends_the_tag_now_and_begins_the_window(backend: Backend) -> None:

@@ -14,7 +14,7 @@ from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage import keys
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, a_repository, push_manifest
+from tests.support.builders import a_manifest, a_repository, push_image, push_manifest
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, due_at, events, repository_of, rows_like
 from tests.support.sweeping import advance_clock, sweep
@@ -102,13 +102,25 @@ def test_several_policies_apply_independently(backend: Backend) -> None:
     assert tags(backend) == ["a2", "b2"]
 
 
-def test_immutable_tags_and_signatures_stay_and_are_not_counted(backend: Backend) -> None:
-    signature = f"sha256-{'0' * 64}.sig"
+@pytest.mark.parametrize("ending", [".sig", ""])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_immutable_tags_and_signatures_stay_and_are_not_counted(backend: Backend, algorithm: str, ending: str) -> None:
+    signature = f"{algorithm}-{'0' * 64}{ending}"
     pushed(backend, "v1", "v2", signature, "v3", "v4")
     TagActions(backend).set_immutable("v4", immutable=True)
     follow(backend, PolicyRequest(None, True, "number_of_tags", 1))
 
     assert tags(backend) == [signature, "v3", "v4"]
+
+
+def test_a_tag_that_repeats_the_digest_of_its_own_image_is_pruned_like_any_other(backend: Backend) -> None:
+    image = push_image(backend)
+    tag = f"sha256-{image.digest.hex}"
+    push_manifest(backend, image, tag)
+    pushed(backend, "v1")
+    follow(backend, PolicyRequest(None, True, "number_of_tags", 1))
+
+    assert tags(backend) == ["v1"]
 
 
 @pytest.mark.parametrize("mode", ["READ_ONLY", "MIRROR"])
@@ -242,3 +254,14 @@ def test_a_round_that_prunes_nothing_writes_nothing(backend: Backend) -> None:
     backend.services.lifecycle.pruning.work(Due("prune", keys.namespace_target(backend.account().id), 0), lambda: True)
 
     assert set(backend.calls.take()) <= {"GetItem", "Query", "BatchGetItem"}
+
+
+def test_an_image_that_was_pushed_again_a_second_ago_is_not_old(backend: Backend) -> None:
+    nightly = push_manifest(backend, a_manifest(), "nightly")
+    pushed(backend, "v1")
+    advance_clock(backend, 8 * DAY_S)
+    push_manifest(backend, nightly, "nightly")
+
+    follow(backend, WEEK)
+
+    assert tags(backend) == ["nightly"]

@@ -108,10 +108,11 @@ def test_referrers_and_signatures_are_freed_with_their_subject(backend: Backend)
     image = push_image(backend, "v1")
     referrer = a_referrer(backend, image.digest)
     signature = push_manifest(backend, a_manifest(), f"sha256-{image.digest.hex}.sig")
+    index = push_manifest(backend, an_index([referrer.digest]), f"sha256-{image.digest.hex}")
     kept = push_manifest(backend, a_manifest(), f"sha256-{image.digest.hex}.att", "keep")
     loss = lost(backend, image)
 
-    assert digests(loss) == {image.digest, referrer.digest, signature.digest}
+    assert digests(loss) == {image.digest, referrer.digest, signature.digest, index.digest}
     assert kept.digest not in digests(loss)
     delete_tag(backend, "v1")
     assert loss.bytes == freed(backend)

@@ -7,11 +7,11 @@ from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Role
 from chalicelib.services.lifecycle import retention
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
-from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
+from chalicelib.services.lifecycle.retention import DELETION, EXPIRATION, POLICY, PrunePreview, TagRetention
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, an_actor_with_role, push_image, push_manifest
+from tests.support.builders import a_manifest, an_actor_with_role, an_index, push_image, push_manifest
 from tests.support.rows import change, repository_of, rows_like
-from tests.support.sweeping import WINDOW_S, advance_clock, sweep
+from tests.support.sweeping import WINDOW_S, advance_clock, delete_tag, sweep
 from tests.support.tag_actions import TagActions
 
 NAME = RepositoryName.parse("admin/app")
@@ -80,8 +80,61 @@ def test_a_policy_prunes_all_but_the_newest_in_the_next_round(backend: Backend) 
     assert (staying.ends_at, [one.prunes_at for one in staying.pruners]) == (None, [None])
     advance_clock(backend, 3600)
     sweep(backend)
+    pruned = retention_of(backend, "v1")
+    assert (pruned.cause, pruned.pruners) == (DELETION, ())
+    assert pruned.ends_at is not None
+    assert going.ends_at <= pruned.ends_at <= backend.clock()
+
+
+def test_a_deleted_tag_shows_when_it_ended_and_what_goes_with_it_while_the_time_machine_keeps_it(
+    backend: Backend,
+) -> None:
+    manifest = push_image(backend, "v1")
+    advance_clock(backend, DAY_S)
+    delete_tag(backend, "v1")
+    now = int(backend.clock())
+    advance_clock(backend, WINDOW_S - 60)
+    found = retention_of(backend, "v1")
+
+    assert (found.cause, found.window_s, found.expires_at) == (DELETION, WINDOW_S, None)
+    assert found.ends_at is not None
+    assert 0 <= now - found.ends_at <= 5
+    assert [one.digest for one in found.reclaimable.manifests] == [manifest.digest]
+    advance_clock(backend, 120)
     with pytest.raises(ResourceUnknown):
         retention_of(backend, "v1")
+
+
+def test_a_forgotten_tag_has_no_retention(backend: Backend) -> None:
+    manifest = push_image(backend, "v1", "v2")
+    TagActions(backend).forget("v1", str(manifest.digest), is_alive=True)
+
+    with pytest.raises(ResourceUnknown):
+        retention_of(backend, "v1")
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_an_expired_tag_shows_its_expiration_as_the_cause(backend: Backend, is_recorded: bool) -> None:
+    push_image(backend, "v1", labels={"quay.expires-after": "2h"})
+    ends_at = retention_of(backend, "v1").ends_at
+    advance_clock(backend, DAY_S)
+    if is_recorded:
+        sweep(backend)
+    found = retention_of(backend, "v1")
+
+    assert (found.ends_at, found.expires_at, found.cause) == (ends_at, ends_at, EXPIRATION)
+
+
+def test_the_last_life_of_a_tag_in_the_time_machine_counts(backend: Backend) -> None:
+    push_image(backend, "v1")
+    delete_tag(backend, "v1")
+    advance_clock(backend, DAY_S)
+    last = push_image(backend, "v1", "keep")
+    delete_tag(backend, "v1")
+    found = retention_of(backend, "v1")
+
+    assert found.tag.digest == last.digest
+    assert found.reclaimable.manifests == (), "another tag keeps it"
 
 
 def test_the_earliest_cause_ends_the_tag(backend: Backend) -> None:
@@ -143,6 +196,15 @@ def test_a_preview_lists_what_the_policy_then_prunes(backend: Backend, fields: P
     left = {row["name"] for row in rows_like(backend, "R#", "TAG#")}
     assert {"v1", "a1", "v2", "b1", "v3", "a2"} - left == set(names(found))
     assert names(found)
+
+
+@pytest.mark.parametrize("ending", ["", ".sig"])
+def test_a_preview_neither_lists_nor_counts_signatures(backend: Backend, ending: str) -> None:
+    images = [push_image(backend, f"v{number}") for number in range(5)]
+    for image in images:
+        push_manifest(backend, an_index(), f"sha256-{image.digest.hex}{ending}")
+
+    assert names(preview(backend, TWO)) == ["v2", "v1", "v0"]
 
 
 def test_a_preview_counts_the_bytes_that_are_freed(backend: Backend) -> None:

@@ -6,22 +6,22 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.manifests import Manifest
+from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.services.lifecycle.signature_tags import SignatureTags
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, push_image, push_manifest
+from tests.support.builders import a_manifest, an_index, push_image, push_manifest
 from tests.support.crashes import crash_everywhere, meanwhile
 from tests.support.rows import events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, delete_tag, expire_everything, sweep
 from tests.support.tag_actions import TagActions
 
 
-def name_of(subject: Digest, ending: str = "sig") -> str:
-    return f"sha256-{subject.hex}.{ending}"
+def name_of(subject: Digest, ending: str = ".sig") -> str:
+    return f"{subject.algorithm}-{subject.hex[:64]}{ending}"
 
 
 def a_signed(backend: Backend, *more: str, repository: str = "admin/app") -> tuple[Manifest, Manifest]:
@@ -42,12 +42,12 @@ def kept(backend: Backend) -> list[str]:
 
 def test_signature_tags_stay_while_the_subject_can_be_restored_and_end_with_it(backend: Backend) -> None:
     image, signature = a_signed(backend)
-    for ending in ("att", "sbom"):
+    for ending in (".att", ".sbom", ""):
         push_manifest(backend, a_manifest(), name_of(image.digest, ending))
     delete_tag(backend, "v1")
     advance_clock(backend, WINDOW_S - 60)
     sweep(backend)
-    assert len(tags(backend)) == 3
+    assert len(tags(backend)) == 4
     assert str(signature.digest) in kept(backend)
     advance_clock(backend, 120)
     sweep(backend)
@@ -55,9 +55,35 @@ def test_signature_tags_stay_while_the_subject_can_be_restored_and_end_with_it(b
     assert tags(backend) == []
     told = [json.loads(record["metadata"]) for record in events(backend, "permanently_delete_tag")]
     assert {one["subject"] for one in told} == {str(image.digest)}
-    assert len(told) == 3
+    assert len(told) == 4
     expire_everything(backend)
     assert content_keys(backend) == []
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_an_index_under_ocis_referrers_tag_ends_with_its_subject_and_the_signatures_that_it_lists(
+    backend: Backend, algorithm: str
+) -> None:
+    content = a_manifest()
+    image = push_manifest(backend, parse_manifest(content.content, content.media_type, algorithm), "v1")
+    signature = push_manifest(backend, a_manifest(subject=image.digest))
+    push_manifest(backend, an_index([signature.digest]), name_of(image.digest, ""))
+    delete_tag(backend, "v1")
+    advance_clock(backend, WINDOW_S - 60)
+    sweep(backend)
+    assert tags(backend) == [name_of(image.digest, "")]
+    expire_everything(backend)
+
+    assert content_keys(backend) == []
+
+
+def test_a_tag_that_repeats_the_digest_of_its_own_image_keeps_the_image(backend: Backend) -> None:
+    image = push_image(backend, "v1")
+    push_manifest(backend, image, name_of(image.digest, ""))
+    delete_tag(backend, "v1")
+    expire_everything(backend)
+
+    assert kept(backend) == [str(image.digest)]
 
 
 def test_another_tag_keeps_the_signature(backend: Backend) -> None:

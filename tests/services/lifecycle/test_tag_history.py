@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Denied, NameUnknown
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.tags import TagFilter
+from chalicelib.services.lifecycle import tag_history
 from chalicelib.services.lifecycle.tag_history import TagHistoryPage, TagHistoryQuery
 from tests.support.backends import Backend
 from tests.support.builders import an_index, push_image, push_manifest, token_actor
@@ -75,6 +76,70 @@ def test_names_are_filtered(backend: Backend, text: str, found: list[str]) -> No
 
     assert names(page(backend, filter=TagFilter.parse(text))) == found
     assert names(page(backend, 1, filter=TagFilter.parse(text))) == found[:1]
+
+
+def test_an_exact_name_is_found_however_many_tags_are_newer(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tag_history, "MOST_READ", 3)
+    push_image(backend, "old")
+    for number in range(5):
+        push_image(backend, f"v{number}")
+
+    for is_alive in (True, False):
+        found = page(backend, filter=TagFilter.parse("eq:old"), is_alive=is_alive)
+        assert (names(found), found.following) == (["old"], None)
+
+
+def test_a_live_tag_is_one_read_by_its_key_however_many_lives_it_had(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_history, "MOST_READ", 3)
+    for _ in range(5):
+        push_image(backend, "v1")
+
+    found = page(backend, tag="v1", is_alive=True)
+    assert (names(found), found.following) == (["v1"], None)
+    delete_tag(backend, "v1")
+    found = page(backend, tag="v1", is_alive=True)
+    assert (names(found), found.following) == ([], None)
+
+
+def test_a_name_that_the_filter_does_not_take_is_in_no_page(backend: Backend) -> None:
+    push_image(backend, "v1")
+
+    assert names(page(backend, tag="v1", filter=TagFilter.parse("eq:v2"))) == []
+    assert names(page(backend, tag="v1", filter=TagFilter.parse("like:v"))) == ["v1"]
+
+
+def test_pages_by_number_end_with_an_error_that_says_how_to_go_on(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_history, "MOST_READ", 5)
+    for number in range(7):
+        push_image(backend, f"v{number}")
+
+    short = page(backend, 2, skip=4)
+    assert names(short) == ["v2"]
+    assert names(page(backend, 2, after=short.following or "")) == ["v1", "v0"]
+    for skip in (5, 6, 10**9):
+        with pytest.raises(FieldInvalid, match=r"page: .* next_page"):
+            page(backend, 2, skip=skip)
+
+
+def test_a_filter_whose_page_lies_behind_what_is_read_says_how_to_go_on(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_history, "MOST_READ", 4)
+    push_image(backend, "v1")
+    for number in range(4):
+        push_image(backend, f"x{number}")
+    push_image(backend, "v2")
+
+    first = page(backend, 1, filter=TagFilter.parse("like:v"))
+    assert names(first) == ["v2"]
+    with pytest.raises(FieldInvalid, match=r"page: .* next_page"):
+        page(backend, 1, skip=1, filter=TagFilter.parse("like:v"))
+    rest = page(backend, 1, after=first.following or "", filter=TagFilter.parse("like:v"))
+    assert (names(rest), rest.following) == (["v1"], None)
 
 
 def test_an_index_has_its_children_and_an_image_the_size_of_its_layers(backend: Backend) -> None:

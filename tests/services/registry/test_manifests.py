@@ -203,12 +203,16 @@ def test_a_manifest_lives_as_long_as_the_last_of_its_tags(backend: Backend) -> N
     invariants.check(backend)
 
 
-def test_a_repeated_push_begins_no_new_life(backend: Backend) -> None:
+def test_a_repeated_push_begins_one_life_for_each_tag_and_ends_the_one_before(backend: Backend) -> None:
     manifest = push_image(backend, "v1")
-    before = lives(backend)
+    backend.clock.ahead_s = 60
     push_manifest(backend, manifest, "v1", "v1")
 
-    assert lives(backend) == before
+    (_, first_end), (_, second_end) = lives(backend)
+    assert first_end is not None
+    assert second_end is None
+    assert ends(backend, manifest) == {"v1": FOREVER}
+    assert row_of(backend, manifest).live_until == FOREVER
     invariants.check(backend)
 
 

@@ -8,18 +8,20 @@ from chalicelib.domain.errors import Denied, ManifestUnknown, NameUnknown, TagEx
 from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Role
+from chalicelib.domain.tag_changes import TagUpdate
 from chalicelib.domain.tags import FOREVER
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow
+from chalicelib.storage.registry.tags import TagRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_manifest, a_repository, an_actor_with_role, push_image, push_manifest, token_actor
 from tests.support.crashes import before_calls
 from tests.support.rows import change, due_at, events, remove, repository_of, rows_like
-from tests.support.sweeping import expire_everything
+from tests.support.sweeping import advance_clock, expire_everything
 
 NAME = RepositoryName.parse("admin/app")
 WINDOW_S = 14 * 86400
@@ -40,6 +42,12 @@ def live_until(backend: Backend, manifest: Manifest) -> int | None:
     row = get(ManifestRow, keys.manifest(repository_of(backend).id, manifest.digest))
     assert row is not None
     return row.live_until
+
+
+def the_tag(backend: Backend, tag: str) -> TagRow:
+    row = backend.services.stores.tags.get(repository_of(backend).id, tag)
+    assert row is not None
+    return row
 
 
 def garbage_due(backend: Backend, manifest: Manifest) -> int | None:
@@ -158,6 +166,40 @@ def test_a_tag_that_is_deleted_before_its_end_ends_now(backend: Backend) -> None
 
     assert (live_until(backend, manifest) or 0) <= backend.clock()
     invariants.check(backend)
+
+
+def test_the_same_image_pushed_again_begins_a_new_life_with_each_push(backend: Backend) -> None:
+    manifest = push_image(backend, "nightly")
+    first = the_tag(backend, "nightly")
+    advance_clock(backend, 86400)
+
+    push_manifest(backend, manifest, "nightly")
+
+    again = the_tag(backend, "nightly")
+    assert again.digest == first.digest
+    assert again.started_at >= first.started_at + 86400
+    assert again.life != first.life
+
+
+def test_a_push_that_is_repeated_within_its_second_changes_nothing(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    backend.clock.ahead_s = -10
+    first = the_tag(backend, "v1")
+
+    push_manifest(backend, manifest, "v1")
+
+    assert the_tag(backend, "v1").life == first.life
+
+
+def test_an_immutable_tag_that_is_pushed_again_stays_immutable(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    actor, name = backend.signed_in("admin"), RepositoryName.parse("admin/app")
+    backend.services.registry.tags.update(actor, name, Tag("v1"), TagUpdate(immutable=True))
+    advance_clock(backend, 60)
+
+    push_manifest(backend, manifest, "v1")
+
+    assert the_tag(backend, "v1").immutable == 1
 
 
 def test_a_deleted_tag_that_is_pushed_again_has_a_second_life(backend: Backend) -> None:

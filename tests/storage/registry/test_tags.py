@@ -112,7 +112,7 @@ def test_tags_are_read_with_one_call_and_missing_ones_are_omitted(backend: Backe
 
 def test_the_lives_of_a_manifest_s_signature_tags_are_found(backend: Backend) -> None:
     image = push_image(backend, "v1").digest
-    names = [f"sha256-{image.hex}.sig", f"sha256-{image.hex}.sig", f"sha256-{image.hex}.att"]
+    names = [f"sha256-{image.hex}.sig", f"sha256-{image.hex}.sig", f"sha256-{image.hex}.att", f"sha256-{image.hex}"]
     for name in [*names, f"sha256-{image.hex}.txt", f"sha256-{'0' * 64}.sig"]:
         push_manifest(backend, a_manifest(), name)
 

@@ -22,7 +22,7 @@ from chalicelib.edge.api.framework.shapes import date
 from chalicelib.edge.api.lifecycle import autoprune
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.services.lifecycle.reclaimable import ReclaimableManifest
-from chalicelib.services.lifecycle.retention import EXPIRATION, POLICY, PrunePreview, TagRetention
+from chalicelib.services.lifecycle.retention import DELETION, EXPIRATION, POLICY, PrunePreview, TagRetention
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "retention")
@@ -37,7 +37,7 @@ RETENTION = an_object(
         "immutable": FLAG,
         "expires_at": or_null(NUMBER),
         "ends_at": or_null(NUMBER),
-        "cause": {"enum": [EXPIRATION, POLICY, None]},
+        "cause": {"enum": [EXPIRATION, POLICY, DELETION, None]},
         "time_machine_s": NUMBER,
         "freed_at": or_null(NUMBER),
         "bytes": NUMBER,
@@ -83,7 +83,8 @@ PREVIEW_PARAMETERS = (
 def of_tag(actor: Actor, repository: str, tag: str) -> dict[str, Any]:
     """Returns when a tag ends, by its expiration or by a policy, and what that will free.
 
-    For a tag that does not end, it returns what its deletion would free now. Only administrators see the policies.
+    For a tag that does not end, it returns what its deletion would free now; for one in the Time Machine, when it ended
+    and until when it can be restored (`freed_at`). Only administrators see the policies.
     """
     after = request.parameter("next_page") or ""
     name = RepositoryName.parse(repository)
@@ -127,7 +128,7 @@ def retention_json(retention: TagRetention) -> dict[str, Any]:
         "name": tag.name,
         "manifest_digest": str(tag.digest),
         "immutable": bool(tag.immutable),
-        "expires_at": tag.expires_at,
+        "expires_at": retention.expires_at,
         "ends_at": retention.ends_at,
         "cause": retention.cause,
         "time_machine_s": retention.window_s,

@@ -94,7 +94,8 @@ def labels(actor: Actor, repository: str, digest: str) -> dict[str, Any]:
 def add(actor: Actor, repository: str, digest: str, body: dict[str, Any]) -> Reply:
     """Adds a label to a manifest.
 
-    `quay.expires-after` sets the expiration of each tag of the manifest to the tag's start plus that duration.
+    `quay.expires-after` sets the expiration of each tag of the manifest, also of later ones, to the tag's start plus
+    that duration.
     """
     name = RepositoryName.parse(repository)
     label = services().lifecycle.labels.add(

@@ -82,7 +82,11 @@ LIMIT = "Limit to the number of results to return per page. Max 100."
         Parameter("onlyActiveTags", "boolean", "Whether to list only live tags: without it, deleted ones too"),
         Parameter("filter_tag_name", "string", "`like:` and a part of the name, or `eq:` and the whole name"),
         Parameter("limit", "integer", LIMIT),
-        Parameter("page", "integer", "The number of the page, from 1; later pages cost more, `next_page` does not"),
+        Parameter(
+            "page",
+            "integer",
+            "The number of the page, from 1, among the newest 4,000 entries; `next_page` goes further",
+        ),
         Parameter("next_page", "string", "The token from the previous page"),
     ),
 )

@@ -35,6 +35,19 @@ def test_a_tag_that_stays_shows_what_its_deletion_would_free(admin: ApiClient, a
     assert admin.get("/repository/admin/app/tag/none/retention").status == 404
 
 
+def test_a_deleted_tag_shows_since_when_the_time_machine_keeps_it_and_until_when(
+    admin: ApiClient, app_client: AppClient
+) -> None:
+    manifest = push_manifest(app_client.backend, a_manifest(), "v1")
+    admin.delete("/repository/admin/app/tag/v1")
+    (life,) = admin.get("/repository/admin/app/tag/?specificTag=v1").json()["tags"]
+    document = admin.get(RETENTION).json()
+
+    assert (document["ends_at"], document["cause"], document["expires_at"]) == (life["end_ts"], "deletion", None)
+    assert document["freed_at"] == life["end_ts"] + document["time_machine_s"]
+    assert document["manifests"] == [{"digest": str(manifest.digest), "size": manifest.size}]
+
+
 @pytest.mark.parametrize("place", PREVIEWS)
 def test_a_preview_lists_the_tags_that_a_policy_would_prune(
     admin: ApiClient, app_client: AppClient, place: str
