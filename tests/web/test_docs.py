@@ -12,6 +12,7 @@ import pytest
 from tests.clients.needs import require
 from tests.clients.programs import SEARCH_PATH
 from tests.support.stack import Stack
+from tests.web.narrow import WIDTH, evaluate
 
 # A headless browser that prints what a page has become, and on stderr what it had to say about it.
 CHROMIUM = (
@@ -77,3 +78,28 @@ def test_the_page_shows_an_operation_under_its_policy_and_asks_without_cookies(
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Content Security Policy" in line] == []
     assert between.cookies["/docs/docs.js"] == "session=theirs"
     assert between.cookies["/openapi.json"] is None
+
+
+OPEN = "!!document.querySelector('#operations-user-getLoggedInUser .responses-table')"
+COLUMNS = ".opblock-tag small, .responses-table pre"
+NARROWEST = f"Math.min(...[...document.querySelectorAll('{COLUMNS}')].map((one) => one.clientWidth))"
+AUTHORIZE = """new Promise((done) => {
+    document.querySelector('.btn.authorize').click();
+    setTimeout(() => done([...document.querySelectorAll('.auth-container h4')].map((one) => one.textContent)), 1000);
+})"""
+
+
+def test_the_page_is_readable_on_a_phone(stack: Stack, tmp_path: Path) -> None:
+    require("chromium")
+    address = f"{stack.url}/docs#/user/getLoggedInUser"
+    page_width, narrowest = evaluate(address, OPEN, f"[document.documentElement.scrollWidth, {NARROWEST}]", tmp_path)
+
+    assert page_width <= WIDTH
+    assert narrowest > WIDTH // 3
+
+
+def test_the_page_offers_only_the_authorization_that_works_there(stack: Stack, tmp_path: Path) -> None:
+    require("chromium")
+    offered = evaluate(f"{stack.url}/docs#/user/getLoggedInUser", OPEN, AUTHORIZE, tmp_path)
+
+    assert [text.split()[0] for text in offered] == ["bearer"]

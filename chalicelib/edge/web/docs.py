@@ -33,6 +33,7 @@ def _of_powertools(name: str) -> Callable[[], bytes]:
 ASSETS = {
     "swagger-ui.js": ("text/javascript; charset=utf-8", _of_powertools("swagger-ui-bundle.min.js")),
     "swagger-ui.css": ("text/css; charset=utf-8", _of_powertools("swagger-ui.min.css")),
+    "docs.css": ("text/css; charset=utf-8", Path(__file__).with_name("docs.css").read_bytes),
     "docs.js": ("text/javascript; charset=utf-8", Path(__file__).with_name("docs.js").read_bytes),
 }
 
@@ -73,11 +74,14 @@ def root() -> Reply:
 @blueprint.route("/docs", methods=READS)
 def page() -> Reply:
     """Returns the documentation page."""
-    script, starter, style = (_address(name) for name in ("swagger-ui.js", "docs.js", "swagger-ui.css"))
+    script, starter, style, narrow = (
+        _address(name) for name in ("swagger-ui.js", "docs.js", "swagger-ui.css", "docs.css")
+    )
     document = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Cloudberth: API</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f'<link rel="stylesheet" href="{style}"><script defer src="{script}"></script>'
+        f'<link rel="stylesheet" href="{style}"><link rel="stylesheet" href="{narrow}">'
+        f'<script defer src="{script}"></script>'
         f'<script defer src="{starter}"></script></head><body><main id="docs"></main>'
         '<noscript>This page needs JavaScript; <a href="/openapi.json">the document</a> does not.</noscript>'
         "</body></html>"
