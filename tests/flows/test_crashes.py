@@ -14,9 +14,11 @@ from tests.support.backends import Backend
 from tests.support.builders import (
     a_blob,
     a_config,
+    a_descriptor,
     a_direct_upload,
     a_manifest,
     a_repository,
+    an_index,
     push_image,
     push_manifest,
     token_actor,
@@ -126,6 +128,29 @@ def test_pushing_a_manifest_with_new_tags_survives_a_crash(backend: Backend, pad
         config = a_blob(backend, a_config({"quay.expires-after": "1h"}), repository)
         manifest = a_manifest(blobs, config, annotations={"padding": "x" * padding})
         return lambda: push_manifest(backend, manifest, *(f"v{tag}" for tag in range(11)), repository=repository)
+
+    assert crash_everywhere(backend, prepare) >= 3
+
+
+def test_pushing_an_index_of_many_blobs_survives_a_crash(backend: Backend) -> None:
+    """Each of its entries has two edges, so that what it names is looked up before."""
+
+    def prepare(number: int) -> Operation:
+        repository = named(number)
+        entries = [a_descriptor(a_blob(backend, repository=repository)) for _ in range(13)]
+        index = an_index(manifests=entries)
+        return lambda: push_manifest(backend, index, "cache", repository=repository)
+
+    assert crash_everywhere(backend, prepare) >= 3
+
+
+def test_pushing_an_image_with_a_foreign_layer_from_the_edge_survives_a_crash(backend: Backend) -> None:
+    def prepare(number: int) -> Operation:
+        repository, content = named(number), os.urandom(100)
+        a_direct_upload(backend, content, repository=repository)
+        kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        manifest = a_manifest(layers=[a_descriptor(Digest.of(content), kind)])
+        return lambda: push_manifest(backend, manifest, "v1", repository=repository)
 
     assert crash_everywhere(backend, prepare) >= 3
 

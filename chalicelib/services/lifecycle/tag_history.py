@@ -132,7 +132,10 @@ class TagHistory:
         rows = self._manifests.get_all(repository_id, entries)
         unknown = [digest for digest, entry in entries.items() if digest not in rows and not entry.is_manifest]
         blobs = self._blobs.linked(repository_id, unknown)
-        pullable = {digest for digest, row in rows.items() if self._indexes.is_pullable(repository_id, digest, row)}
+        passed = set[Digest]()
+        pullable = {
+            digest for digest, row in rows.items() if self._indexes.is_pullable(repository_id, digest, row, passed)
+        }
         return {
             index: {entry.digest: entry.digest in pullable for entry in listed if entry.digest not in blobs}
             for index, listed in named.items()

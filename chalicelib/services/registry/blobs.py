@@ -73,7 +73,12 @@ class Blobs:
         if reads:
             batch.read()
         rows = {user: read.row for user, read in reads.items() if read.row}
-        return next((user for user, row in rows.items() if self._indexes.is_pullable(repository_id, user, row)), None)
+        passed = set[Digest]()
+        # A deleted manifest takes more reads, so that the others are looked at first.
+        for user in sorted(rows, key=lambda user: not rows[user].is_pullable):
+            if self._indexes.is_pullable(repository_id, user, rows[user], passed):
+                return user
+        return None
 
     def _adopt_found(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
         try:

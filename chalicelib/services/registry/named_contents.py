@@ -72,9 +72,19 @@ class NamedContents:
         self._revive(repository, manifests)
 
     def _pullable(self, repository: Repository, reads: NamedReads) -> dict[Digest, ManifestRow]:
-        """Returns the entries of an index that are manifests and can be pulled."""
-        rows = {digest: read.row for digest, read in reads.children.items() if read.row}
-        return {digest: row for digest, row in rows.items() if self._indexes.is_pullable(repository.id, digest, row)}
+        """Returns the entries of an index that are manifests and can be pulled.
+
+        It stops to look for indexes with tags once so many deleted entries have none that the push is refused.
+        """
+        pullable, passed, missed = dict[Digest, ManifestRow](), set[Digest](), 0
+        for digest, read in reads.children.items():
+            if read.row is None or (read.row.deleted_at is not None and missed == MOST_MISSED):
+                continue
+            if self._indexes.is_pullable(repository.id, digest, read.row, passed):
+                pullable[digest] = read.row
+            else:
+                missed += 1
+        return pullable
 
     def _missing(
         self, actor: Actor, repository: Repository, views: Iterable[BlobView], sizes: dict[Digest, int]

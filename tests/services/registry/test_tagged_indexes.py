@@ -1,5 +1,7 @@
 """What an index with a tag names can be pulled: it is not deleted under the tag, and it is back when the tag is."""
 
+from unittest import mock
+
 import pytest
 
 from chalicelib.domain.digests import Digest
@@ -8,6 +10,7 @@ from chalicelib.domain.manifests import Manifest
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.tag_changes import TagUpdate
 from chalicelib.services.lifecycle.tag_history import TagHistoryQuery
+from chalicelib.services.registry import named_contents
 from tests.support import invariants
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_manifest, an_index, push_image, push_manifest, token_actor
@@ -155,6 +158,21 @@ def test_a_deletion_that_looked_before_the_push_of_an_index_leaves_no_hole(backe
     assert is_pulled(backend, child)
     push_manifest(backend, index, "again")
     push_manifest(backend, an_index([child.digest]), "other")
+
+
+def test_an_index_of_many_deleted_manifests_is_refused_after_some_looks(backend: Backend) -> None:
+    children = [push_manifest(backend, a_manifest()) for _ in range(4)]
+    push_manifest(backend, an_index([child.digest for child in children]))
+    for child in children:
+        delete(backend, child)
+    backend.calls.take()
+
+    with mock.patch.object(named_contents, "MOST_MISSED", 2), pytest.raises(ManifestBlobUnknown) as refused:
+        push_manifest(backend, an_index([child.digest for child in children]), "multi")
+
+    assert refused.value.digests == [str(child.digest) for child in children[:2]]
+    # The first looks at the edges of the manifest and of its index, the second at its own.
+    assert backend.calls.take().count("Query") == 3
 
 
 def test_a_child_that_is_back_can_have_a_tag_and_is_deleted_no_more(backend: Backend) -> None:
