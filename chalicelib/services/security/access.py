@@ -216,10 +216,10 @@ class Access:
         return TeamRole.ADMIN if self.has_all(actor) else None
 
     def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
-        """Returns a namespace in which the actor may create repositories. Raises Denied, also if it does not exist."""
+        """Returns a namespace in which the actor may create repositories. Raises Unauthenticated, Denied."""
         access = self.namespace_access(actor, name)
         if access is None or not access.may_create or not allows(actor.scopes, REPO_CREATE):
-            raise Denied(name, "make repositories in")
+            raise refusal(actor, name, "make repositories in")
         return access
 
     def organization(self, actor: Actor, name: str) -> NamespaceAccess:
@@ -246,27 +246,28 @@ class Access:
     def require_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """Returns a repository on which the actor has at least a role, from the rows as they are now.
 
-        Raises Denied, which does not tell whether the repository exists, and NameUnknown for those who may know.
+        Raises Unauthenticated or Denied, which do not tell whether the repository exists, and NameUnknown for those who
+        may know.
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         row = self._repositories.find(pointer.id, name)
         if row is None:
             access = self._stand(actor, pointer, name.namespace)
             if access.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         repository_access = self._repository_access(actor, pointer, row, name)
         if not repository_access.has(role):
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         return repository_access
 
     def require_own_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
-        """Does the same, but does not count the read right on public repositories. Raises Denied, NameUnknown."""
+        """Does the same, but does not count the read right on public repositories."""
         repository_access = self.require_role(actor, name, role)
         if not repository_access.is_own:
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         return repository_access
 
     def _repository_access(

@@ -348,3 +348,16 @@ def test_a_robot_s_token_is_not_accepted(app_client: AppClient, alice: ApiClient
         assert api_client.get(APP).status == 200
         assert api_client.get(SECRET).status == 403
         assert api_client.delete(APP).status == 403
+
+
+def test_nobody_gets_401_on_the_routes_of_a_repository_and_somebody_403(
+    app_client: AppClient, alice: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
+    """Clients fetch another token, or try `/v2`, on 401 alone; a bad bearer is nobody."""
+    stranger = visit("bob")
+    for path in (SECRET, "/repository/acme/none", SECRET + "/tag/", SECRET + "/permissions/user/"):
+        for nobody in (ApiClient(app_client), ApiClient(app_client, "forged")):
+            answer = nobody.get(path)
+            assert (answer.status, answer.json()["error_type"]) == (401, "invalid_token")
+        assert stranger.get(path).status == 403
+    assert ApiClient(app_client).get(APP).status == 200
