@@ -117,9 +117,9 @@ def test_an_export_can_be_read_by_its_id_alone(admin: ApiClient, stranger: ApiCl
 def test_an_export_is_reported_to_public_https_addresses_only(admin: ApiClient, path: str) -> None:
     assert admin.post(path, {"callback_url": "https://hooks.example.com/x"}).status == 200
     refused = admin.post(path, {"callback_url": "http://169.254.169.254/"})
-    assert (refused.status, refused.json()["field"]) == (400, "callback_url")
+    assert (refused.status, refused.json()["detail"].partition(":")[0]) == (400, "callback_url")
     mailed = admin.post(path, {"callback_email": "me@example.com"})
-    assert (mailed.status, mailed.json()["field"]) == (400, "callback_email")
+    assert (mailed.status, mailed.json()["detail"].partition(":")[0]) == (400, "callback_email")
     assert admin.post(path, {"callback_url": 5}).status == 400
 
 
