@@ -62,6 +62,7 @@ SAMPLES = [
     errors.OutgoingFailed("why"),
     errors.TagImmutable("a/b", "v1"),
     errors.RepositoryFrozen(1),
+    errors.RepositoryClosed("a/b", "READ_ONLY"),
     errors.RestoreTaken("a/b"),
     errors.TagExpired("a/b", "v1"),
     errors.RestoreTooLate("a/b"),

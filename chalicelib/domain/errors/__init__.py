@@ -9,7 +9,7 @@ RegistryError
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      ResourceUnknown RestoreTooLate TagExpired
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
-├── Denied             QuotaExceeded
+├── Denied             QuotaExceeded RepositoryClosed
 ├── CsrfInvalid        (a change that another site's page may have sent)
 ├── TooManyAttempts    (too many failed sign-ins)
 ├── WrongEndpoint      (a request that bypassed CloudFront)

@@ -255,14 +255,21 @@ def test_administrators_change_the_visibility(
         assert refusal(api_client.post(path, {"visibility": "public"})) == (403, "Unauthorized")
 
 
-def test_a_read_only_repository_refuses_pushes(app_client: AppClient, admin: ApiClient) -> None:
+def test_a_read_only_repository_refuses_pushes_and_says_its_state_to_writers(
+    app_client: AppClient, admin: ApiClient, visit: Callable[[str], ApiClient]
+) -> None:
     a_blob(app_client.backend)
+    visit("bob")
     before = app_client.token("admin/app")
     state = "/repository/admin/app/changestate"
     assert admin.put(state, {"state": "READ_ONLY"}).json() == {"success": True}
     assert admin.get("/repository/admin/app").json()["state"] == "READ_ONLY"
-    for token in (before, app_client.token("admin/app")):
-        assert push(app_client, token).status in (401, 403)
+    words = "admin/app is READ_ONLY: it takes no pushes or deletions until its administrator sets its state to NORMAL"
+    for token, status in ((before, 403), (app_client.token("admin/app"), 401)):
+        refused = push(app_client, token)
+        assert (refused.status, refused.json()["errors"][0]["message"]) == (status, words)
+    stranger = push(app_client, app_client.token("admin/app", name="bob"))
+    assert (stranger.status, "READ_ONLY" in stranger.body.decode()) == (401, False)
 
     assert admin.put(state, {"state": "NORMAL"}).status == 200
     assert push(app_client, before).status == 201
