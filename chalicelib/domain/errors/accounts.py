@@ -22,7 +22,7 @@ class FieldInvalid(Invalid):
 
 
 class DataInvalid(FieldInvalid):
-    """What is stored does not take the value: a data-model error in Quay. Its clients match some of the messages."""
+    """What is stored does not take the value: Quay's data model refuses it. Its clients match some of the messages."""
 
 
 class ParameterInvalid(FieldInvalid):
