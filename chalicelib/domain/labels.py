@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.errors import DataInvalid
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER
 from chalicelib.domain.tags import FOREVER, parse_expiry
 
@@ -52,13 +52,13 @@ class NewLabel:
     def check(self) -> None:
         """Raises FieldInvalid, naming the field, if the label cannot be accepted."""
         if len(self.key) > LONGEST_KEY or not KEY.fullmatch(self.key):
-            raise FieldInvalid("key", f"use up to {LONGEST_KEY} of a-z and 0-9, with single '-' and '.' between them")
+            raise DataInvalid("key", f"use up to {LONGEST_KEY} of a-z and 0-9, with single '-' and '.' between them")
         if self.key.startswith(RESERVED) and self.key not in TAKEN:
-            raise FieldInvalid("key", "Label has a reserved prefix")
+            raise DataInvalid("key", "Label has a reserved prefix")
         if len(self.value) > LONGEST_VALUE:
-            raise FieldInvalid("value", f"it has at most {LONGEST_VALUE} characters")
+            raise DataInvalid("value", f"it has at most {LONGEST_VALUE} characters")
         if self.kind not in MEDIA_TYPES:
-            raise FieldInvalid("media_type", f"use one of {', '.join(MEDIA_TYPES)}")
+            raise DataInvalid("media_type", f"use one of {', '.join(MEDIA_TYPES)}")
 
     def life_s(self, now: int) -> int | None:
         """Returns the seconds that tags live by this label, None if it is not about expiry. Raises FieldInvalid."""
@@ -66,7 +66,7 @@ class NewLabel:
             return None
         seconds = parse_expiry(self.value)
         if seconds is None or now + seconds >= FOREVER:
-            raise FieldInvalid("value", "use a number from 1 up and s, m, h, d, w or y, as in 2w")
+            raise DataInvalid("value", "use a number from 1 up and s, m, h, d, w or y, as in 2w")
         return seconds
 
 

@@ -82,7 +82,8 @@ class Source(StrEnum):
 class Grant:
     """A token's right on one repository. `repository_id` is None until the repository exists.
 
-    `team_id` is the team that the right comes from, if any.
+    `team_id` is the team that the right comes from, if any; `state` is the state of the repository if it takes from the
+    role what the role permits otherwise.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Grant:
     namespace_id: str | None = None
     source: Source | None = None
     team_id: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.errors import DataInvalid
 from chalicelib.domain.tags import clamped, end_of, is_alive
 
 
@@ -49,7 +49,7 @@ class TagUpdate:
     def check(self, now: float) -> None:
         """Raises FieldInvalid for an end that has passed."""
         if self.expires_at is not None and self.expires_at <= now:
-            raise FieldInvalid("expiration", "this second has passed: say one that is to come, since the epoch")
+            raise DataInvalid("expiration", "this second has passed: say one that is to come, since the epoch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def immutability(stored: TagState, update: TagUpdate, expires_at: int | None, na
     Raises FieldInvalid, in the words that Quay's clients match, for an immutable tag with an end.
     """
     if update.immutable and expires_at is not None:
-        raise FieldInvalid(
+        raise DataInvalid(
             "",
             f"Cannot make tag '{name}' immutable: tag has expiration set. Clear expiration first or enable"
             " FEATURE_IMMUTABLE_TAGS_CAN_EXPIRE.",

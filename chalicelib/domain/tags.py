@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.errors import DataInvalid
 
 # Stands for no end, in seconds since the epoch: the last second of the year 9999.
 FOREVER = 253402300799
@@ -53,7 +53,7 @@ class TagFilter:
         """Parses Quay's `like:TEXT` or `eq:TEXT`; another operation filters nothing (None). Raises FieldInvalid."""
         operation, colon, rest = text.partition(":")
         if not colon:
-            raise FieldInvalid(
+            raise DataInvalid(
                 "",
                 "Unsupported syntax for filter_tag_name. Expected <operation>:<tag_name> where <operation>"
                 "can be 'like' or 'eq'.",

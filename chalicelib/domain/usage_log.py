@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.errors import DataInvalid
 from chalicelib.domain.events import DELETE_TAG, NAMING
 from chalicelib.domain.ids import is_ulid
 from chalicelib.domain.log_cursors import DAY_S, before, day_text, earliest
@@ -32,7 +32,7 @@ class Period:
         today = int(now) // DAY_S * DAY_S
         first, last = _midnight(start, today - DAY_S), _midnight(end, today)
         if last < first:
-            raise FieldInvalid("endtime", "the last day is before the first")
+            raise DataInvalid("endtime", "the last day is before the first")
         return cls(first, last + DAY_S)
 
     @property
@@ -90,7 +90,7 @@ def _midnight(text: str | None, otherwise: int) -> int:
 def check_countable(period: Period) -> None:
     """Raises FieldInvalid for more days than counts are available for."""
     if period.end - period.start > MOST_COUNTED_DAYS * DAY_S:
-        raise FieldInvalid("starttime", f"Date range too large: counts cover at most {MOST_COUNTED_DAYS} days")
+        raise DataInvalid("starttime", f"Date range too large: counts cover at most {MOST_COUNTED_DAYS} days")
 
 
 def with_quays_words(kind: str, metadata: Mapping[str, object], performer: str) -> dict[str, object]:

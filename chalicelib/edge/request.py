@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chalice.app import Request
 
-from chalicelib.domain.errors import FieldInvalid, Unauthenticated
+from chalicelib.domain.errors import ParameterInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.origins import client_address
@@ -60,12 +60,12 @@ def flag(name: str, default: bool = False) -> bool:
 
 
 def number(name: str, default: int) -> int:
-    """Returns a query parameter that is a whole number from 0 up. Raises FieldInvalid."""
+    """Returns a query parameter that is a whole number from 0 up. Raises ParameterInvalid."""
     value = parameter(name)
     if value is None:
         return default
     if not value.isascii() or not value.isdigit() or len(value) > LONGEST_NUMBER:
-        raise FieldInvalid(name, "say a whole number from 0 up")
+        raise ParameterInvalid(name, "say a whole number from 0 up")
     return int(value)
 
 

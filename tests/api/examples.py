@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import fastjsonschema
 
-from chalicelib.edge.api.framework.openapi import ERROR_SCHEMA
+from chalicelib.edge.api.framework.openapi import failure
 from chalicelib.edge.api.framework.operations import Operation, Schema
 from tests.api import recipes
 from tests.api.populated_registry import PopulatedRegistry
@@ -70,7 +70,7 @@ def misfit(operation: Operation, answer: Answer) -> str:
     """Returns how an answer differs from the operation's declaration; an empty text if it does not."""
     if answer.status not in {*operation.answers, *operation.refusals}:
         return f"{answer.status} is not declared"
-    schema = operation.answers.get(answer.status, ERROR_SCHEMA)
+    schema = operation.answers.get(answer.status, failure(answer.status))
     kind = answer.headers.get("content-type", "").partition(";")[0]
     if schema is None or "contentMediaType" in schema:
         expected = "" if schema is None else schema["contentMediaType"]

@@ -34,7 +34,7 @@ class Controller:
         """Creates a robot, or reads it if the message of a 400 says that it exists."""
         path = f"organization/{self.organization}/robots/{name}"
         answer = self.ask("PUT", path, {"description": "Robot account for AppStudio Component"})
-        if answer.status_code == 400 and "Existing robot with name" in answer.json()["message"]:
+        if answer.status_code == 400 and "Existing robot with name" in answer.json()["error_message"]:
             answer = self.ask("GET", path)
         found: dict[str, Any] = answer.json()
         return found

@@ -19,7 +19,7 @@ def test_errors_elsewhere_are_in_quay_s_dialect(app_client: AppClient, path: str
 
     assert answer.status == 404
     assert answer.json()["error_type"] == "not_found"
-    assert answer.json()["message"] == "Not Found"
+    assert answer.json()["detail"] == "Not Found"
 
 
 def test_an_unsupported_method_is_refused_with_the_supported_ones(app_client: AppClient) -> None:

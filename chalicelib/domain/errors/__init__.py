@@ -4,17 +4,17 @@ RegistryError
 ├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
 │                      ManifestBlobUnknown BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid
 │                      TeamInvalid RepositoryNameInvalid RobotInvalid RobotUnknown NotGiven BodyUnreadable
-│                      OutgoingRefused EmailInvalid SignUpClosed
+│                      OutgoingRefused EmailInvalid SignUpClosed DataInvalid ParameterInvalid StateUnknown
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved
 ├── Unauthenticated    WrongCredentials FreshLoginRequired
-├── Denied             QuotaExceeded
+├── Denied             QuotaExceeded RepositoryClosed
 ├── CsrfInvalid        (a change that another site's page may have sent)
 ├── TooManyAttempts    (too many failed sign-ins)
 ├── WrongEndpoint      (a request that bypassed CloudFront)
 ├── TooLarge           ManifestTooLarge BodyTooLarge
-├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere LastOwner
+├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere AlreadyMember LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
 │                      RestoreTaken
 ├── RepositoryFrozen   (a repository that is read-only or a mirror)

@@ -21,6 +21,31 @@ class FieldInvalid(Invalid):
         self.field = field
 
 
+class DataInvalid(FieldInvalid):
+    """What is stored does not take the value: Quay's data model refuses it. Its clients match some of the messages."""
+
+
+class ParameterInvalid(FieldInvalid):
+    """A parameter of the query is invalid. `why` does not name it."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(field, why)
+        self._why = why
+
+    @property
+    def why(self) -> str:
+        """What the parameter must be."""
+        return self._why
+
+
+class StateUnknown(FieldInvalid):
+    """The repository cannot have this state. The message is Quay's."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__("", f"Unknown Repository State: {state}")
+        self.field = "state"
+
+
 class EmailInvalid(FieldInvalid):
     """The e-mail address is invalid. Quay's clients match the message."""
 
@@ -160,6 +185,13 @@ class AlreadyThere(Conflict):
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
+
+
+class AlreadyMember(AlreadyThere):
+    """The user or robot is in the team already. Quay's clients match the message."""
+
+    def __init__(self, member: str, team: str) -> None:
+        super().__init__(f"User {member} is already a member of team {team}")
 
 
 class LastOwner(Conflict):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from chalicelib.domain.errors.kinds import (
     Conflict,
+    Denied,
     Invalid,
     NotFound,
     RegistryError,
@@ -223,6 +224,17 @@ class RepositoryFrozen(RegistryError):
     def __init__(self, mode: int) -> None:
         super().__init__(f"Repository is in read only or mirror mode: {mode}")
         self.mode = mode
+
+
+class RepositoryClosed(Denied):
+    """The repository takes no pushes or deletions under `/v2`: it is read-only or a mirror. `state` is Quay's word."""
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(name, "push")
+        self.args = (
+            f"{name} is {state}: it takes no pushes or deletions until its administrator sets its state to NORMAL",
+        )
+        self.state = state
 
 
 class RestoreTaken(Conflict):

@@ -20,7 +20,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import callers
-from chalicelib.edge.api.framework.errors import problem, to_reply
+from chalicelib.edge.api.framework.errors import to_reply
 from chalicelib.edge.api.framework.operations import TEXT, Operations, Parameter, a_page, an_object, one_of, text
 from chalicelib.edge.api.identity.applications import application_public_json, scope_json
 from chalicelib.edge.oauth import pages
@@ -94,8 +94,7 @@ def _authorize(actor: Actor) -> Reply:
     query.setdefault("response_type", "token")
     missing = next((name for name in REQUIRED if name not in query), None)
     if missing:
-        message = f"Required param: {missing}"
-        return problem(400, "invalid_request", message, error=message)
+        return as_json({"error": f"Required param: {missing}"}, 400)
     session = services().identity.sessions.anonymous(callers.session_cookie())
     fields, headers = {**query, "_csrf_token": session.csrf}, callers.session_headers(session)
     wants_json = request.parameter("format") == "json"
@@ -133,7 +132,8 @@ def _for_people(actor: Actor, answer: Callable[[], Reply]) -> Reply:
     else:
         if reply.status_code < HTTPStatus.BAD_REQUEST or not _is_browser() or not _is_json(reply):
             return reply
-        why = json.loads(reply.body)["message"]
+        document = json.loads(reply.body)
+        why = document.get("error_description") or document["error"]
     query = {name: value for name in FIELDS if (value := request.parameter(name))}
     user = "" if actor.is_anonymous or not query else pages.signed_in(actor.name, _other_account(query))
     return pages.page(reply.status_code, "This request is refused", pages.refusal(why, user))
@@ -267,5 +267,4 @@ def _redirected(outcome: ConsentAnswer) -> Reply:
     if outcome.location:
         headers = {"Location": outcome.location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         return empty(302, headers)
-    document = dict(outcome.document)
-    return problem(outcome.status, "invalid_request", str(document.get("error_description", "")), **document)
+    return as_json(dict(outcome.document), outcome.status)

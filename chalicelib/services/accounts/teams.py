@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
-from chalicelib.domain.errors import AlreadyThere, FieldInvalid, LastOwner, ResourceUnknown
+from chalicelib.domain.errors import AlreadyMember, DataInvalid, FieldInvalid, LastOwner, ResourceUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, HolderKind, Role
@@ -149,7 +149,7 @@ class Teams:
             access = self._access.administered(actor, organization)
             team = self._store.find(access.id, name)
             if team is None:
-                raise FieldInvalid("", f"Team '{name[:80]}' is not a team in org '{access.name}'")
+                raise DataInvalid("", f"Team '{name[:80]}' is not a team in org '{access.name}'")
             transaction = Transaction()
             if team.role is TeamRole.ADMIN:
                 why = (
@@ -209,14 +209,14 @@ class Teams:
     def add_member(self, actor: Actor, organization: str, name: str, member: str) -> TeamMember:
         """Adds a user, or a robot of the organization, to a team.
 
-        Raises FieldInvalid for an unknown account, AlreadyThere, ResourceUnknown, Unauthenticated, Denied.
+        Raises FieldInvalid for an unknown account, AlreadyMember, ResourceUnknown, Unauthenticated, Denied.
         """
 
         def attempt() -> TeamMember:
             access, team = self._team(actor, organization, name)
             pointer = self._member(access, member)
             if self._store.member(team.id, pointer.id) is not None:
-                raise AlreadyThere(f"User {member} is already a member of team {name}")
+                raise AlreadyMember(member, name)
             transaction = Transaction()
             self._store.join(transaction, team, pointer.id, member, pointer.kind)
             self._store.require_unchanged(transaction, team)
@@ -258,7 +258,7 @@ class Teams:
             if pointer is None:
                 raise ResourceUnknown("member", member)
             if self._store.member(team.id, pointer.id) is None:
-                raise FieldInvalid("", f"User {member} does not belong to team {name}")
+                raise DataInvalid("", f"User {member} does not belong to team {name}")
             transaction = Transaction()
             self._leave(transaction, actor, access, [team], (pointer.id, member))
             transaction.commit()

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX
 from chalicelib.domain.applications import Application, Authorization, Token
-from chalicelib.domain.errors import Denied, FieldInvalid, ResourceUnknown
+from chalicelib.domain.errors import DataInvalid, Denied, ResourceUnknown
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import USER_ADMIN, grantable, implied, parse_scopes, stored_scopes
 from chalicelib.services.activity.usage_log import UsageLog
@@ -104,7 +104,7 @@ class Authorizations:
         if user is None:
             raise Denied(organization, "administer")
         if len(self._valid(self._store.tokens(client.namespace_id, client_id))) >= MOST_TOKENS:
-            raise FieldInvalid("", f"an application has at most {MOST_TOKENS} tokens: revoke some")
+            raise DataInvalid("", f"an application has at most {MOST_TOKENS} tokens: revoke some")
         token, secret = self.prepared(user, client, new, user.name)
         transaction = Transaction()
         self._store.add_token(transaction, token)
@@ -214,11 +214,11 @@ def _token(token: TokenRow, last_used_at: int | None = None, secret: str | None 
 
 def _name(text: str) -> str:
     if not 1 <= len(text.strip()) <= LONGEST_NAME:
-        raise FieldInvalid("name", f"a token's name has 1 to {LONGEST_NAME} characters")
+        raise DataInvalid("name", f"a token's name has 1 to {LONGEST_NAME} characters")
     return text.strip()
 
 
 def _life(seconds: int | None) -> int | None:
     if seconds is not None and seconds < 1:
-        raise FieldInvalid("expiration", "a token's lifetime is 1 second or more")
+        raise DataInvalid("expiration", "a token's lifetime is 1 second or more")
     return seconds

@@ -94,7 +94,7 @@ class Tokens:
         entry: dict[str, Any] = {"type": scope.type, "name": str(name), "actions": actions}
         if actions:
             entry |= _ids(grant)
-        return entry
+        return entry | ({"state": grant.state} if grant.state else {})
 
     def _sign(self, actor: Actor, access: list[dict[str, Any]], now: float, life_s: int) -> IssuedToken:
         claims = {
@@ -168,4 +168,5 @@ def _grant(entry: Mapping[str, Any]) -> Grant:
         entry.get("namespace"),
         Source(source) if source else None,
         entry.get("team"),
+        entry.get("state"),
     )

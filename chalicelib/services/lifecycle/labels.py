@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import FieldInvalid, ResourceUnknown
+from chalicelib.domain.errors import DataInvalid, ResourceUnknown
 from chalicelib.domain.events import ADD_LABEL, DELETE_LABEL
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER
 from chalicelib.domain.labels import API, MANIFEST, Label, NewLabel, of_image
@@ -61,7 +61,7 @@ class Labels:
     def _add(self, actor: Actor, view: ManifestView, label: Label) -> None:
         repository_id, digest = view.repository_access.repository.id, view.manifest.digest
         if len(self._store.of_manifest(repository_id, digest, view.row)) >= MOST:
-            raise FieldInvalid("", f"at most {MOST} labels can be added to a manifest")
+            raise DataInvalid("", f"at most {MOST} labels can be added to a manifest")
         transaction = Transaction()
         self._store.add(transaction, repository_id, digest, view.row, label)
         if label.key == EXPIRES_AFTER:
@@ -80,7 +80,7 @@ class Labels:
     def _delete(self, actor: Actor, view: ManifestView, identifier: str) -> None:
         label = self._one(view, identifier)
         if label.source == MANIFEST:
-            raise FieldInvalid("", "Cannot delete immutable label")
+            raise DataInvalid("", "Cannot delete immutable label")
         transaction = Transaction()
         repository_id, digest = view.repository_access.repository.id, view.manifest.digest
         self._store.remove(transaction, repository_id, digest, label)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from chalicelib.domain.errors import AlreadyThere, Denied, FieldInvalid, ResourceUnknown, Unauthenticated
+from chalicelib.domain.errors import AlreadyThere, FieldInvalid, ResourceUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.policies import MOST, Policy, PolicyKind, Prune, TagNames
@@ -111,20 +111,13 @@ class Policies:
             repository_access = self._access.require_role(actor, holder.repository, Role.ADMIN)
             return PolicyOwner(repository_access.row, repository_access.repository)
         if holder.organization:
-            namespace_id = self._administered(actor, holder.organization)
+            namespace_id = self._access.administered(actor, holder.organization).id
         else:
             namespace_id = self._access.require_user(actor)
         row = self._accounts.namespace(namespace_id)
         if row is None or row.state != NamespaceState.LIVE:
             raise ResourceUnknown("namespace", holder.organization or actor.name)
         return PolicyOwner(row)
-
-    def _administered(self, actor: Actor, organization: str) -> str:
-        try:
-            return self._access.administered(actor, organization).id
-        except Unauthenticated:
-            # Quay answers 403 here to anonymous clients too.
-            raise Denied(organization, "administer") from None
 
     def _change(self, actor: Actor, holder: PolicyHolder, kind: PolicyKind, change: Change) -> Policy:
         """Changes the policies of a kind, records that and arms the timer that applies them, in one transaction."""

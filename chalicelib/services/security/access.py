@@ -8,7 +8,7 @@ trusts no token: every call reads the rows as they are now.
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
-from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown, Unauthenticated
+from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source
 from chalicelib.domain.policies import TagNames, from_text
@@ -98,13 +98,16 @@ class Access:
     def granted(self, actor: Actor, name: RepositoryName, need: Need) -> Grant:
         """Returns the grant of the actor's token on a repository; without a token, the grant that everybody has.
 
-        Raises Unauthenticated, which does not tell whether the repository exists.
+        Raises Unauthenticated, which tells whether the repository exists, and its state, only to whom the state takes
+        the right.
         """
         grant, action = actor.grants.get(str(name)), need.action
         if grant is None and action == PULL and not actor.has_token:
             grant = self.walk(None, name)
         if grant is None or not permits(grant.actions, action):
             why = "insufficient_scope" if actor.has_token else ""
+            if grant is not None and grant.state and action != PULL:
+                raise Unauthenticated(str(RepositoryClosed(str(name), grant.state)), why)
             raise Unauthenticated(f"this needs a token that may {action} {name}, if it exists", why)
         return grant
 
@@ -153,8 +156,9 @@ class Access:
         if role is None:
             return Grant(str(name), frozenset(), row.repository_id if row else None, pointer.id if row else None)
         actions = _in_mode(role.actions, row)
+        state = row.mode if row is not None and actions != role.actions else None
         identifier = row.repository_id if row else None
-        return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id)
+        return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, state)
 
     def _right(
         self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None
@@ -216,10 +220,10 @@ class Access:
         return TeamRole.ADMIN if self.has_all(actor) else None
 
     def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
-        """Returns a namespace in which the actor may create repositories. Raises Denied, also if it does not exist."""
+        """Returns a namespace in which the actor may create repositories. Raises Unauthenticated, Denied."""
         access = self.namespace_access(actor, name)
         if access is None or not access.may_create or not allows(actor.scopes, REPO_CREATE):
-            raise Denied(name, "make repositories in")
+            raise refusal(actor, name, "make repositories in")
         return access
 
     def organization(self, actor: Actor, name: str) -> NamespaceAccess:
@@ -246,27 +250,28 @@ class Access:
     def require_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
         """Returns a repository on which the actor has at least a role, from the rows as they are now.
 
-        Raises Denied, which does not tell whether the repository exists, and NameUnknown for those who may know.
+        Raises Unauthenticated or Denied, which do not tell whether the repository exists, and NameUnknown for those who
+        may know.
         """
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         row = self._repositories.find(pointer.id, name)
         if row is None:
             access = self._stand(actor, pointer, name.namespace)
             if access.may_create and allows(actor.scopes, REPO_READ):
                 raise NameUnknown(str(name))
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         repository_access = self._repository_access(actor, pointer, row, name)
         if not repository_access.has(role):
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         return repository_access
 
     def require_own_role(self, actor: Actor, name: RepositoryName, role: Role) -> RepositoryAccess:
-        """Does the same, but does not count the read right on public repositories. Raises Denied, NameUnknown."""
+        """Does the same, but does not count the read right on public repositories."""
         repository_access = self.require_role(actor, name, role)
         if not repository_access.is_own:
-            raise Denied(str(name), role)
+            raise refusal(actor, str(name), role)
         return repository_access
 
     def _repository_access(
@@ -316,19 +321,24 @@ class WriteAccess:
         self._membership = batch.add(MembershipRow, membership) if is_by_team else None
 
     def check(self, action: str = PUSH) -> None:
-        """Raises NameUnknown if the name no longer means this repository, Denied if the right has ended."""
+        """Raises NameUnknown if the name no longer means this repository, Denied if the right has ended.
+
+        RepositoryClosed is raised if only the repository's state forbids the action.
+        """
         name, namespace = self._name.row, self._namespace.row
         alive = name is not None and name.state == RepositoryState.LIVE and name.repository_id == self._repository.id
         if not alive or namespace is None or namespace.state != NamespaceState.LIVE:
             raise NameUnknown(str(self._repository.name))
         is_closed = action in (PUSH, DELETE) and not _in_mode(frozenset({action}), name)
         is_accepted = holds(self._account, self._actor.epoch) and self._credential.are_valid()
-        if not is_accepted or is_closed:
+        if not is_accepted:
             raise Denied(str(self._repository.name), action)
         if not self._still_given(action):
             walked = self._access.walk(self._account.row, self._repository.name)
-            if not permits(walked.actions, action):
+            if not permits(walked.actions, action) and not walked.state:
                 raise Denied(str(self._repository.name), action)
+        if is_closed:
+            raise RepositoryClosed(str(self._repository.name), name.mode if name else "")
 
     def _still_given(self, action: str) -> bool:
         if self._grant.source is Source.OWNER:

@@ -252,7 +252,7 @@ def test_an_unknown_application_is_not_found(bot: Bot) -> None:
 def test_a_missing_parameter_is_named(bot: Bot) -> None:
     answer = bot.requested(scope="")
 
-    assert (answer.status, answer.json()["error"]) == (400, "Required param: scope")
+    assert (answer.status, answer.json()) == (400, {"error": "Required param: scope"})
 
 
 def test_an_authorization_request_can_be_read_as_json(bot: Bot) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.accounts import RobotName
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, ResourceUnknown
+from chalicelib.domain.errors import Denied, FieldInvalid, NameUnknown, NotGiven, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.teams import TeamRole
@@ -170,7 +170,7 @@ def test_an_actor_who_is_no_admin_of_the_repository_is_refused(acme: Backend, st
             STEPS[step](acme, acme.signed_in(name))
     with pytest.raises(Denied):
         STEPS[step](acme, replace(acme.signed_in("admin"), scopes=frozenset({"repo:write", "org:admin"})))
-    with pytest.raises(Denied):
+    with pytest.raises(Unauthenticated):
         STEPS[step](acme, ANONYMOUS)
     assert rows_like(acme) == before
 

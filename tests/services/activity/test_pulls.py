@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown
+from chalicelib.domain.errors import Denied, NameUnknown, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.pulls import HOUR_S, SETTLED_S, SPREAD_S, Sum, due_at, hour_of
@@ -371,8 +371,9 @@ def test_an_own_role_is_needed_even_on_a_public_repository(backend: Backend, vis
 
     assert asked(backend, backend.signed_in("admin")) == [None, None]
     assert asked(backend, backend.signed_in("bob")) == [None, None]
-    for actor in (backend.signed_in("carol"), ANONYMOUS, replace(backend.signed_in("admin"), scopes=frozenset())):
+    for actor in (backend.signed_in("carol"), replace(backend.signed_in("admin"), scopes=frozenset())):
         assert asked(backend, actor) == [Denied, Denied]
+    assert asked(backend, ANONYMOUS) == [Unauthenticated, Unauthenticated]
 
 
 @pytest.mark.parametrize("is_full", [True, False])

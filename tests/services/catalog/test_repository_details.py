@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Denied, NameUnknown
+from chalicelib.domain.errors import Denied, NameUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
 from chalicelib.domain.repositories import Mode, Visibility
@@ -127,10 +127,10 @@ def test_a_token_gets_no_more_rights_than_its_scope(backend: Backend) -> None:
 def test_without_a_role_a_private_repository_looks_like_a_missing_one(backend: Backend) -> None:
     a_repository(backend)
     backend.user("bob")
-    for actor in (ANONYMOUS, backend.signed_in("bob")):
+    for actor, refusal in ((ANONYMOUS, Unauthenticated), (backend.signed_in("bob"), Denied)):
         messages = set()
         for name in ("admin/app", "admin/none", "nobody/none"):
-            with pytest.raises(Denied) as refused:
+            with pytest.raises(refusal) as refused:
                 backend.services.catalog.repository_details.get(actor, RepositoryName.parse(name))
             messages.add(str(refused.value).replace(name, ""))
         assert len(messages) == 1

@@ -215,7 +215,6 @@ def test_only_members_and_tokens_with_the_right_create_repositories(backend: Bac
     backend.services.accounts.teams.put(backend.signed_in("admin"), "acme", "devs", TeamRole.MEMBER, None)
     backend.services.accounts.teams.add_member(backend.signed_in("admin"), "acme", "devs", "bob")
     for actor, namespace in (
-        (ANONYMOUS, "acme"),
         (backend.signed_in("bob"), "acme"),
         (backend.signed_in("bob"), "admin"),
         (backend.signed_in("admin"), "bob"),
@@ -224,6 +223,8 @@ def test_only_members_and_tokens_with_the_right_create_repositories(backend: Bac
     ):
         with pytest.raises(Denied):
             create(actor, NewRepository(RepositoryName(namespace, "new")))
+    with pytest.raises(Unauthenticated):
+        create(ANONYMOUS, NewRepository(RepositoryName("acme", "new")))
 
     assert create(scoped(backend, REPO_CREATE), NewRepository(OWN))
 
@@ -314,9 +315,11 @@ def test_a_change_needs_a_role_and_a_scope(backend: Backend, what: str, role: Ro
 
     if may:
         change_it(backend, actor)
-    for refused in (replace(actor, scopes=frozenset({REPO_READ, USER_ADMIN})), *([] if may else [actor]), ANONYMOUS):
+    for refused in (replace(actor, scopes=frozenset({REPO_READ, USER_ADMIN})), *([] if may else [actor])):
         with pytest.raises(Denied):
             change_it(backend, refused)
+    with pytest.raises(Unauthenticated):
+        change_it(backend, ANONYMOUS)
 
 
 def test_a_superuser_without_full_access_changes_no_foreign_repository(backend: Backend) -> None:

@@ -27,7 +27,13 @@ def list_messages() -> dict[str, Any]:
 
 
 @operations.post(
-    "/api/v1/messages", "createGlobalMessage", scope=SUPER_USER, body=NEW, answers={201: None}, is_fresh=True
+    "/api/v1/messages",
+    "createGlobalMessage",
+    scope=SUPER_USER,
+    body=NEW,
+    answers={201: None},
+    aborts=(403,),
+    is_fresh=True,
 )
 def create(actor: Actor, body: dict[str, Any]) -> Reply:
     """Creates a message to everybody, as a superuser."""
@@ -37,7 +43,12 @@ def create(actor: Actor, body: dict[str, Any]) -> Reply:
 
 
 @operations.delete(
-    "/api/v1/message/{uuid}", "deleteGlobalMessage", scope=SUPER_USER, answers={204: None}, is_fresh=True
+    "/api/v1/message/{uuid}",
+    "deleteGlobalMessage",
+    scope=SUPER_USER,
+    answers={204: None},
+    aborts=(403,),
+    is_fresh=True,
 )
 def delete(actor: Actor, uuid: str) -> Reply:
     """Deletes a message, as a superuser."""

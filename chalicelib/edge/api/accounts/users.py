@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.errors import MailOff
+from chalicelib.domain.errors import MailOff, Unauthenticated
 from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import callers
+from chalicelib.edge.api.framework.errors import TOKEN, problem
 from chalicelib.edge.api.framework.operations import FLAG, NUMBER, TEXT, Operations, a_list, an_object, or_null, text
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
 from chalicelib.edge.origins import client_address
@@ -64,9 +65,12 @@ CHANGE = an_object(
 
 
 @operations.get("/api/v1/user", "getLoggedInUser", scope="user:read", answers={200: USER}, slash=True)
-def get(actor: Actor) -> Mapping[str, Any]:
+def get(actor: Actor) -> Reply:
     """Returns the signed-in user with their organizations."""
-    return user_json(services().accounts.accounts.profile(actor))
+    try:
+        return as_json(user_json(services().accounts.accounts.profile(actor)))
+    except Unauthenticated as error:
+        return problem(401, TOKEN, str(error), session_required=False)
 
 
 @operations.put(
@@ -126,7 +130,7 @@ def recover() -> None:
     raise MailOff
 
 
-@operations.get("/api/v1/users/{username}", "getUserInformation", answers={200: PUBLIC})
+@operations.get("/api/v1/users/{username}", "getUserInformation", answers={200: PUBLIC}, aborts=(404,))
 def get_public(username: str) -> Mapping[str, Any]:
     """Returns the public details of a user."""
     name = services().accounts.accounts.public_name(username)

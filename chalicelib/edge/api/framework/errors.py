@@ -1,9 +1,11 @@
 """Domain errors in Quay's dialect: the one table from error class to status and `error_type`.
 
-Quay has three shapes of errors side by side. Ours has the keys of all of them: those of its problem object and
-`message`; a CSRF error also has `error`.
+Quay has several shapes of errors side by side: a problem object of six keys for what its API refuses, `message` alone
+for what its data model or its framework refuses, `error` for a CSRF token, `detail` for a repository's state. An error
+here has the keys of its kind in Quay and no others: clients generated from Quay's document refuse unknown keys.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from chalice.app import Request
@@ -37,6 +39,22 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     errors.Unsupported: (400, INVALID),
     errors.Unavailable: (503, "unavailable"),
 }
+# What Quay's data model or its framework refuses; a subclass counts as well.
+PLAIN = (
+    errors.AlreadyInitialized,
+    errors.AlreadyMember,
+    errors.BodyTooLarge,
+    errors.BodyUnreadable,
+    errors.DataInvalid,
+    errors.LastOwner,
+    errors.MethodUnsupported,
+    errors.NotGiven,
+    errors.RepositoryFrozen,
+    errors.RobotUnknown,
+    errors.ScopeInvalid,
+    errors.TagInvalid,
+    errors.TeamInvalid,
+)
 # The descriptions that `/api/v1/error/{error_type}` answers.
 DESCRIPTIONS = {
     INVALID: "The request was invalid.",
@@ -59,16 +77,26 @@ def to_reply(error: Exception, _: Request | None) -> Reply:
     """Returns the reply to an error; any other exception is a bug, whose reply gives no details."""
     if not isinstance(error, errors.RegistryError):
         return problem(500, "internal_error", "an error on our side: try again, and tell the operator the request id")
-    status, kind = next(TYPES[ancestor] for ancestor in type(error).__mro__ if ancestor in TYPES)
-    message = _message(error)
-    if isinstance(error, errors.BodyUnreadable):
-        status = error.status
-    reply = problem(status, kind, message, **_payload(error))
+    status, kind = _row(error)
+    document = _document(error)
+    reply = problem(status, kind, _message(error)) if document is None else as_json(document, status)
     if isinstance(error, errors.TooManyAttempts):
         reply.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, errors.Unavailable):
         reply.headers["Retry-After"] = "1"
     return reply
+
+
+def aborted(error: errors.RegistryError, statuses: Collection[int]) -> Reply | None:
+    """Returns the reply with `message` alone to what would be a problem object of these statuses, None for the rest."""
+    status, _ = _row(error)
+    is_other = status not in statuses or _document(error) is not None
+    return None if is_other else as_json({"message": _message(error)}, status)
+
+
+def _row(error: errors.RegistryError) -> tuple[int, str]:
+    status, kind = next(TYPES[ancestor] for ancestor in type(error).__mro__ if ancestor in TYPES)
+    return (error.status if isinstance(error, errors.BodyUnreadable) else status), kind
 
 
 def _message(error: errors.RegistryError) -> str:
@@ -80,22 +108,21 @@ def _message(error: errors.RegistryError) -> str:
     return str(error)
 
 
-def _payload(error: errors.RegistryError) -> dict[str, Any]:
+def _document(error: errors.RegistryError) -> dict[str, Any] | None:
+    """Returns the document of an error that is no problem object in Quay; None for a problem object."""
     if isinstance(error, errors.CsrfInvalid):
         return {"error": str(error)}
     if isinstance(error, errors.WrongCredentials):
-        return {"invalidCredentials": True, "needsEmailVerification": False}
-    if isinstance(error, errors.Unauthenticated):
-        return {"session_required": False}
-    if isinstance(error, errors.SoleOwner):
-        return {"organizations": error.organizations}
-    if isinstance(error, errors.FieldInvalid) and error.field:
-        return {"field": error.field}
-    return {}
+        return {"message": str(error), "invalidCredentials": True, "needsEmailVerification": False}
+    if isinstance(error, errors.ParameterInvalid):
+        return {"message": {error.field: error.why}}
+    if isinstance(error, errors.StateUnknown):
+        return {"detail": str(error)}
+    return {"message": str(error)} if isinstance(error, PLAIN) else None
 
 
 def problem(status: int, kind: str, message: str, **payload: Any) -> Reply:
-    """Returns Quay's error object (after RFC 7807) with `message` beside it."""
+    """Returns Quay's error object (after RFC 7807), with more keys where Quay has them."""
     document = {
         "status": status,
         "detail": message,
@@ -103,6 +130,5 @@ def problem(status: int, kind: str, message: str, **payload: Any) -> Reply:
         "error_type": kind,
         "title": kind,
         "type": f"{settings().url}/api/v1/error/{kind}",
-        "message": message,
     }
     return as_json(document | payload, status)

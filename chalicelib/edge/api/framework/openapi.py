@@ -27,23 +27,48 @@ ABOUT = (
     "The REST API of this container registry for users, organizations and scripts: that of Quay, field by field. "
     "Programs send an OAuth token in `Authorization: Bearer`; pages use a session's cookie and its CSRF token."
 )
-ERROR, REFUSAL = "ApiError", "Error"
-ERROR_SCHEMA = an_object(
-    {
-        "status": {**NUMBER, "description": "The status of the answer"},
-        "detail": {**TEXT, "description": "What was wrong, for a person"},
-        "error_message": {**TEXT, "description": "The same"},
-        "error_type": {**TEXT, "description": "What was wrong, for a program"},
-        "title": {**TEXT, "description": "The same"},
-        "type": {**TEXT, "description": "The URL that explains the type of the error"},
-        "message": {**TEXT, "description": "The same as detail"},
-    },
-    field={**TEXT, "description": "The field of the body that was wrong"},
-    error={**TEXT, "description": "The same as detail, where the CSRF token was wrong"},
-    session_required=FLAG,
-    invalidCredentials=FLAG,
-    needsEmailVerification=FLAG,
-)
+REFUSAL = "Error"
+# The four shapes of errors, each with the keys that Quay gives for that kind and no others.
+ERROR = {
+    **an_object(
+        {
+            "status": {**NUMBER, "description": "The status of the answer"},
+            "detail": {**TEXT, "description": "What was wrong, for a person"},
+            "error_message": {**TEXT, "description": "The same"},
+            "error_type": {**TEXT, "description": "What was wrong, for a program"},
+            "title": {**TEXT, "description": "The same"},
+            "type": {**TEXT, "description": "The URL that explains the type of the error"},
+        },
+        session_required={**FLAG, "description": "Only where nobody is signed in and the signed-in user was asked for"},
+    ),
+    "additionalProperties": False,
+}
+MESSAGE = {
+    **an_object(
+        {
+            "message": {
+                "type": ["string", "object"],
+                "description": "What was wrong, for a person; for a query's parameter an object by its name",
+            }
+        },
+        invalidCredentials={**FLAG, "description": "Only where a password was wrong"},
+        needsEmailVerification={**FLAG, "description": "Only where a sign-in was refused"},
+    ),
+    "additionalProperties": False,
+}
+WORD = {**an_object({"error": TEXT}, error_description=TEXT), "additionalProperties": False}
+DETAIL = {**an_object({"detail": TEXT}), "additionalProperties": False}
+SHAPES = {"ApiError": ERROR, "ApiMessage": MESSAGE, "ApiErrorWord": WORD, "ApiDetail": DETAIL}
+# The shapes of errors by status; all others are problem objects.
+FAILURES: Mapping[int, tuple[Schema, ...]] = {
+    400: (ERROR, MESSAGE, WORD, DETAIL),
+    403: (ERROR, MESSAGE, WORD),
+    404: (ERROR, MESSAGE),
+    405: (ERROR, MESSAGE),
+    413: (MESSAGE,),
+    415: (MESSAGE,),
+    503: (ERROR, MESSAGE),
+}
 # Descriptions of answers by status; all others have HTTP's reason phrase.
 STATUSES = {200: "Successful invocation", 201: "Successful creation", 204: "Done"}
 # Descriptions of path parameters.
@@ -80,6 +105,12 @@ PATH_PARAMETERS = {
 }
 
 
+def failure(status: int) -> Schema:
+    """Returns the schema of the errors of a status."""
+    shapes = FAILURES.get(status, (ERROR,))
+    return shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
+
+
 class SchemaNames:
     """Schemas that a document defines once, under a name, and refers to wherever they are used.
 
@@ -111,15 +142,16 @@ def document(
     operations: Iterable[Operation], schemas: Mapping[str, Schema], tags: Mapping[str, str], url: str
 ) -> Document:
     """Returns the whole document. `schemas` are the named schemas, `tags` the descriptions of tags by name."""
-    names = SchemaNames({**schemas, ERROR: ERROR_SCHEMA})
+    names = SchemaNames({**schemas, **SHAPES})
     paths: Document = {}
     used_tags: set[str] = set()
     refusals: set[int] = set()
-    names.refer(ERROR_SCHEMA)
+    names.refer(ERROR)
     for one in operations:
         used_tags.add(one.tag)
         refusals.update(one.refusals)
         paths.setdefault(one.path + "/" * one.slash, {})[one.method.lower()] = _operation(one, names)
+    responses = {f"{REFUSAL}{status}": _response(status, failure(status), names) for status in sorted(refusals)}
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": "v1", "description": ABOUT},
@@ -128,7 +160,7 @@ def document(
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(names.used.items())),
-            "responses": {f"{REFUSAL}{status}": _response(status, ERROR_SCHEMA, names) for status in sorted(refusals)},
+            "responses": responses,
             "securitySchemes": security_schemes(url),
         },
     }

@@ -14,7 +14,9 @@ from typing import Any
 
 from chalice.app import Blueprint, Response
 
+from chalicelib.domain.errors import RegistryError
 from chalicelib.edge.api.framework import bodies, callers
+from chalicelib.edge.api.framework.errors import aborted
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.wiring import services
 
@@ -42,8 +44,9 @@ class Operation:
 
     `is_fresh` requires a session whose password was entered in the last minutes; `is_internal` hides the route from
     discovery, as Quay does; `answers` maps a status to the schema of its body, None for no body, `a_page` for one that
-    is not JSON; `errors` are error statuses beyond those that follow from the rest; `form` describes a form body, which
-    the view reads itself; `slash` says whether Quay writes the path with a slash at its end (both are accepted).
+    is not JSON; `errors` are error statuses beyond those that follow from the rest, `aborts` those whose problem
+    objects shrink to `message`, as in Quay; `form` describes a form body, which the view reads itself; `slash` says
+    whether Quay writes the path with a slash at its end (both are accepted).
     """
 
     method: str
@@ -57,6 +60,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     answers: Mapping[int, Schema | None] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
+    aborts: tuple[int, ...] = ()
     form: Schema | None = None
     is_fresh: bool = False
     is_internal: bool = False
@@ -76,7 +80,7 @@ class Operation:
     @property
     def refusals(self) -> tuple[int, ...]:
         """Returns the error statuses that the operation may answer, in order."""
-        statuses = set(self.errors)
+        statuses = {*self.errors, *self.aborts}
         if self.body is not None:
             statuses |= {400, 413, 415}
         if self.form is not None:
@@ -135,8 +139,7 @@ class Operations:
 def _guarded(operation: Operation, view: View) -> View:
     wants_actor = "actor" in inspect.signature(view).parameters
 
-    @wraps(view)
-    def guarded(**values: str) -> Response:
+    def answered(values: dict[str, Any]) -> Response:
         actor = callers.caller()
         if not operation.is_safe and not operation.is_csrf_free:
             callers.check_csrf(actor)
@@ -145,6 +148,16 @@ def _guarded(operation: Operation, view: View) -> View:
         if operation.body is not None:
             values = {**values, "body": bodies.read(operation.id, operation.body, operation.is_body_optional)}
         return reply_to(view(actor, **values) if wants_actor else view(**values))
+
+    @wraps(view)
+    def guarded(**values: str) -> Response:
+        try:
+            return answered(values)
+        except RegistryError as error:
+            reply = aborted(error, operation.aborts)
+            if reply is None:
+                raise
+            return reply
 
     return guarded
 

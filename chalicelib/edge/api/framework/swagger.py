@@ -1,6 +1,7 @@
 """The Swagger 2.0 document, the format that Quay serves (https://swagger.io/specification/v2).
 
-Swagger has fewer keywords: nullable fields are marked `x-nullable`, and rules that it cannot express are left out.
+Swagger has fewer keywords: nullable fields are marked `x-nullable`, and rules that it cannot express are left out. Of
+several shapes of errors it has the first, as Quay's document.
 """
 
 from collections.abc import Mapping
@@ -79,7 +80,8 @@ def _body(newer: Document | None) -> list[Document]:
 def _response(newer: Document) -> Document:
     response: Document = {"description": newer["description"]}
     for content in newer.get("content", {}).values():
-        response["schema"] = schema_of(content["schema"])
+        schema = content["schema"]
+        response["schema"] = schema_of(schema["anyOf"][0] if list(schema) == ["anyOf"] else schema)
     return response
 
 

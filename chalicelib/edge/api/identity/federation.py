@@ -8,7 +8,6 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN
 from chalicelib.edge import request
 from chalicelib.edge.api.accounts.robots import MINE, ONE, THEIRS, robot_name
-from chalicelib.edge.api.framework.errors import TOKEN, problem
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object, text
 from chalicelib.edge.origins import client_address
 from chalicelib.edge.response import Reply, as_json
@@ -67,8 +66,8 @@ def delete_theirs(actor: Actor, orgname: str, robot_shortname: str) -> None:
 @operations.get(
     "/oauth2/federation/robot/token",
     "exchangeRobotToken",
-    answers={200: an_object({"token": TEXT})},
-    errors=(401, 429),
+    answers={200: an_object({"token": TEXT}), 401: an_object({"error": TEXT})},
+    errors=(429,),
     is_internal=True,
 )
 def exchange() -> Reply:
@@ -77,10 +76,8 @@ def exchange() -> Reply:
         name, token = request.credentials() or ("", "")
         issued = services().identity.federation.exchange(name, token, client_address(request.request()))
     except (WrongCredentials, Unauthenticated):
-        message = "Could not validate robot token"
-        refusal = problem(401, TOKEN, message, error=message)
-        refusal.headers["WWW-Authenticate"] = 'Basic realm="robot federation"'
-        return refusal
+        challenge = {"WWW-Authenticate": 'Basic realm="robot federation"'}
+        return as_json({"error": "Could not validate robot token"}, 401, challenge)
     return as_json({"token": issued}, headers={"Cache-Control": "no-store"})
 
 

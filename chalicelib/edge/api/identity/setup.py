@@ -20,7 +20,7 @@ MADE = an_object({"username": TEXT, "email": TEXT}, encrypted_password=or_null(T
     "initializeUser",
     body=NEW,
     answers={200: MADE},
-    errors=(403,),
+    aborts=(400, 403),
     is_internal=True,
     is_csrf_free=True,
 )

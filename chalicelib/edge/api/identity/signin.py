@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.domain.errors import WrongCredentials
 from chalicelib.domain.permissions import Actor
 from chalicelib.edge import request
 from chalicelib.edge.api.framework import callers
@@ -45,7 +46,10 @@ def sign_in(body: dict[str, str]) -> Reply:
 )
 def verify(actor: Actor, body: dict[str, str]) -> Reply:
     """Checks the user's password again, which dangerous operations require after ten minutes."""
-    return _success(services().identity.sessions.verify(actor, body["password"], callers.session_cookie()))
+    try:
+        return _success(services().identity.sessions.verify(actor, body["password"], callers.session_cookie()))
+    except WrongCredentials as error:
+        return as_json({"message": str(error), "invalidCredentials": True}, 403)
 
 
 @operations.post("/api/v1/signout", "logout", answers={200: DONE}, is_internal=True)

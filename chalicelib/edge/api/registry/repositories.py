@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.errors import FieldInvalid, NameUnknown
+from chalicelib.domain.errors import NameUnknown, StateUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
@@ -173,7 +173,7 @@ def change_state(actor: Actor, repository: str, body: dict[str, Any]) -> dict[st
     mode = Mode(body["state"])
     if mode == Mode.MIRROR and declared.unnamed(paths.REPOSITORY + "/mirror") not in declared.paths():
         services().registry.repositories.administered(actor, repository_name(repository))
-        raise FieldInvalid("", "Unknown Repository State: MIRROR")
+        raise StateUnknown(mode)
     services().registry.repositories.change_mode(actor, repository_name(repository), mode)
     return {"success": True}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.errors import FieldInvalid, ParameterInvalid
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_READ, REPO_WRITE
@@ -162,7 +162,7 @@ def _whole_number(name: str, default: int, message: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise FieldInvalid(name, message) from None
+        raise ParameterInvalid(name, message) from None
 
 
 def tag_json(life: TagLife) -> dict[str, Any]:

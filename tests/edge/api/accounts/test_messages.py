@@ -35,7 +35,7 @@ def test_an_invalid_message_is_refused_by_its_field(admin: ApiClient, message: o
     answer = admin.post("/messages", {"message": message} if message is not None else {})
 
     assert answer.status == 400
-    assert field in answer.json()["message"] or answer.json().get("field", "").startswith(field)
+    assert field in answer.json()["detail"]
 
 
 def test_only_a_superuser_with_a_fresh_password_creates_a_message(
@@ -43,7 +43,7 @@ def test_only_a_superuser_with_a_fresh_password_creates_a_message(
 ) -> None:
     assert stranger.post("/messages", {"message": HELLO}).status == 401
     assert stranger.delete("/message/6b4e").status == 401
-    assert visit("bob").post("/messages", {"message": HELLO}).status == 403
-    assert visit("bob").delete("/message/6b4e").status == 403
+    for refused in (visit("bob").post("/messages", {"message": HELLO}), visit("bob").delete("/message/6b4e")):
+        assert (refused.status, refused.json()) == (403, {"message": "Unauthorized"})
     admin.backend.clock.ahead_s = admin.backend.settings.fresh_s + 1
     assert admin.post("/messages", {"message": HELLO}).json()["error_type"] == "fresh_login_required"

@@ -90,7 +90,7 @@ def test_an_invalid_role_is_refused(alice: ApiClient, path: str, body: object, w
     refused = alice.put(path, body)
 
     assert refused.status == 400
-    assert why in refused.json()["message"]
+    assert why in refused.json()["detail"]
 
 
 def test_permissions_on_a_user_s_repository_have_no_membership(

@@ -75,7 +75,7 @@ def test_a_public_repository_needs_a_role_as_well(
     for path in ("/tag/v1", f"/manifest/{digest}"):
         assert [who.get(f"{PLACE}{path}/pull_statistics").status for who in (admin, stranger, visit("bob"))] == [
             200,
-            403,
+            401,
             403,
         ]
 

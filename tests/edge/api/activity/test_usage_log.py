@@ -68,7 +68,8 @@ def test_days_are_written_month_first_and_the_last_is_included(admin: ApiClient)
     assert answer["logs"] == []
     assert admin.get("/user/logs?starttime=then").json()["logs"]
     for path in ("/user/logs", "/user/aggregatelogs", "/superuser/logs"):
-        assert admin.get(f"{path}?starttime=02/03/2024&endtime=02/02/2024").status == 400
+        reversed_days = admin.get(f"{path}?starttime=02/03/2024&endtime=02/02/2024")
+        assert (reversed_days.status, list(reversed_days.json())) == (400, ["message"])
 
 
 def test_records_are_counted_by_day_and_kind(admin: ApiClient) -> None:
@@ -117,9 +118,9 @@ def test_an_export_can_be_read_by_its_id_alone(admin: ApiClient, stranger: ApiCl
 def test_an_export_is_reported_to_public_https_addresses_only(admin: ApiClient, path: str) -> None:
     assert admin.post(path, {"callback_url": "https://hooks.example.com/x"}).status == 200
     refused = admin.post(path, {"callback_url": "http://169.254.169.254/"})
-    assert (refused.status, refused.json()["field"]) == (400, "callback_url")
+    assert (refused.status, refused.json()["detail"].partition(":")[0]) == (400, "callback_url")
     mailed = admin.post(path, {"callback_email": "me@example.com"})
-    assert (mailed.status, mailed.json()["field"]) == (400, "callback_email")
+    assert (mailed.status, mailed.json()["detail"].partition(":")[0]) == (400, "callback_email")
     assert admin.post(path, {"callback_url": 5}).status == 400
 
 
@@ -127,7 +128,7 @@ def test_anonymous_and_other_callers_are_refused(stranger: ApiClient, visit: Cal
     bob = visit("bob")
 
     for path in ROUTES:
-        assert stranger.get(path).status == (403 if path.startswith(OWNERS[0]) else 401), path
+        assert stranger.get(path).status == 401, path
         assert bob.get(path).status == (200 if path.startswith("/user/") else 403), path
     for path in EXPORTS:
         # Without a session no CSRF token can be valid, and Quay checks the token first.

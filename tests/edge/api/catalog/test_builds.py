@@ -33,6 +33,6 @@ def test_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], A
     bob = visit("bob")
 
     for path in (BUILD, TRIGGER, BUILD + "6b4e"):
-        assert stranger.get(path).status == 403
+        assert stranger.get(path).status == 401
         assert bob.get(path).status == 403
         assert bob.get(path).json() == bob.get(path.replace("app", "none")).json()

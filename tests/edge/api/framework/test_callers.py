@@ -74,7 +74,7 @@ def test_a_cookie_that_no_header_could_carry_back_is_refused(
     answer = stranger.ask(method, path, None, Cookie=f"session={value}")
 
     assert answer.status == 400
-    assert "Cookie" in answer.json()["message"]
+    assert "Cookie" in answer.json()["detail"]
     assert "set-cookie" not in answer.headers
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.edge.api.framework.openapi import document
+from chalicelib.edge.api.framework.openapi import SHAPES, document
 from chalicelib.edge.api.framework.operations import (
     NUMBER,
     TEXT,
@@ -70,7 +70,7 @@ def test_a_named_schema_is_defined_once() -> None:
     assert schema["properties"]["pins"]["items"] == {"$ref": "#/components/schemas/Pin"}
     assert schema["properties"]["first"] == {"$ref": "#/components/schemas/Pin"}
     assert whole["components"]["schemas"]["Pin"] == PIN
-    assert set(whole["components"]["schemas"]) == {"Pin", "NewPin", "ApiError"}
+    assert set(whole["components"]["schemas"]) == {"Pin", "NewPin", *SHAPES}
 
 
 def test_a_scope_takes_a_token_or_a_session_with_a_csrf_token_for_changes() -> None:
@@ -95,12 +95,17 @@ def test_an_operation_lists_the_errors_that_it_may_answer() -> None:
     assert responses["409"] == {"$ref": "#/components/responses/Error409"}
 
 
-def test_the_error_object_is_defined_once() -> None:
+def test_the_shapes_of_errors_are_defined_once_and_have_no_other_keys() -> None:
     components = openapi_of(CREATE)["components"]
+    schemas = {
+        name: response["content"]["application/json"]["schema"] for name, response in components["responses"].items()
+    }
 
-    for response in components["responses"].values():
-        assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ApiError"}
+    assert schemas["Error409"] == schemas["Error401"] == {"$ref": "#/components/schemas/ApiError"}
+    assert schemas["Error415"] == {"$ref": "#/components/schemas/ApiMessage"}
+    assert {"$ref": "#/components/schemas/ApiMessage"} in schemas["Error400"]["anyOf"]
     assert "error_type" in components["schemas"]["ApiError"]["required"]
+    assert not any(components["schemas"][name]["additionalProperties"] for name in SHAPES)
 
 
 def test_pages_and_forms_have_their_media_types() -> None:

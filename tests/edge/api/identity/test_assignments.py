@@ -63,6 +63,6 @@ def test_only_administrators_offer_valid_tokens(
 
     assert stranger.post(offer(stranger, offered)).status == 401
     assert visit("bob").post(offer(admin, offered)).status == 403
-    assert admin.post(offer(admin, {**offered, "username": "nobody"})).json()["field"] == "username"
+    assert admin.post(offer(admin, {**offered, "username": "nobody"})).json()["detail"] == "username: Unknown user"
     assert admin.post(offer(admin, {**offered, "scope": "nonsense"})).status == 400
     assert stranger.get(LIST).status == 401

@@ -42,7 +42,8 @@ def test_a_caller_with_the_secret_creates_the_first_user_once(empty: ApiClient) 
 
 def test_a_caller_without_the_secret_creates_no_user(empty: ApiClient) -> None:
     for body in (FIRST, {**FIRST, "setup_secret": "guess"}):
-        assert empty.post(PATH, body).status == 403
+        refused = empty.post(PATH, body)
+        assert (refused.status, refused.json()) == (403, {"message": "Unauthorized"})
     assert all_rows(empty.backend) == []
 
 

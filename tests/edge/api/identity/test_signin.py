@@ -29,7 +29,7 @@ def test_a_right_password_straight_after_a_wrong_one_must_wait(stranger: ApiClie
 
     refused = stranger.post("/signin", {"username": "admin", "password": "password"})
     assert (refused.status, refused.headers["retry-after"]) == (429, "1")
-    assert refused.json()["message"] == "Too many attempts: try again in 1 second"
+    assert refused.json()["detail"] == "Too many attempts: try again in 1 second"
     stranger.backend.clock.ahead_s += 1
     assert stranger.post("/signin", {"username": "admin", "password": "password"}).status == 200
 
@@ -71,7 +71,9 @@ def test_a_dangerous_operation_needs_a_fresh_password(admin: ApiClient) -> None:
 
 
 def test_a_wrong_password_does_not_refresh_the_session(admin: ApiClient) -> None:
-    assert admin.post("/signin/verify", {"password": "wrong-password"}).status == 403
+    refused = admin.post("/signin/verify", {"password": "wrong-password"})
+
+    assert (refused.status, set(refused.json())) == (403, {"message", "invalidCredentials"})
 
 
 def test_verifying_straight_after_a_wrong_password_must_wait(admin: ApiClient) -> None:
@@ -86,4 +88,4 @@ def test_a_missing_field_is_named(stranger: ApiClient) -> None:
     answer = stranger.post("/signin", {"username": "admin"})
 
     assert answer.status == 400
-    assert "password" in answer.json()["message"]
+    assert "password" in answer.json()["detail"]

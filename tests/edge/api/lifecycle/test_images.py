@@ -56,5 +56,5 @@ def test_private_and_unknown_images_are_refused(admin: ApiClient, stranger: ApiC
 
     assert admin.get(PLACE + "0" * 64).status == 404
     assert admin.get(PLACE + "nonsense").status == 404
-    assert stranger.get(PLACE).status == 403
-    assert stranger.get(PLACE + manifest.digest.hex).status == 403
+    assert stranger.get(PLACE).status == 401
+    assert stranger.get(PLACE + manifest.digest.hex).status == 401

@@ -96,6 +96,6 @@ def test_invalid_input_is_refused_with_a_reason(
 def test_anonymous_callers_are_refused(stranger: ApiClient, app_client: AppClient) -> None:
     push_manifest(app_client.backend, a_manifest(), "v1")
 
-    assert stranger.get(RETENTION).status == 403
-    assert stranger.get("/repository/admin/none/tag/v1/retention").status == 403
-    assert stranger.get(PREVIEWS[0] + "?method=number_of_tags&value=1").status == 403
+    assert stranger.get(RETENTION).status == 401
+    assert stranger.get("/repository/admin/none/tag/v1/retention").status == 401
+    assert stranger.get(PREVIEWS[0] + "?method=number_of_tags&value=1").status == 401

@@ -121,7 +121,7 @@ def test_other_callers_are_refused(
     push_image(app_client.backend, "v1")
     bob = visit("bob")
 
-    assert stranger.get(TAGS).status == 403
+    assert stranger.get(TAGS).status == 401
     assert bob.get(TAGS).status == 403
     assert bob.delete(f"{TAGS}/v1").status == 403
     assert stranger.delete(f"{TAGS}/v1").status in (401, 403)
