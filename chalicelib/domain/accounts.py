@@ -8,7 +8,7 @@ from chalicelib.domain.names import MAXIMUM_LENGTH, parse_account, parse_robot
 
 # Prefixes of our random secrets, by which secret scanners and the sign-in recognise them.
 ROBOT_TOKEN_PREFIX = "cbr_"  # noqa: S105 - a prefix, no secret
-APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX = "cba_", "cbo_", "cbs_"
+APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX, CLIENT_KEY_PREFIX = "cba_", "cbo_", "cbs_", "cbk_"
 # The user names that a client signs in with when its password is such a token (Quay's).
 APP_TOKEN_USER, OAUTH_TOKEN_USER = "$app", "$oauthtoken"
 

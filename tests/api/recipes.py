@@ -349,6 +349,7 @@ BODIES: dict[str, Fields] = {
     "createUserQuotaLimitSuperUser": LIMIT,
     "createUserQuotaSuperUser": AMOUNT,
     "denyApplication": CONSENT,
+    "generateUserClientKey": lambda _: {"password": "password"},
     "removeTagFromTimemachine": lambda populated: {"manifest_digest": populated.places["digest"], "is_alive": True},
     "restoreTag": lambda populated: {"manifest_digest": populated.places["digest"]},
     "signinForConsent": PASSWORD,

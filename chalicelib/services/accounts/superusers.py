@@ -18,6 +18,7 @@ from chalicelib.services.accounts.accounts import Accounts
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.passwords import check_password, hash_password
+from chalicelib.services.security.sealing import SealedEpochs
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.stores import Stores
@@ -35,6 +36,16 @@ class UserView:
     email: str | None
     is_superuser: bool
     is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A new user with their password, which is not shown again, and a client key."""
+
+    name: str
+    email: str | None
+    password: str
+    client_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +68,10 @@ class SuperuserChanges:
 class Superusers:
     """Manages the accounts of others, for superusers."""
 
-    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, accounts: Accounts) -> None:
-        self._access, self._usage_log, self._accounts = access, usage_log, accounts
+    def __init__(
+        self, access: Access, usage_log: UsageLog, stores: Stores, accounts: Accounts, epochs: SealedEpochs
+    ) -> None:
+        self._access, self._usage_log, self._accounts, self._epochs = access, usage_log, accounts, epochs
         self._store, self._notifications, self._clock = stores.accounts, stores.user_notifications, stores.clock
 
     def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
@@ -82,15 +95,16 @@ class Superusers:
             raise AccountUnknown(name)
         return row
 
-    def create(self, actor: Actor, name: str, email: str | None) -> tuple[UserView, str]:
-        """Creates a user and returns them with their password, which is not shown again.
+    def create(self, actor: Actor, name: str, email: str | None) -> NewUser:
+        """Creates a user with a random password.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
         self._access.superuser(actor)
         password = "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
         account = self._accounts.create_user(name, password, email, by=actor)
-        return _user_view(self._require_user(account.name)), password
+        row = self._require_user(account.name)
+        return NewUser(row.name, row.email, password, self._epochs.seal(row.id, row.epoch))
 
     def change(self, actor: Actor, name: str, changes: SuperuserChanges) -> UserView:
         """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""

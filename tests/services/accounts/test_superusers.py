@@ -67,10 +67,11 @@ def test_a_list_costs_one_query_and_one_batch(bob: Backend) -> None:
 
 
 def test_the_password_of_a_new_user_is_shown_once(backend: Backend) -> None:
-    user, password = backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", "bob@example.com")
+    user = backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", "bob@example.com")
 
-    assert user == UserView("bob", "bob@example.com", is_superuser=False, is_enabled=True)
-    assert backend.services.identity.authentication.by_password(REGISTRY, "bob", password).name == "bob"
+    assert (user.name, user.email) == ("bob", "bob@example.com")
+    for secret in (user.password, user.client_key):
+        assert backend.services.identity.authentication.by_password(REGISTRY, "bob", secret).name == "bob"
     assert [event["performer"] for event in events(backend, "user_create")] == ["admin", "admin"]
     with pytest.raises(NameTaken):
         backend.services.accounts.superusers.create(backend.signed_in("admin"), "bob", None)

@@ -27,7 +27,7 @@ USER = an_object(
     global_readonly_super_user=FLAG,
 )
 NEW = an_object({"username": text("The name of the user")}, email=or_null(text("Their email address")))
-MADE = an_object({"username": TEXT, "email": TEXT, "password": TEXT}, encrypted_password=or_null(TEXT))
+MADE = an_object({"username": TEXT, "email": TEXT, "password": TEXT, "encrypted_password": TEXT})
 CHANGE = an_object(
     password=text("A new password, which ends all sessions and tokens of the user"),
     email=text("A new email address"),
@@ -64,8 +64,13 @@ def list_users(actor: Actor) -> dict[str, Any]:
 @operations.post(USERS, "createInstallUser", body=NEW, answers={200: MADE}, slash=True, **GUARD)
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
     """Creates a user with a random password, which only this answer contains."""
-    user, password = services().accounts.superusers.create(actor, body["username"], body.get("email"))
-    return {"username": user.name, "email": user.email or "", "password": password, "encrypted_password": None}
+    user = services().accounts.superusers.create(actor, body["username"], body.get("email"))
+    return {
+        "username": user.name,
+        "email": user.email or "",
+        "password": user.password,
+        "encrypted_password": user.client_key,
+    }
 
 
 @operations.get(ONE, "getInstallUser", answers={200: USER}, **GUARD)

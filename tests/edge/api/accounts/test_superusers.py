@@ -40,12 +40,7 @@ def test_a_user_is_created_with_a_working_password(admin: ApiClient, stranger: A
     creation = admin.post(USERS, {"username": "made", "email": "made@example.com"})
 
     assert creation.status == 200
-    assert creation.json() == {
-        **creation.json(),
-        "username": "made",
-        "email": "made@example.com",
-        "encrypted_password": None,
-    }
+    assert (creation.json()["username"], creation.json()["email"]) == ("made", "made@example.com")
     stranger.sign_in("made", creation.json()["password"])
     assert admin.post(USERS, {"username": "made"}).json()["message"] == "The username already exists"
     assert admin.post(USERS, {"username": "nomail"}).status == 200
