@@ -21,6 +21,14 @@ class AccountKind(StrEnum):
     ORGANIZATION = "organization"
 
 
+class AccountRole(StrEnum):
+    """What a user may do beyond what is theirs. A read-only superuser sees all and changes nothing (Quay's name)."""
+
+    USER = "user"
+    SUPERUSER = "superuser"
+    READ_ONLY_SUPERUSER = "global_readonly_superuser"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account that can sign in. A new password raises `epoch`, which ends all tokens of before."""

@@ -77,6 +77,7 @@ class Identity:
             has_token=token is not None,
             scopes=self.scopes,
             is_superuser=row.superuser,
+            is_read_only_superuser=row.read_only_superuser,
             token=token.uuid if token else "",
             is_session=token is not None and token.kind == TokenKind.SESSION,
             fresh_until=(token.fresh_until if token else None) or 0,

@@ -43,7 +43,8 @@ class Operation:
     `is_fresh` requires a session whose password was entered in the last minutes; `is_internal` hides the route from
     discovery, as Quay does; `answers` maps a status to the schema of its body, None for no body, `a_page` for one that
     is not JSON; `errors` are error statuses beyond those that follow from the rest; `form` describes a form body, which
-    the view reads itself; `slash` says whether Quay writes the path with a slash at its end (both are accepted).
+    the view reads itself; `slash` says whether Quay writes the path with a slash at its end (both are accepted);
+    `only_reads` marks a POST in which read-only superusers have the rights of superusers, as in every GET.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Operation:
     is_fresh: bool = False
     is_internal: bool = False
     is_csrf_free: bool = False
+    only_reads: bool = False
     slash: bool = False
 
     @property
@@ -72,6 +74,11 @@ class Operation:
     def is_safe(self) -> bool:
         """Returns whether the operation changes nothing."""
         return self.method in SAFE
+
+    @property
+    def is_reading(self) -> bool:
+        """Returns whether read-only superusers have the rights of superusers in it."""
+        return self.is_safe or self.only_reads
 
     @property
     def refusals(self) -> tuple[int, ...]:
@@ -138,6 +145,7 @@ def _guarded(operation: Operation, view: View) -> View:
     @wraps(view)
     def guarded(**values: str) -> Response:
         actor = callers.caller()
+        actor = actor.reading() if operation.is_reading else actor
         if not operation.is_safe and not operation.is_csrf_free:
             callers.check_csrf(actor)
         if operation.is_fresh:
