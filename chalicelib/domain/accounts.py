@@ -8,7 +8,7 @@ from chalicelib.domain.names import MAXIMUM_LENGTH, parse_account, parse_robot
 
 # Prefixes of our random secrets, by which secret scanners and the sign-in recognise them.
 ROBOT_TOKEN_PREFIX = "cbr_"  # noqa: S105 - a prefix, no secret
-APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX = "cba_", "cbo_", "cbs_"
+APP_TOKEN_PREFIX, OAUTH_TOKEN_PREFIX, SESSION_PREFIX, CLIENT_KEY_PREFIX = "cba_", "cbo_", "cbs_", "cbk_"
 # The user names that a client signs in with when its password is such a token (Quay's).
 APP_TOKEN_USER, OAUTH_TOKEN_USER = "$app", "$oauthtoken"
 
@@ -19,6 +19,14 @@ class AccountKind(StrEnum):
     USER = "user"
     ROBOT = "robot"
     ORGANIZATION = "organization"
+
+
+class AccountRole(StrEnum):
+    """What a user may do beyond what is theirs. A read-only superuser sees all and changes nothing (Quay's name)."""
+
+    USER = "user"
+    SUPERUSER = "superuser"
+    READ_ONLY_SUPERUSER = "global_readonly_superuser"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ TAG_FIXED, TAGS_FIXED = "tag_made_immutable_by_policy", "tags_made_immutable_by_
 # A label `quay.expires-after` that cannot be read, or that ends a tag at once.
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 QUOTA_WARNING = "quota_warning"
+ROLE_CHANGED = "user_change_role"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind of Quay's log.
@@ -58,6 +59,7 @@ OURS = {
     TAG_EXPIRED: "a tag reached its expiration: Quay does not record it",
     TAG_EXPIRATION_WARNED: "a label quay.expires-after cannot be read or has run out: Quay does not record it",
     QUOTA_WARNING: "Quay sends a notification of this name and does not record it",
+    ROLE_CHANGED: "a user became a superuser, a read-only one, or none: Quay's configuration names its superusers",
     "create_global_message": "Quay does not record messages",
     "delete_global_message": "Quay does not record messages",
 }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from chalicelib.domain.accounts import AccountKind
@@ -118,7 +118,9 @@ class Actor:
     # When the token or session ends, in seconds since the epoch; 0 for never.
     until: int = 0
     scopes: frozenset[str] | None = None
+    # Whether the actor may do what superusers do: of a read-only superuser, only in a request that changes nothing.
     is_superuser: bool = False
+    is_read_only_superuser: bool = False
     token: str = ""
     is_session: bool = False
     fresh_until: int = 0
@@ -132,6 +134,15 @@ class Actor:
     def is_anonymous(self) -> bool:
         """Whether nobody signed in."""
         return self.account_id is None
+
+    @property
+    def may_grant_superusers_scope(self) -> bool:
+        """Whether the actor's tokens may have the scope of superusers."""
+        return self.is_superuser or self.is_read_only_superuser
+
+    def reading(self) -> "Actor":
+        """Returns the actor of a request that changes nothing, in which a read-only superuser is a superuser."""
+        return replace(self, is_superuser=True) if self.is_read_only_superuser else self
 
 
 ANONYMOUS = Actor(None, "", "anonymous")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Denied, ScopeInvalid
-from chalicelib.domain.permissions import Role
+from chalicelib.domain.permissions import Actor, Role
 
 REPO_READ, REPO_WRITE, REPO_ADMIN, REPO_CREATE = "repo:read", "repo:write", "repo:admin", "repo:create"
 USER_READ, USER_ADMIN, ORG_ADMIN, SUPER_USER = "user:read", "user:admin", "org:admin", "super:user"
@@ -117,6 +117,16 @@ def implied(scopes: Iterable[str]) -> frozenset[str]:
 def allows(scopes: frozenset[str] | None, scope: str) -> bool:
     """Whether scopes include the one that an operation requires; None, as for a session, includes all."""
     return scopes is None or scope in implied(scopes)
+
+
+def acts_as_superuser(actor: Actor) -> bool:
+    """Whether an actor may do what superusers do in this request, and the token has the scope for it."""
+    return actor.is_superuser and allows(actor.scopes, SUPER_USER)
+
+
+def audits(actor: Actor) -> bool:
+    """Whether an actor reads as a read-only superuser, to whom no secrets are shown."""
+    return actor.is_read_only_superuser and acts_as_superuser(actor)
 
 
 def capped(role: Role | None, scopes: frozenset[str] | None) -> Role | None:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# A superuser set the user's password or e-mail address.
+# A superuser set the user's password, e-mail address or role.
 PASSWORD_SET, EMAIL_SET = "password_changed_by_superuser", "email_changed_by_superuser"
+ROLE_SET = "role_changed_by_superuser"
 
 
 @dataclass(frozen=True, slots=True)

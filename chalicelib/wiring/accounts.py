@@ -100,7 +100,9 @@ class AccountsRoom:
     def superusers(self) -> "Superusers":
         from chalicelib.services.accounts.superusers import Superusers
 
-        return Superusers(self._security.access, self._activity.usage_log, self._stores, self.accounts)
+        return Superusers(
+            self._security.access, self._activity.usage_log, self._stores, self.accounts, self._security.epochs
+        )
 
     @cached_property
     def teams(self) -> "Teams":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.services.identity.applications import Applications
     from chalicelib.services.identity.assignments import Assignments
     from chalicelib.services.identity.authorizations import Authorizations
+    from chalicelib.services.identity.client_keys import ClientKeys
     from chalicelib.services.identity.federation import Federation
     from chalicelib.services.identity.oauth import OAuth
     from chalicelib.services.identity.sessions import Sessions
@@ -27,7 +28,11 @@ class IdentityRoom:
     def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom, accounts: AccountsRoom) -> None:
         self._stores, self._security, self._activity, self._accounts = stores, security, activity, accounts
         self.authentication = Authentication(
-            self._activity.usage_log, self._stores, self._security.throttles, lambda: self.federation
+            self._activity.usage_log,
+            self._stores,
+            self._security.throttles,
+            self._security.epochs,
+            lambda: self.federation,
         )
 
     @cached_property
@@ -53,6 +58,12 @@ class IdentityRoom:
         from chalicelib.services.identity.authorizations import Authorizations
 
         return Authorizations(self._security.access, self._activity.usage_log, self._stores)
+
+    @cached_property
+    def client_keys(self) -> "ClientKeys":
+        from chalicelib.services.identity.client_keys import ClientKeys
+
+        return ClientKeys(self._security.access, self._activity.usage_log, self.authentication, self._security.epochs)
 
     @cached_property
     def federation(self) -> "Federation":
@@ -88,7 +99,7 @@ class IdentityRoom:
             self._stores,
             self._accounts.accounts,
             self.authorizations,
-            self._stores.secrets.setup,
+            self._security.epochs,
         )
 
     @cached_property

@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.services.security.access import Access
+from chalicelib.services.security.sealing import SealedEpochs
 from chalicelib.services.security.signing import Signing
 from chalicelib.services.security.throttles import Throttles
 from chalicelib.storage.stores import Stores
@@ -19,6 +20,7 @@ class SecurityRoom:
 
     def __init__(self, stores: Stores) -> None:
         self._stores, self.access, self.throttles = stores, Access(stores), Throttles(stores.throttles, stores.clock)
+        self.epochs = SealedEpochs(lambda: self.envelope)
 
     @cached_property
     def signing(self) -> Signing:

@@ -1,4 +1,4 @@
-"""Copies the project's own code: app.py and chalicelib, without caches."""
+"""Copies the project's own code: app.py, chalicelib and the changelog that it shows, without caches."""
 
 import re
 import shutil
@@ -9,9 +9,10 @@ LEFTOVERS = ("__pycache__", "*.pyc", ".*")
 
 
 def copy_sources(project: Path, destination: Path) -> None:
-    """Copies app.py and chalicelib into a directory, which it makes if needed."""
+    """Copies app.py, CHANGELOG.md and chalicelib into a directory, which it makes if needed."""
     destination.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project / "app.py", destination / "app.py")
+    for name in ("app.py", "CHANGELOG.md"):
+        shutil.copyfile(project / name, destination / name)
     shutil.copytree(
         project / "chalicelib",
         destination / "chalicelib",

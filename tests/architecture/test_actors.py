@@ -14,6 +14,7 @@ WITHOUT = {
     "Authentication.by_bearer": "the token says who the actor is",
     "Federation.exchange": "the token of the other issuer says who the actor is",
     "HealthChecks.health": "whoever watches the registry has no account in it",
+    "HealthChecks.has_disk_space": "whoever watches the registry has no account in it",
     "Messages.all": "everybody may read the operator's messages",
     "OAuth.check_application": "the application is checked before anybody signs in",
     "OAuth.exchange": "the application proves itself by its secret",

@@ -3,8 +3,17 @@
 import pytest
 
 from chalicelib.domain.errors import ScopeInvalid
-from chalicelib.domain.permissions import Role
-from chalicelib.domain.scopes import OFFERED, allows, capped, implied, parse_scopes, stored_scopes
+from chalicelib.domain.permissions import ANONYMOUS, Actor, Role
+from chalicelib.domain.scopes import (
+    OFFERED,
+    acts_as_superuser,
+    allows,
+    audits,
+    capped,
+    implied,
+    parse_scopes,
+    stored_scopes,
+)
 
 
 @pytest.mark.parametrize("text", ["repo:read user:read", "repo:read,user:read", " repo:read ,  user:read "])
@@ -56,3 +65,21 @@ def test_a_tokens_role_is_the_smaller_of_its_users_and_its_scopes_roles(
     role: Role | None, scopes: set[str] | None, expected: Role | None
 ) -> None:
     assert capped(role, None if scopes is None else frozenset(scopes)) is expected
+
+
+def test_a_read_only_superuser_is_a_superuser_only_while_reading_and_with_the_scope() -> None:
+    auditor = Actor("1", "carol", is_read_only_superuser=True)
+
+    assert not acts_as_superuser(auditor)
+    assert acts_as_superuser(auditor.reading())
+    assert audits(auditor.reading())
+    narrowed = Actor("1", "carol", is_read_only_superuser=True, scopes=frozenset({"repo:admin"}))
+    assert not acts_as_superuser(narrowed.reading())
+
+
+def test_reading_makes_nobody_else_a_superuser_and_no_superuser_read_only() -> None:
+    superuser = Actor("1", "admin", is_superuser=True)
+
+    assert superuser.reading() == superuser
+    assert not audits(superuser.reading())
+    assert not acts_as_superuser(ANONYMOUS.reading())

@@ -34,7 +34,7 @@ def python() -> Path:
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copies the sources when the tests begin."""
     home = tmp_path_factory.mktemp("backend")
-    for name in ("app.py", "requirements.txt", ".chalice/config.json"):
+    for name in ("app.py", "CHANGELOG.md", "requirements.txt", ".chalice/config.json"):
         (home / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, home / name)
     shutil.copytree(ROOT / "chalicelib", home / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
@@ -71,6 +71,7 @@ def project(tmp_path: Path) -> Callable[..., Path]:
         (home / ".chalice").mkdir(parents=True)
         (home / "chalicelib").mkdir()
         (home / "app.py").write_text(app)
+        (home / "CHANGELOG.md").write_text("# Changelog\n")
         (home / "requirements.txt").write_text(requirements)
         stages = {"prod": {"lambda_functions": functions}}
         (home / ".chalice" / "config.json").write_text(json.dumps({"app_name": "tiny", "stages": stages}))

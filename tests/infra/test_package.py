@@ -209,6 +209,7 @@ def test_our_own_code_is_inside(sources: Path, package: Package) -> None:
 
     assert ours <= set(names(package))
     assert any(name.endswith("/swagger-ui-bundle.min.js") for name in names(package)), "/docs is made of it"
+    assert "CHANGELOG.md" in names(package), "superusers read it over the API"
 
 
 def test_only_the_services_that_we_call_are_described(package: Package) -> None:

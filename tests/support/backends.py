@@ -143,7 +143,14 @@ class Backend:
         row = self.account(name)
         fresh = int(self.clock()) + self.settings.fresh_s
         return Actor(
-            row.id, row.name, row.kind, row.epoch, is_superuser=row.superuser, is_session=True, fresh_until=fresh
+            row.id,
+            row.name,
+            row.kind,
+            row.epoch,
+            is_superuser=row.superuser,
+            is_read_only_superuser=row.read_only_superuser,
+            is_session=True,
+            fresh_until=fresh,
         )
 
     def robot(self, name: str) -> tuple[AccountRow, str]:

@@ -12,7 +12,7 @@ ROOMS = {
         " user_notifications users"
     ),
     "activity": "pulls usage_log",
-    "identity": "app_tokens applications assignments federation service_keys setup signin",
+    "identity": "app_tokens applications assignments client_keys federation service_keys setup signin",
     "registry": "manifests repositories tags",
     "lifecycle": "autoprune garbage_progress images immutability repository_deletion retention",
     "catalog": "builds capabilities features health installation search stars",

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import AlreadyThere, QuotaExceeded, ResourceUnknow
 from chalicelib.domain.events import QUOTA_WARNING
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.domain.quotas import Limit, Quota, new_id, parse_bytes, parse_percent, parse_severity
-from chalicelib.domain.scopes import ORG_ADMIN, SUPER_USER, allows
+from chalicelib.domain.scopes import ORG_ADMIN, acts_as_superuser, allows
 from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
@@ -184,7 +184,7 @@ class Quotas:
             return self._writable(actor, holder)
         access = self._access.organization(actor, holder.name)
         is_member = access.role is not None and allows(actor.scopes, ORG_ADMIN)
-        if not is_member and not self._is_superuser(actor):
+        if not is_member and not acts_as_superuser(actor):
             raise refusal(actor, holder.name, "read the quota of")
         return access.id
 
@@ -198,10 +198,6 @@ class Quotas:
         if access is None or access.kind is not holder.kind:
             raise ResourceUnknown(holder.kind, name)
         return access.id
-
-    @staticmethod
-    def _is_superuser(actor: Actor) -> bool:
-        return actor.is_superuser and allows(actor.scopes, SUPER_USER)
 
 
 def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRow | None:

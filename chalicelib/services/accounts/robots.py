@@ -125,14 +125,12 @@ class Robots:
         `limit` is the most robots returned, 0 for all. Raises AccountUnknown, Unauthenticated, Denied.
         """
         access = self._namespace_access(actor, namespace)
+        with_tokens = with_tokens and access.is_admin and not access.is_audit
         rows = sorted(self._store.robots(access.id), key=lambda row: row.account_id, reverse=True)
         rows = rows[:limit] if limit else rows
         last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "") for row in rows])
         rights = self._rights(access) if with_rights and access.is_admin else None
-        return [
-            self._view(access, row, with_token=with_tokens and access.is_admin, last_uses=last_uses, rights=rights)
-            for row in rows
-        ]
+        return [self._view(access, row, with_token=with_tokens, last_uses=last_uses, rights=rights) for row in rows]
 
     def _view(
         self,
@@ -171,7 +169,7 @@ class Robots:
         """Returns a robot with its token. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""
         access, row = self.administered(actor, name)
         last_uses = self._tokens.last_uses([(row.account_id, row.token_uuid or "")])
-        return self._view(access, row, with_token=True, last_uses=last_uses)
+        return self._view(access, row, with_token=not access.is_audit, last_uses=last_uses)
 
     def permissions(self, actor: Actor, name: RobotName) -> list[RobotRepositoryRole]:
         """Returns a robot's roles on repositories. Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied."""

@@ -1,7 +1,7 @@
 """Lets superusers list, create and change the accounts of others.
 
 A password that a superuser sets ends all sessions and tokens of the user, notifies them, and is recorded in their
-own log. No superuser is changed by another.
+own log. A superuser is changed by another only in one way: they can take the role.
 """
 
 import secrets
@@ -9,15 +9,17 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.accounts import AccountKind
+from chalicelib.domain.accounts import AccountKind, AccountRole
 from chalicelib.domain.emails import parse_any_email
-from chalicelib.domain.errors import AccountUnknown, FieldInvalid, SuperuserKept
+from chalicelib.domain.errors import AccountUnknown, Denied, FieldInvalid, SuperuserKept
+from chalicelib.domain.events import ROLE_CHANGED
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET
+from chalicelib.domain.user_notifications import EMAIL_SET, PASSWORD_SET, ROLE_SET
 from chalicelib.services.accounts.accounts import Accounts
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.passwords import check_password, hash_password
+from chalicelib.services.security.sealing import SealedEpochs
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.stores import Stores
@@ -33,8 +35,18 @@ class UserView:
 
     name: str
     email: str | None
-    is_superuser: bool
+    role: AccountRole
     is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A new user with their password, which is not shown again, and a client key."""
+
+    name: str
+    email: str | None
+    password: str
+    client_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,10 @@ class SuperuserChanges:
 class Superusers:
     """Manages the accounts of others, for superusers."""
 
-    def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, accounts: Accounts) -> None:
-        self._access, self._usage_log, self._accounts = access, usage_log, accounts
+    def __init__(
+        self, access: Access, usage_log: UsageLog, stores: Stores, accounts: Accounts, epochs: SealedEpochs
+    ) -> None:
+        self._access, self._usage_log, self._accounts, self._epochs = access, usage_log, accounts, epochs
         self._store, self._notifications, self._clock = stores.accounts, stores.user_notifications, stores.clock
 
     def users(self, actor: Actor, after: str, size: int, *, with_disabled: bool = True) -> UserPage:
@@ -82,15 +96,16 @@ class Superusers:
             raise AccountUnknown(name)
         return row
 
-    def create(self, actor: Actor, name: str, email: str | None) -> tuple[UserView, str]:
-        """Creates a user and returns them with their password, which is not shown again.
+    def create(self, actor: Actor, name: str, email: str | None) -> NewUser:
+        """Creates a user with a random password.
 
         Raises NameInvalid, FieldInvalid, NameTaken, Unauthenticated, Denied.
         """
         self._access.superuser(actor)
         password = "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
         account = self._accounts.create_user(name, password, email, by=actor)
-        return _user_view(self._require_user(account.name)), password
+        row = self._require_user(account.name)
+        return NewUser(row.name, row.email, password, self._epochs.seal(row.id, row.epoch))
 
     def change(self, actor: Actor, name: str, changes: SuperuserChanges) -> UserView:
         """Changes a user. Raises AccountUnknown, SuperuserKept, FieldInvalid, Unauthenticated, Denied."""
@@ -131,6 +146,37 @@ class Superusers:
             transaction.commit()
         return row
 
+    def change_role(self, actor: Actor, name: str, role: AccountRole) -> UserView:
+        """Gives another user a role, which ends all sessions and tokens of theirs. It needs a session, not a token.
+
+        As the transaction requires that the actor is still a superuser, one superuser always remains. Raises
+        AccountUnknown, FieldInvalid, Unauthenticated, Denied.
+        """
+        self._access.superuser(actor)
+        if not actor.is_session:
+            raise Denied(name, "change the role of")
+        return _user_view(retry_on_conflict(lambda: self._change_role(actor, name, role)))
+
+    def _change_role(self, actor: Actor, name: str, role: AccountRole) -> AccountRow:
+        own, row = self._store.get(self._access.superuser(actor)), self._require_user(name)
+        if own is None or not own.superuser:
+            raise Denied(name, "change the role of")
+        if row.id == own.id:
+            raise FieldInvalid("username", "nobody changes their own role: another superuser can")
+        if not row.enabled and role is not AccountRole.USER:
+            raise FieldInvalid("username", f"{name} is disabled: enable the user first")
+        if row.role is role:
+            return row
+        transaction, version, before = Transaction(), row.version, row.role
+        row.give_role(role)
+        self._store.require_superuser(transaction, own.id)
+        self._store.put_account(transaction, row, version)
+        metadata = {"username": row.name, "superuser": actor.name, "old_role": before, "role": role}
+        self._notifications.add(transaction, row.id, ROLE_SET, {"by": actor.name, "role": role}, self._clock())
+        self._usage_log.record_for_namespace(actor, transaction, ROLE_CHANGED, row.id, metadata)
+        transaction.commit()
+        return row
+
     def _move_email(self, actor: Actor, transaction: Transaction, row: AccountRow, email: str) -> None:
         if self._store.by_email(email) not in (None, row.id):
             raise FieldInvalid("email", "this e-mail address is used by another account")
@@ -142,4 +188,4 @@ class Superusers:
 
 
 def _user_view(row: AccountRow) -> UserView:
-    return UserView(row.name, row.email, row.superuser, row.enabled)
+    return UserView(row.name, row.email, row.role, row.enabled)

@@ -12,6 +12,8 @@ from chalicelib.domain.log_cursors import DAY_S, day_of, day_start, earliest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.pulls import HOUR_S
+from chalicelib.domain.repositories import Repository
+from chalicelib.domain.scopes import audits
 from chalicelib.domain.usage_log import Period, UsageLogQuery, check_countable, with_quays_words
 from chalicelib.services.security.access import Access
 from chalicelib.storage.activity.usage_log import (
@@ -81,11 +83,11 @@ class ReadableLog:
 
 
 class UsageLogReader:
-    """Reads the usage log for those who administer its owner."""
+    """Reads the usage log for those who administer its owner, and for read-only superusers."""
 
     def __init__(self, access: Access, stores: Stores) -> None:
         self._access, self._store, self._accounts = access, stores.usage_log, stores.accounts
-        self._clock = stores.clock
+        self._repositories, self._clock = stores.repositories, stores.clock
 
     def page(self, actor: Actor, owner: LogOwner, query: UsageLogQuery, after: str | None = None) -> LogPage:
         """Returns twenty records, newest first, after the end of the page before.
@@ -220,7 +222,7 @@ class UsageLogReader:
             self._access.superuser(actor)
             return ReadableLog(runs_of_everybody())
         if owner.repository is not None:
-            repository = self._access.require_role(actor, owner.repository, Role.ADMIN).repository
+            repository = self._readable(actor, owner.repository)
             full_name = repository.name
             runs = runs_of_repository(repository.id)
             return ReadableLog(runs, repository.namespace_id, full_name.namespace, repository.id, full_name.repository)
@@ -230,6 +232,14 @@ class UsageLogReader:
         else:
             identifier, name = self._access.require_user(actor), actor.name
         return ReadableLog(runs_of_namespace(identifier), identifier, name)
+
+    def _readable(self, actor: Actor, name: RepositoryName) -> Repository:
+        """Returns a repository whose log the actor may read: its admins, and read-only superusers any."""
+        pointer = self._accounts.find(name.namespace) if audits(actor) else None
+        row = self._repositories.find(pointer.id, name) if pointer else None
+        if pointer is None or row is None:
+            return self._access.require_role(actor, name, Role.ADMIN).repository
+        return Repository(row.repository_id, pointer.id, name)
 
 
 def _entry(row: LogRow, namespace: tuple[str, AccountKind] | None) -> LogEntry:

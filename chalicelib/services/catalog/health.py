@@ -7,6 +7,9 @@ from chalicelib.domain.errors import SettingInvalid
 from chalicelib.storage.catalog.health import HealthStore
 from chalicelib.storage.secrets import Secrets
 
+# Quay's threshold (DISKSPACE_HEALTH_WARNING_THRESHOLD).
+LEAST_FREE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -31,6 +34,10 @@ class HealthChecks:
     def health(self) -> Health:
         """Returns what answers now; costs one read of the table and one list of the bucket."""
         return Health(self._store.table_answers(), self._store.bucket_answers(), self._has_keys())
+
+    def has_disk_space(self) -> bool:
+        """Whether at least a tenth of the disk for temporary files is free. Calls no other service."""
+        return self._store.free_disk() >= LEAST_FREE
 
     def _has_keys(self) -> bool:
         try:

@@ -47,12 +47,12 @@ class Applications:
         """Returns the applications of an organization, by name. Raises ResourceUnknown, Unauthenticated, Denied."""
         access = self._access.administered(actor, organization)
         rows = sorted(self._store.of_organization(access.id), key=lambda row: (row.name, row.client_id))
-        return [self._application(row, access.name) for row in rows]
+        return [self._application(row, access) for row in rows]
 
     def get(self, actor: Actor, organization: str, client_id: str) -> Application:
         """Returns one application. Raises ResourceUnknown, Unauthenticated, Denied."""
         access = self._access.administered(actor, organization)
-        return self._application(self._require_row(access, client_id), access.name)
+        return self._application(self._require_row(access, client_id), access)
 
     def _require_row(self, access: NamespaceAccess, client_id: str) -> ApplicationRow:
         row = self._store.get(access.id, client_id)
@@ -85,7 +85,7 @@ class Applications:
         self._store.add(transaction, row, access.name)
         self._record(actor, transaction, "create_application", row)
         transaction.commit()
-        return self._application(row, access.name)
+        return self._application(row, access)
 
     def change(self, actor: Actor, organization: str, client_id: str, fields: ApplicationFields) -> Application:
         """Changes the fields of an application. Raises FieldInvalid, ResourceUnknown, Unauthenticated, Denied."""
@@ -108,7 +108,7 @@ class Applications:
             self._store.change(transaction, row)
             self._record(actor, transaction, kind, row)
             transaction.commit()
-            return self._application(row, access.name)
+            return self._application(row, access)
 
         return retry_on_conflict(attempt)
 
@@ -138,11 +138,11 @@ class Applications:
         except WriteConflict:
             return
 
-    def _application(self, row: ApplicationRow, organization: str) -> Application:
-        secret = self._envelope.open(_about(row), row.key_id or "", row.sealed_secret or b"")
+    def _application(self, row: ApplicationRow, access: NamespaceAccess) -> Application:
+        secret = None if access.is_audit else self._secret(row)
         return Application(
             row.client_id,
-            organization,
+            access.name,
             row.name,
             row.description,
             row.application_uri,
@@ -150,6 +150,9 @@ class Applications:
             row.avatar_email,
             secret,
         )
+
+    def _secret(self, row: ApplicationRow) -> str:
+        return self._envelope.open(_about(row), row.key_id or "", row.sealed_secret or b"")
 
     def _check(self, fields: ApplicationFields) -> None:
         if not 1 <= len(fields.name.strip()) <= LONGEST_NAME:

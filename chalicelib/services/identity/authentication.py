@@ -25,7 +25,7 @@ from chalicelib.domain.scopes import stored_scopes
 from chalicelib.domain.states import NamespaceState
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.passwords import verify_password
-from chalicelib.services.security.sealing import hashed
+from chalicelib.services.security.sealing import SealedEpochs, hashed
 from chalicelib.services.security.throttles import REGISTRY, SignInRoute, Throttles
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
@@ -79,6 +79,7 @@ class Identity:
             has_token=token is not None,
             scopes=self.scopes,
             is_superuser=row.superuser,
+            is_read_only_superuser=row.read_only_superuser,
             token=token.uuid if token else "",
             is_session=token is not None and token.kind == TokenKind.SESSION,
             fresh_until=(token.fresh_until if token else None) or 0,
@@ -179,10 +180,15 @@ class Authentication:
     """
 
     def __init__(
-        self, usage_log: UsageLog, stores: Stores, throttles: Throttles, federation: Callable[[], "Federation"]
+        self,
+        usage_log: UsageLog,
+        stores: Stores,
+        throttles: Throttles,
+        epochs: SealedEpochs,
+        federation: Callable[[], "Federation"],
     ) -> None:
         self._accounts, self._tokens, self._throttles = stores.accounts, stores.tokens, throttles
-        self._usage_log = usage_log
+        self._usage_log, self._epochs = usage_log, epochs
         self._federation, self._clock = federation, stores.clock
 
     def recognise(self, name: str, secret: str, address: str = "") -> Identity:
@@ -205,16 +211,25 @@ class Authentication:
         return identity
 
     def by_password(self, route: SignInRoute, name: str, password: str, address: str = "") -> AccountRow:
-        """Returns the user with a name and a password. Raises WrongCredentials, TooManyAttempts."""
+        """Returns the user with a name and a password, at the registry also with a client key in its place.
+
+        Raises WrongCredentials, TooManyAttempts.
+        """
         with self._throttles.attempt(route, name, address):
             pointer = self._accounts.find(name) if len(name) <= LONGEST_NAME else None
             row = self._accounts.get(pointer.id if pointer else NOBODY)
             is_user = row is not None and row.kind == AccountKind.USER
-            is_right = verify_password(password, row.password_hash if row and is_user else None)
+            is_right = self._is_client_key(route, row, password) or verify_password(
+                password, row.password_hash if row and is_user else None
+            )
             if row is None or not is_right or not row.enabled:
                 self._usage_log.record_refused_sign_in(name, row.id if row and is_user else None, address)
                 raise WrongCredentials
         return row
+
+    def _is_client_key(self, route: SignInRoute, row: AccountRow | None, secret: str) -> bool:
+        """Whether a secret is a client key of an account; never on the web, where a session would begin."""
+        return route is REGISTRY and row is not None and self._epochs.is_key_of(row.id, row.epoch, secret)
 
     def by_bearer(self, secret: str) -> Identity | None:
         """Returns the identity of an OAuth token; None for anything else."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
-from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX
+from chalicelib.domain.accounts import OAUTH_TOKEN_PREFIX, AccountRole
 from chalicelib.domain.applications import Application, Authorization, Token
 from chalicelib.domain.errors import DataInvalid, Denied, ResourceUnknown
 from chalicelib.domain.permissions import Actor
@@ -68,7 +68,7 @@ class Authorizations:
 
         Raises Denied if no scope is left.
         """
-        scopes = grantable(new.scopes, is_superuser=user.superuser)
+        scopes = grantable(new.scopes, is_superuser=user.role is not AccountRole.USER)
         now, secret = int(self._clock()), random_secret(OAUTH_TOKEN_PREFIX)
         token = TokenRow.under(
             keys.token(hashed(secret)),
@@ -96,7 +96,7 @@ class Authorizations:
         """
         client = self._client(actor, organization, client_id)
         maker = maker_of(self._tokens, actor)
-        scopes = grantable(parse_scopes(request.scope), is_superuser=actor.is_superuser)
+        scopes = grantable(parse_scopes(request.scope), is_superuser=actor.may_grant_superusers_scope)
         new = NewAuthorization(scopes, _name(request.name), _life(request.life_s), maker)
         if actor.scopes is not None and not implied(new.scopes) <= implied(actor.scopes):
             raise Denied(request.scope, "grant")

@@ -202,7 +202,9 @@ class OAuth:
             grant = OAuthServer(self).get_consent_grant(OAuthRequest("GET", parameters), end_user=actor)
         except OAuth2Error as error:
             return _refusal(error)
-        scopes = tuple(sorted(grantable(parse_scopes(grant.request.scope), is_superuser=actor.is_superuser)))
+        scopes = tuple(
+            sorted(grantable(parse_scopes(grant.request.scope), is_superuser=actor.may_grant_superusers_scope))
+        )
         application = Application(
             client.client.client_id, client.client.organization, client.row.name, client.row.description,
             client.row.application_uri,

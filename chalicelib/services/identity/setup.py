@@ -10,7 +10,7 @@ from chalicelib.domain.scopes import OFFERED
 from chalicelib.services.accounts.accounts import Accounts
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.identity.authorizations import Authorizations, NewAuthorization
-from chalicelib.services.security.sealing import hashed
+from chalicelib.services.security.sealing import SealedEpochs, hashed
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.identity.applications import ApplicationRow, ClientRow
@@ -24,10 +24,11 @@ APPLICATION = "automation"
 
 @dataclass(frozen=True, slots=True)
 class FirstUser:
-    """The first user, with an OAuth token if one was requested."""
+    """The first user with a client key, and with an OAuth token if one was requested."""
 
     name: str
     email: str | None
+    client_key: str
     access_token: str | None
 
 
@@ -35,10 +36,16 @@ class Setup:
     """Creates the first user for an operator, who proves it with the set-up secret; without one nobody can."""
 
     def __init__(
-        self, usage_log: UsageLog, stores: Stores, accounts: Accounts, authorizations: Authorizations, secret: str
+        self,
+        usage_log: UsageLog,
+        stores: Stores,
+        accounts: Accounts,
+        authorizations: Authorizations,
+        epochs: SealedEpochs,
     ) -> None:
         self._usage_log, self._accounts, self._authorizations = usage_log, accounts, authorizations
-        self._applications, self._secret, self._clock = stores.applications, secret, stores.clock
+        self._secret, self._epochs = stores.secrets.setup, epochs
+        self._applications, self._clock = stores.applications, stores.clock
 
     def initialize(
         self, setup_secret: str, name: str, password: str, email: str | None, *, wants_token: bool
@@ -50,7 +57,8 @@ class Setup:
             raise Denied("the first user", "make")
         account = self._accounts.create_user(name, password, email, first=True)
         row = self._accounts.find(account.name)
-        return FirstUser(row.name, row.email, self._token(row) if wants_token else None)
+        client_key, token = self._epochs.seal(row.id, row.epoch), self._token(row) if wants_token else None
+        return FirstUser(row.name, row.email, client_key, token)
 
     def _token(self, user: AccountRow) -> str:
         """Creates a token with all scopes of an application in the user's namespace, where they can revoke it."""

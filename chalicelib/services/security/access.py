@@ -5,7 +5,7 @@ again, in the batch of reads that it needs anyway, and looks at all rights when 
 trusts no token: every call reads the rows as they are now.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed, ResourceUnknown, Unauthenticated
@@ -13,17 +13,21 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source
 from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Mode, Repository
-from chalicelib.domain.scopes import ORG_ADMIN, REPO_CREATE, REPO_READ, SUPER_USER, USER_ADMIN, allows, capped
+from chalicelib.domain.scopes import (
+    ORG_ADMIN,
+    REPO_CREATE,
+    REPO_READ,
+    USER_ADMIN,
+    acts_as_superuser,
+    allows,
+    audits,
+    capped,
+)
 from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import (
-    AccountNameRow,
-    AccountRow,
-    NamespaceRow,
-    holds,
-)
+from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, holds
 from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.stores import Stores
@@ -35,7 +39,7 @@ class NamespaceAccess:
     """A namespace with an actor's role in it.
 
     `role` is the best role of the actor's teams, and None for somebody in no team. In their own namespace a user is
-    ADMIN.
+    ADMIN. `is_audit` tells whether the role is that of a read-only superuser, to whom no secrets are shown.
     """
 
     id: str
@@ -43,6 +47,7 @@ class NamespaceAccess:
     kind: AccountKind
     role: TeamRole | None
     teams: tuple[TeamRow, ...] = ()
+    is_audit: bool = False
 
     @property
     def is_organization(self) -> bool:
@@ -206,18 +211,21 @@ class Access:
         kind = pointer.kind
         if kind is AccountKind.USER:
             role = TeamRole.ADMIN if actor.account_id == pointer.id else None
-            return NamespaceAccess(pointer.id, name, kind, role or self._superuser_role(actor))
+            return self._with_superusers_role(actor, NamespaceAccess(pointer.id, name, kind, role))
         ids = self._teams.of_account(actor.account_id, pointer.id) if actor.account_id else []
         teams = tuple(self._teams.get_all(ids))
         role = max((team.role for team in teams), key=lambda one: one.rank, default=None)
-        return NamespaceAccess(pointer.id, name, kind, self._superuser_role(actor) or role, teams)
+        return self._with_superusers_role(actor, NamespaceAccess(pointer.id, name, kind, role, teams))
+
+    def _with_superusers_role(self, actor: Actor, access: NamespaceAccess) -> NamespaceAccess:
+        """Returns the access of one who may be a superuser. A read-only one needs no setting to see a namespace."""
+        if access.is_admin or not (self.has_all(actor) or audits(actor)):
+            return access
+        return replace(access, role=TeamRole.ADMIN, is_audit=audits(actor))
 
     def has_all(self, actor: Actor) -> bool:
         """Whether the actor is a superuser with every right on everything."""
-        return self._full_access and actor.is_superuser and allows(actor.scopes, SUPER_USER)
-
-    def _superuser_role(self, actor: Actor) -> TeamRole | None:
-        return TeamRole.ADMIN if self.has_all(actor) else None
+        return self._full_access and acts_as_superuser(actor)
 
     def creatable(self, actor: Actor, name: str) -> NamespaceAccess:
         """Returns a namespace in which the actor may create repositories. Raises Unauthenticated, Denied."""
@@ -279,7 +287,7 @@ class Access:
     ) -> RepositoryAccess:
         account = AccountRow(id=actor.account_id) if actor.account_id else None
         right = self._right(account, pointer, row)
-        is_superuser = self._superuser_role(actor) is not None
+        is_superuser = self.has_all(actor)
         capped_role = capped(Role.ADMIN if is_superuser else right.role, actor.scopes)
         is_own = capped_role is not None and (is_superuser or right.source is not Source.PUBLIC)
         if capped_role is None and row.is_public:
@@ -296,7 +304,7 @@ class Access:
 
     def superuser(self, actor: Actor) -> str:
         """Returns the account id of a superuser whose token has the scope for it. Raises Unauthenticated, Denied."""
-        if actor.account_id is None or not actor.is_superuser or not allows(actor.scopes, SUPER_USER):
+        if actor.account_id is None or not acts_as_superuser(actor):
             raise refusal(actor, "this", "do")
         return actor.account_id
 

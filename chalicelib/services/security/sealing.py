@@ -8,8 +8,9 @@ import base64
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from chalicelib.domain.accounts import CLIENT_KEY_PREFIX
 from chalicelib.domain.errors import SettingInvalid
 
 NONCE = 12
@@ -39,6 +40,21 @@ class Envelope:
         plain = AESGCM(self._ring[key_id]).decrypt(sealed[:NONCE], sealed[NONCE:], about.encode())
         return plain.decode()
 
+    def seal_text(self, about: str, secret: str) -> str:
+        """Seals a secret and returns it with the key id as one text, for a client to keep."""
+        key_id, sealed = self.seal(about, secret)
+        return base64.urlsafe_b64encode(key_id.encode() + DOT + sealed).decode().rstrip("=")
+
+    def open_text(self, about: str, text: str) -> str | None:
+        """Opens a text from a client; None if it was not sealed for `about` with a key that is still known."""
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            key_id, _, sealed = base64.urlsafe_b64decode(text + "===").partition(DOT)
+            return self.open(about, key_id.decode(), sealed)
+        except (ValueError, InvalidTag, SettingInvalid):
+            return None
+
 
 class PageTokens:
     """Seals the position in a list, as it may name an item that the client must not see."""
@@ -48,18 +64,33 @@ class PageTokens:
 
     def seal(self, about: str, position: str) -> str:
         """Returns the token of the next page; `about` names the list and the actor."""
-        key_id, sealed = self._envelope.seal(about, position)
-        return base64.urlsafe_b64encode(key_id.encode() + DOT + sealed).decode().rstrip("=")
+        return self._envelope.seal_text(about, position)
 
     def open(self, about: str, token: str | None) -> str:
         """Returns the position in a token sealed for `about`; for any other token the start of the list, as in Quay."""
-        from cryptography.exceptions import InvalidTag
+        return self._envelope.open_text(about, token or "") or ""
 
-        try:
-            key_id, _, sealed = base64.urlsafe_b64decode((token or "") + "===").partition(DOT)
-            return self._envelope.open(about, key_id.decode(), sealed)
-        except (ValueError, InvalidTag, SettingInvalid):
-            return ""
+
+class SealedEpochs:
+    """Seals the epoch of an account into a client key, which ends with that epoch, as all that was issued in it."""
+
+    def __init__(self, envelope: Callable[[], Envelope]) -> None:
+        self._envelope = envelope
+
+    def seal(self, account_id: str, epoch: int) -> str:
+        """Returns a client key of an account."""
+        return CLIENT_KEY_PREFIX + self._envelope().seal_text(_about_client_key(account_id), str(epoch))
+
+    def is_key_of(self, account_id: str, epoch: int, text: str) -> bool:
+        """Whether a text is a client key of an account in its present epoch."""
+        if not text.startswith(CLIENT_KEY_PREFIX):
+            return False
+        opened = self._envelope().open_text(_about_client_key(account_id), text.removeprefix(CLIENT_KEY_PREFIX))
+        return opened == str(epoch)
+
+
+def _about_client_key(account_id: str) -> str:
+    return f"{account_id} client key"
 
 
 def hashed(secret: str) -> str:

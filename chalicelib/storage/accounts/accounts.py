@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from chalicelib.domain.accounts import Account, AccountKind
+from chalicelib.domain.accounts import Account, AccountKind, AccountRole
 from chalicelib.domain.names import MAXIMUM_LENGTH
 from chalicelib.domain.states import NamespaceState
 from chalicelib.storage import keys
@@ -54,6 +54,8 @@ class AccountRow(Row):
     # A new password or "revoke all" raises it, which ends every session and token with a lower one.
     epoch = Integer(default=0)
     superuser = BooleanAttribute(default=False)
+    # Never both.
+    read_only_superuser = BooleanAttribute(default=False)
     password_hash = OptionalText()
     created_at = Integer()
     email = OptionalText()
@@ -62,6 +64,19 @@ class AccountRow(Row):
     company = OptionalText()
     location = OptionalText()
     version = Integer(default=0)
+
+    @property
+    def role(self) -> AccountRole:
+        """What the user may do beyond what is theirs."""
+        if self.superuser:
+            return AccountRole.SUPERUSER
+        return AccountRole.READ_ONLY_SUPERUSER if self.read_only_superuser else AccountRole.USER
+
+    def give_role(self, role: AccountRole) -> None:
+        """Sets the role, and ends all sessions and tokens, which were issued to somebody with other rights."""
+        self.superuser = role is AccountRole.SUPERUSER
+        self.read_only_superuser = role is AccountRole.READ_ONLY_SUPERUSER
+        self.epoch += 1
 
     def to_account(self) -> Account:
         """Returns the account as a value of the domain."""
@@ -112,6 +127,10 @@ class AccountStore:
     def require_account(self, transaction: Transaction, account_id: str) -> None:
         """Makes a transaction fail if an account no longer exists."""
         transaction.check(AccountRow, keys.account(account_id), AccountRow.pk.exists())
+
+    def require_superuser(self, transaction: Transaction, account_id: str) -> None:
+        """Makes a transaction fail if an account is not that of a superuser."""
+        transaction.check(AccountRow, keys.account(account_id), AccountRow.superuser == True)  # noqa: E712 - a condition
 
     def get(self, account_id: str) -> AccountRow | None:
         """Returns an account by its id."""

@@ -1,4 +1,7 @@
-"""Checks whether table and bucket answer, with one cheap read of each."""
+"""Checks whether table and bucket answer, with one cheap read of each, and how full the disk is."""
+
+import shutil
+import tempfile
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -33,3 +36,11 @@ class HealthStore:
         except NO_ANSWER:
             return False
         return True
+
+    def free_disk(self) -> float:
+        """Returns which part of the disk for temporary files is free, from 0 to 1; 0 if no file can be written."""
+        try:
+            usage = shutil.disk_usage(tempfile.gettempdir())
+        except OSError:
+            return 0.0
+        return usage.free / usage.total

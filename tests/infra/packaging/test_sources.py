@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from chalicelib import __version__
+from chalicelib.edge.api.catalog.installation import CHANGELOG
 from infra.package import describe
 from infra.packaging.build import Package
-from infra.packaging.sources import version
+from infra.packaging.sources import copy_sources, version
 from tests.support.stack import ROOT
 
 
@@ -26,3 +27,10 @@ def test_people_and_terraform_are_told_the_version() -> None:
 
     assert "  version       7.8.9\n" in describe(package)
     assert package.manifest["version"] == "7.8.9"
+
+
+def test_the_changelog_lies_where_the_superusers_route_reads_it(tmp_path: Path) -> None:
+    copy_sources(ROOT, tmp_path)
+
+    assert tmp_path / CHANGELOG.relative_to(ROOT) == tmp_path / "CHANGELOG.md"
+    assert (tmp_path / "CHANGELOG.md").read_text("utf-8") == CHANGELOG.read_text("utf-8")

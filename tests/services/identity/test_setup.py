@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from unittest import mock
 
 import pytest
 
@@ -30,6 +32,7 @@ def test_the_first_user_is_a_superuser_and_the_second_is_refused(empty: Backend)
 
     assert (made.name, made.email, made.access_token) == ("first", "first@example.com", None)
     assert empty.account("first").superuser
+    assert empty.services.identity.authentication.recognise("first", made.client_key).account.name == "first"
     with pytest.raises(AlreadyInitialized, match="Cannot initialize user in a non-empty database"):
         empty.services.identity.setup.initialize(secret, "second", "password-1", None, wants_token=True)
 
@@ -43,13 +46,14 @@ def test_nobody_creates_the_first_user_without_the_secret(empty: Backend, shown:
 
 def test_an_installation_without_the_secret_is_closed(empty: Backend) -> None:
     services = empty.services
-    closed = Setup(
-        services.activity.usage_log,
-        services.stores,
-        services.accounts.accounts,
-        services.identity.authorizations,
-        "",
-    )
+    with mock.patch.object(services.stores, "secrets", replace(services.stores.secrets, setup="")):
+        closed = Setup(
+            services.activity.usage_log,
+            services.stores,
+            services.accounts.accounts,
+            services.identity.authorizations,
+            services.security.epochs,
+        )
 
     for shown in ("", "None"):
         with pytest.raises(Denied):

@@ -7,7 +7,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from chalicelib.domain.errors import SettingInvalid
-from chalicelib.services.security.sealing import Envelope, PageTokens, hashed, random_secret
+from chalicelib.services.security.sealing import Envelope, PageTokens, SealedEpochs, hashed, random_secret
 
 OLD, NEW = bytes(32), bytes([1]) * 32
 
@@ -75,3 +75,34 @@ def test_an_invalid_page_token_means_the_first_page(token: str | None) -> None:
 
     assert tokens.open("bob's", token) == ""
     assert tokens.open("carol's", tokens.seal("bob's", "hidden")) == ""
+
+
+def test_a_client_key_is_that_of_one_account_in_one_epoch() -> None:
+    epochs = SealedEpochs(lambda: Envelope({"1": OLD}))
+    key = epochs.seal("bob", 3)
+
+    assert epochs.is_key_of("bob", 3, key)
+    assert not epochs.is_key_of("bob", 4, key)
+    assert not epochs.is_key_of("carol", 3, key)
+
+
+def test_a_client_key_is_opened_by_the_whole_ring_and_by_no_other_key() -> None:
+    key = SealedEpochs(lambda: Envelope({"1": OLD})).seal("bob", 3)
+
+    assert SealedEpochs(lambda: Envelope({"1": OLD, "2": NEW})).is_key_of("bob", 3, key)
+    assert not SealedEpochs(lambda: Envelope({"2": NEW})).is_key_of("bob", 3, key)
+    assert not SealedEpochs(lambda: Envelope({"1": NEW})).is_key_of("bob", 3, key)
+
+
+def test_a_text_without_the_prefix_of_client_keys_is_not_opened() -> None:
+    def unread() -> Envelope:
+        raise AssertionError("no key is needed")
+
+    assert not SealedEpochs(unread).is_key_of("bob", 3, "password")
+    for text in (
+        "cbk_",
+        "cbk_x",
+        "cbk_\N{SNOWMAN}",
+        "cbk_" + SealedEpochs(lambda: Envelope({"1": OLD})).seal("bob", 3),
+    ):
+        assert not SealedEpochs(lambda: Envelope({"1": OLD})).is_key_of("bob", 3, text)

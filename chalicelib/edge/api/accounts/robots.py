@@ -63,7 +63,7 @@ LIST: dict[str, Any] = {
     "answers": {200: an_object({"robots": a_list(LISTED)})},
 }
 CREATE: dict[str, Any] = {"body": NEW, "is_body_optional": True, "answers": {201: ROBOT}}
-GET: dict[str, Any] = {"answers": {200: ROBOT}}
+GET: dict[str, Any] = {"answers": {200: an_object({**PLAIN, "unstructured_metadata": METADATA}, token=TEXT)}}
 DELETE: dict[str, Any] = {"answers": {204: None}}
 REGENERATE: dict[str, Any] = {"body": RENEW, "is_body_optional": True, "answers": {200: RENEWED}}
 PERMISSIONS: dict[str, Any] = {"answers": {200: an_object({"permissions": a_list(PERMISSION)})}}

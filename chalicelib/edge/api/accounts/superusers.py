@@ -2,11 +2,22 @@
 
 from typing import Any
 
+from chalicelib.domain.accounts import AccountRole
 from chalicelib.domain.errors import MailOff
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import SUPER_USER
 from chalicelib.edge import request
-from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, Parameter, a_list, an_object, or_null, text
+from chalicelib.edge.api.framework.operations import (
+    FLAG,
+    TEXT,
+    Operations,
+    Parameter,
+    a_list,
+    an_object,
+    one_of,
+    or_null,
+    text,
+)
 from chalicelib.edge.api.framework.shapes import AVATAR, avatar
 from chalicelib.services.accounts.superusers import LARGEST_PAGE, SuperuserChanges, UserView
 from chalicelib.wiring import services
@@ -22,17 +33,18 @@ USER = an_object(
         "verified": FLAG,
         "avatar": AVATAR,
         "super_user": FLAG,
+        "global_readonly_super_user": FLAG,
         "enabled": FLAG,
-    },
-    global_readonly_super_user=FLAG,
+    }
 )
 NEW = an_object({"username": text("The name of the user")}, email=or_null(text("Their email address")))
-MADE = an_object({"username": TEXT, "email": TEXT, "password": TEXT}, encrypted_password=or_null(TEXT))
+MADE = an_object({"username": TEXT, "email": TEXT, "password": TEXT, "encrypted_password": TEXT})
 CHANGE = an_object(
     password=text("A new password, which ends all sessions and tokens of the user"),
     email=text("A new email address"),
     enabled={**FLAG, "description": "Whether the user may sign in"},
 )
+ROLE = an_object({"role": one_of(*AccountRole)})
 LIST = (
     Parameter("disabled", "boolean", "Whether to include disabled users: true by default"),
     Parameter("limit", "integer", f"The size of a page: {LARGEST_PAGE} at most and by default"),
@@ -64,8 +76,13 @@ def list_users(actor: Actor) -> dict[str, Any]:
 @operations.post(USERS, "createInstallUser", body=NEW, answers={200: MADE}, slash=True, **GUARD)
 def create(actor: Actor, body: dict[str, Any]) -> dict[str, Any]:
     """Creates a user with a random password, which only this answer contains."""
-    user, password = services().accounts.superusers.create(actor, body["username"], body.get("email"))
-    return {"username": user.name, "email": user.email or "", "password": password, "encrypted_password": None}
+    user = services().accounts.superusers.create(actor, body["username"], body.get("email"))
+    return {
+        "username": user.name,
+        "email": user.email or "",
+        "password": user.password,
+        "encrypted_password": user.client_key,
+    }
 
 
 @operations.get(ONE, "getInstallUser", answers={200: USER}, **GUARD)
@@ -79,6 +96,12 @@ def change(actor: Actor, username: str, body: dict[str, Any]) -> dict[str, Any]:
     """Changes a user, who is notified of a new password or email address."""
     changes = {name: body[name] for name in CHANGE["properties"] if name in body}
     return user_json(services().accounts.superusers.change(actor, username, SuperuserChanges(**changes)))
+
+
+@operations.put(ONE + "/role", "changeUserRole", body=ROLE, answers={200: USER}, **GUARD)
+def change_role(actor: Actor, username: str, body: dict[str, str]) -> dict[str, Any]:
+    """Makes another user a superuser, a read-only superuser or neither, which ends all their sessions and tokens."""
+    return user_json(services().accounts.superusers.change_role(actor, username, AccountRole(body["role"])))
 
 
 @operations.delete(ONE, "deleteInstallUser", answers={204: None}, **GUARD)
@@ -109,7 +132,7 @@ def user_json(user: UserView) -> dict[str, Any]:
         "email": user.email or "",
         "verified": True,
         "avatar": avatar(user.name, "user"),
-        "super_user": user.is_superuser,
-        "global_readonly_super_user": False,
+        "super_user": user.role is AccountRole.SUPERUSER,
+        "global_readonly_super_user": user.role is AccountRole.READ_ONLY_SUPERUSER,
         "enabled": user.is_enabled,
     }

@@ -45,6 +45,7 @@ USER = an_object(
     has_password_set=FLAG,
     quotas=a_list({}),
     super_user=FLAG,
+    global_readonly_super_user=FLAG,
 )
 NEW = an_object(
     {"username": text("The user's username"), "password": text("The user's password")},
@@ -179,4 +180,5 @@ def user_json(profile: Profile) -> dict[str, Any]:
             for place in profile.organizations
         ],
     }
-    return document | ({"super_user": True} if row.superuser else {})
+    document |= {"super_user": True} if row.superuser else {}
+    return document | ({"global_readonly_super_user": True} if row.read_only_superuser else {})

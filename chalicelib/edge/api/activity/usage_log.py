@@ -42,7 +42,13 @@ LIST = {
     "answers": {200: PAGE},
 }
 COUNT = {"parameters": (*DAYS, *FILTERS), "answers": {200: COUNTS}}
-EXPORT_FILE = {"parameters": DAYS, "body": EXPORT, "is_body_optional": True, "answers": {200: EXPORTED}}
+EXPORT_FILE = {
+    "parameters": DAYS,
+    "body": EXPORT,
+    "is_body_optional": True,
+    "answers": {200: EXPORTED},
+    "only_reads": True,
+}
 MINE, EVERYBODY = LogOwner(), LogOwner(everybody=True)
 
 

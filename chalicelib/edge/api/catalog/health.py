@@ -30,7 +30,15 @@ def _instance() -> Reply:
     health = services().catalog.health.health()
     # Quay checks its disk and its processes; a function that answers has both.
     processes = {"disk_space": True, "registry_gunicorn": True, "web_gunicorn": True}
-    return _health_reply(health, {**_service_states(health), "service_key": health.keys, **processes})
+    parts = {**_service_states(health), "service_key": health.keys, **processes}
+    return _health_reply(parts, is_well=health.is_well)
+
+
+@operations.get("/health/warning", "getHealthWarning", **INSTANCE)
+def warning() -> Reply:
+    """Checks for what does no harm yet: less than a tenth of the disk for temporary files is free."""
+    has_space = services().catalog.health.has_disk_space()
+    return _health_reply({"disk_space_warning": has_space}, is_well=has_space)
 
 
 @operations.get("/health/endtoend", "getEndToEndHealth", **INSTANCE)
@@ -47,7 +55,8 @@ def status() -> Reply:
 
 def _end_to_end() -> Reply:
     health = services().catalog.health.health()
-    return _health_reply(health, _service_states(health))
+    # Quay keeps its locks and short-lived data in Redis. The table has them here.
+    return _health_reply({**_service_states(health), "redis": health.table}, is_well=health.is_well)
 
 
 @operations.get("/_internal_ping", "pingInternally", **PING)
@@ -70,7 +79,7 @@ def _service_states(health: Health) -> dict[str, bool]:
     return {"auth": health.table and health.keys, "database": health.table, "storage": health.bucket}
 
 
-def _health_reply(health: Health, parts: dict[str, bool]) -> Reply:
-    code = 200 if health.is_well else 503
+def _health_reply(parts: dict[str, bool], *, is_well: bool) -> Reply:
+    code = 200 if is_well else 503
     document: dict[str, Any] = {"data": {"services": parts}, "status_code": code}
     return as_json(document, code, dict(NO_STORE))

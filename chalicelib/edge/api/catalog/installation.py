@@ -1,5 +1,6 @@
 """The settings and the status of the installation, for superusers."""
 
+from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.permissions import Actor
@@ -12,6 +13,8 @@ operations = Operations(__name__, "superuser")
 CONFIG = an_object({"config": an_object(), "warning": an_object(), "env": an_object(), "schema": an_object()})
 # The location of the keys that sign and seal stays secret.
 SECRET = ("secrets",)
+# It lies beside app.py, in the package for Lambda, too.
+CHANGELOG = Path(__file__).parents[4] / "CHANGELOG.md"
 
 
 @operations.get("/api/v1/superuser/config", "getConfiguration", scope=SUPER_USER, answers={200: CONFIG}, is_fresh=True)
@@ -22,6 +25,21 @@ def config(actor: Actor) -> dict[str, Any]:
     shown = {name: getattr(values, name) for name in Settings.__dataclass_fields__ if name not in SECRET}
     variables = {f"CLOUDBERTH_{name.upper()}": value for name, value in shown.items()}
     return {"config": variables, "warning": {}, "env": {}, "schema": {}}
+
+
+@operations.get(
+    "/api/v1/superuser/changelog",
+    "getChangeLog",
+    scope=SUPER_USER,
+    answers={200: an_object({"log": TEXT})},
+    is_fresh=True,
+    is_internal=True,
+    slash=True,
+)
+def change_log(actor: Actor) -> dict[str, str]:
+    """Returns the changelog of the running version, as Markdown."""
+    services().security.access.superuser(actor)
+    return {"log": CHANGELOG.read_text("utf-8")}
 
 
 @operations.get(

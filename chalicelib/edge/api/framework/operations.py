@@ -46,7 +46,8 @@ class Operation:
     discovery, as Quay does; `answers` maps a status to the schema of its body, None for no body, `a_page` for one that
     is not JSON; `errors` are error statuses beyond those that follow from the rest, `aborts` those whose problem
     objects shrink to `message`, as in Quay; `form` describes a form body, which the view reads itself; `slash` says
-    whether Quay writes the path with a slash at its end (both are accepted).
+    whether Quay writes the path with a slash at its end (both are accepted); `only_reads` marks a POST in which
+    read-only superusers have the rights of superusers, as in every GET.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Operation:
     is_fresh: bool = False
     is_internal: bool = False
     is_csrf_free: bool = False
+    only_reads: bool = False
     slash: bool = False
 
     @property
@@ -76,6 +78,11 @@ class Operation:
     def is_safe(self) -> bool:
         """Returns whether the operation changes nothing."""
         return self.method in SAFE
+
+    @property
+    def is_reading(self) -> bool:
+        """Returns whether read-only superusers have the rights of superusers in it."""
+        return self.is_safe or self.only_reads
 
     @property
     def refusals(self) -> tuple[int, ...]:
@@ -141,6 +148,7 @@ def _guarded(operation: Operation, view: View) -> View:
 
     def answered(values: dict[str, Any]) -> Response:
         actor = callers.caller()
+        actor = actor.reading() if operation.is_reading else actor
         if not operation.is_safe and not operation.is_csrf_free:
             callers.check_csrf(actor)
         if operation.is_fresh:

@@ -12,7 +12,7 @@ NEW = an_object(
     access_token={**FLAG, "description": "Whether to create an OAuth token with every scope, for two and a half hours"},
     setup_secret=text("The secret that `python -m infra.secrets setup` prints"),
 )
-MADE = an_object({"username": TEXT, "email": TEXT}, encrypted_password=or_null(TEXT), access_token=TEXT)
+MADE = an_object({"username": TEXT, "email": TEXT, "encrypted_password": TEXT}, access_token=TEXT)
 
 
 @operations.post(
@@ -30,6 +30,9 @@ def initialize(body: dict[str, Any]) -> dict[str, Any]:
     user = services().identity.setup.initialize(
         body.get("setup_secret", ""), body["username"], body["password"], body.get("email"), wants_token=wants_token
     )
-    # Quay encrypts passwords for use on command lines; app tokens serve that purpose here.
-    document: dict[str, Any] = {"username": user.name, "email": user.email or "", "encrypted_password": None}
+    document: dict[str, Any] = {
+        "username": user.name,
+        "email": user.email or "",
+        "encrypted_password": user.client_key,
+    }
     return document | ({"access_token": user.access_token} if user.access_token else {})

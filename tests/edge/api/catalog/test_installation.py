@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from chalicelib import __version__
 from chalicelib.settings import Settings
 from tests.support.api_client import ApiClient
 from tests.support.crashes import silence
@@ -23,7 +24,14 @@ def test_the_registry_is_ready_or_names_what_is_missing(admin: ApiClient) -> Non
         assert admin.get("/superuser/registrystatus").json() == {"status": "without bucket"}
 
 
+def test_a_superuser_reads_the_changelog_of_the_running_version(admin: ApiClient) -> None:
+    answer = admin.get("/superuser/changelog/")
+
+    assert answer.json().keys() == {"log"}
+    assert f"## {__version__} - " in answer.json()["log"]
+
+
 def test_other_callers_are_refused(stranger: ApiClient, visit: Callable[[str], ApiClient]) -> None:
-    for path in ("/superuser/config", "/superuser/registrystatus"):
+    for path in ("/superuser/config", "/superuser/registrystatus", "/superuser/changelog/"):
         assert stranger.get(path).status == 401
         assert visit("bob").get(path).status == 403
