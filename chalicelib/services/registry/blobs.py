@@ -15,7 +15,7 @@ from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
 from chalicelib.services.security.access import Access
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
+from chalicelib.storage.registry.blobs import BlobView, FenceRow, LinkableBlob, StoredContent
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow
 from chalicelib.storage.stores import Stores
@@ -100,7 +100,9 @@ class Blobs:
         rights.check(PUSH)
         if view.link is None or view.blob is None:
             return False
-        self._link(repository, view, view.link.size, view.blob.s3_key)
+        transaction, until = Transaction(), self._lease.until(self._clock())
+        self._store.renew(transaction, view, StoredContent(view.link.size, view.blob.s3_key), until)
+        transaction.commit()
         return True
 
     def hold(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
@@ -141,7 +143,7 @@ class Blobs:
 
     def _adopt(self, actor: Actor, repository: Repository, digest: Digest, latest: tuple[str, int]) -> bool:
         (s3_key, size), batch = latest, Batch()
-        view = BlobView(batch, repository.id, digest)
+        view = LinkableBlob(batch, repository, digest)
         fence = batch.add(FenceRow, keys.fence(s3_key))
         rights = self._access.recheck(batch, actor, repository)
         batch.read()
@@ -154,19 +156,12 @@ class Blobs:
         if fence.row is not None or is_old or was_adopted:
             return False
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, size, self._clock())
-        transaction = Transaction()
+            view.room = check_room(rights.namespace, view.added(size), self._clock())
+        transaction, until = Transaction(), self._lease.until(self._clock())
         transaction.check(FenceRow, keys.fence(s3_key), absent())
-        self._link(repository, view, size, s3_key, transaction)
-        return True
-
-    def _link(
-        self, repository: Repository, view: BlobView, size: int, s3_key: str, transaction: Transaction | None = None
-    ) -> None:
-        transaction = transaction or Transaction()
-        until = self._lease.until(self._clock())
         self._store.link(transaction, view, repository, StoredContent(size, s3_key), until)
         transaction.commit()
+        return True
 
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
         """Links a blob of another repository; returns False if it does not exist there or may not be read."""
@@ -194,7 +189,7 @@ class Blobs:
     def _mount(self, actor: Actor, target: Repository, digest: Digest, origin_id: str) -> bool:
         batch = Batch()
         origin = BlobView(batch, origin_id, digest)
-        view = BlobView(batch, target.id, digest)
+        view = LinkableBlob(batch, target, digest)
         rights = self._access.recheck(batch, actor, target)
         batch.read()
         rights.check(PUSH)
@@ -202,7 +197,7 @@ class Blobs:
             return False
         until, size = self._lease.until(self._clock()), origin.link.size
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, size, self._clock())
+            view.room = check_room(rights.namespace, view.added(size), self._clock())
         transaction = Transaction()
         content = StoredContent(size, origin.blob.s3_key, origin.link.seen)
         self._store.link(transaction, view, target, content, until)

@@ -23,7 +23,7 @@ from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.objects import ObjectGone
-from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
+from chalicelib.storage.registry.blobs import FenceRow, LinkableBlob, StoredContent
 from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, absent, retry_on_conflict
@@ -257,17 +257,17 @@ class Uploads:
 
     def _read(
         self, actor: Actor, repository: Repository, wanted: _ClosedBlob
-    ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
+    ) -> tuple[LinkableBlob, UploadRow | None, FenceRow | None]:
         """Reads a blob, its upload and the fence of its key in one batch; checks the right to push and the quota."""
         batch, upload_id, s3_key = Batch(), wanted.upload_id, wanted.s3_key
-        view = BlobView(batch, repository.id, wanted.digest)
+        view = LinkableBlob(batch, repository, wanted.digest)
         rights: WriteAccess = self._access.recheck(batch, actor, repository)
         upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(upload_id)) if upload_id else None
         fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
         batch.read()
         rights.check(PUSH)
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, wanted.size, self._clock())
+            view.room = check_room(rights.namespace, view.added(wanted.size), self._clock())
         return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(
@@ -345,7 +345,7 @@ class Uploads:
         if not is_kept:
             self._drop(closed)
 
-    def _renew(self, view: BlobView, repository: Repository, until: int) -> None:
+    def _renew(self, view: LinkableBlob, repository: Repository, until: int) -> None:
         if view.link is None or view.blob is None:
             raise BlobUploadUnknown
         transaction = Transaction()

@@ -56,6 +56,7 @@ R#<repository>           META                    repository by its id, with its 
                          BLOB#<digest>           link: the repository has the blob
 BLOB#<digest>            META                    blob: the S3 key of its bytes
                          LINK#<repository>       a repository that has it
+                         IN#<namespace>          how many repositories of a namespace have it
 FENCE#<S3 key>           META                    S3 key that is being deleted
 UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)

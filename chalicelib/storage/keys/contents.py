@@ -15,13 +15,13 @@ def count(partition: str, day: str) -> Key:
 
 
 def sizes(namespace_id: str, repository_id: str, digest: Digest) -> tuple[Key, Key]:
-    """The two counters of linked bytes that a link to a blob changes: the namespace's and the repository's."""
+    """The two counters of bytes that a blob or a manifest changes: the namespace's and the repository's."""
     shard = f"SIZE#{int(digest.hex[:2], 16) % SHARDS}"
     return (f"N#{namespace_id}", shard), (f"R#{repository_id}", shard)
 
 
 def namespace_sizes(namespace_id: str) -> list[Key]:
-    """All counters of a namespace's linked bytes."""
+    """All counters of a namespace's bytes."""
     return [(f"N#{namespace_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
 
 
@@ -31,7 +31,7 @@ def room(namespace_id: str) -> Key:
 
 
 def repository_sizes(repository_id: str) -> list[Key]:
-    """All counters of a repository's linked bytes."""
+    """All counters of a repository's bytes."""
     return [(f"R#{repository_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
 
 
@@ -108,6 +108,11 @@ def blob_link(repository_id: str, digest: Digest) -> Key:
 def blob(digest: Digest) -> Key:
     """A blob, shared by all repositories."""
     return f"BLOB#{digest}", META
+
+
+def namespace_blob(namespace_id: str, digest: Digest) -> Key:
+    """The number of a namespace's repositories that have a blob."""
+    return f"BLOB#{digest}", f"IN#{namespace_id}"
 
 
 def link(digest: Digest, repository_id: str = "") -> Key:

@@ -15,7 +15,7 @@ from chalicelib.storage.attributes import Integer
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow, UsesRow
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.registry.manifests import unchanged as manifest_unchanged
-from chalicelib.storage.registry.repositories import change_size
+from chalicelib.storage.registry.sizes import NamespaceBlobRow, remove_link
 from chalicelib.storage.table import Row, Transaction, WriteConflict, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
 
@@ -161,11 +161,11 @@ class GarbageStore:
 
         `where` is (namespace id, repository id). Raises WriteConflict when a push linked the blob again.
         """
-        namespace_id, repository_id = where
+        in_namespace = get(NamespaceBlobRow, keys.namespace_blob(where[0], digest))
         transaction = Transaction()
         transaction.delete(row, _link_unchanged(row))
-        transaction.delete(LinkRow.under(keys.link(digest, repository_id)))
-        change_size(transaction, namespace_id, repository_id, digest, -row.size)
+        transaction.delete(LinkRow.under(keys.link(digest, where[1])))
+        remove_link(transaction, where, digest, row.size, in_namespace)
         transaction.put(timer(GARBAGE, keys.bytes_target(digest), now))
         transaction.commit()
 

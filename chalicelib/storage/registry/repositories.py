@@ -6,7 +6,6 @@ from uuid import uuid4
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description
@@ -14,6 +13,7 @@ from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.attributes import EnumText, Integer, OptionalEnumText, OptionalInteger, OptionalText
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, view
 
@@ -123,12 +123,6 @@ class PushedRow(Row):
     """The time of the last push of a tag into a repository, in seconds since the epoch."""
 
     at = Integer()
-
-
-class SizeRow(Row):
-    """One of eight counters of linked bytes."""
-
-    bytes = Integer()
 
 
 class RepositoryStore:
@@ -300,9 +294,3 @@ class RepositoryStore:
 def pushed_row(repository_id: str, now: int) -> PushedRow:
     """Creates the row that says that a tag of a repository was pushed at `now`."""
     return PushedRow.under(keys.pushed(repository_id), at=now)
-
-
-def change_size(transaction: Transaction, namespace_id: str, repository_id: str, digest: Digest, size: int) -> None:
-    """Adds the size of a new link (above 0) or a removed link (below 0) to repository and namespace."""
-    for key in keys.sizes(namespace_id, repository_id, digest):
-        transaction.update(SizeRow.under(key), SizeRow.bytes.add(size))
