@@ -16,7 +16,7 @@ from chalicelib.domain import hashing
 from chalicelib.domain.errors import BlobUploadInvalid
 from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
 from relay.auth import Credentials
-from relay.errors import ClientLeft, Refused
+from relay.errors import ClientLeft, NoRoom, Refused
 from relay.parts import PartCutter
 from relay.progress import ProgressBoard, ProgressLine
 from relay.protocol import RequestTarget, Response, check_range, chunk_accepted, closing_target, error_response
@@ -58,6 +58,8 @@ class StreamedUpload:
         # The client's own token may expire before a long body ends.
         self.credentials = credentials.with_upload_token(addresses)
         self._offset_before: int = addresses["offset"]
+        # How many bytes the upload may have, None without a quota.
+        self._room: int | None = addresses.get("room")
         self._tail = registry.get_tail(addresses["tail"]) if addresses["tail"] else b""
         self._parts: list[tuple[int, str, int]] = []
         self._use(addresses)
@@ -73,8 +75,14 @@ class StreamedUpload:
         """The size of the upload in bytes: what it had before this body, and what was received of it."""
         return self._hasher.count
 
+    def check_room(self, length: int | None) -> None:
+        """Raises NoRoom if `length` more bytes exceed the namespace's quota; None, for a chunked body, never does."""
+        if self._room is not None and self.offset + (length or 0) > self._room:
+            raise NoRoom(self._room)
+
     def put(self, content: bytes) -> None:
-        """Hashes and sends a part that is not the last."""
+        """Hashes and sends a part that is not the last. Raises NoRoom."""
+        self.check_room(len(content))
         self._hasher.update(content)
         whole, self._tail = self._tail + content, b""
         if len(whole) < SMALLEST_PART:
@@ -133,6 +141,8 @@ class StreamedUploads:
             return Response(refused.status, refused.headers, refused.body)
         except BlobUploadInvalid as error:
             return error_response(400, "BLOB_UPLOAD_INVALID", str(error))
+        except NoRoom as error:
+            return error_response(403, "DENIED", str(error))
 
     def status(self, _target: RequestTarget, response: Response) -> Response:
         """Returns the registry's response unchanged, since the registry knows the size of the upload."""
@@ -161,6 +171,7 @@ class StreamedUploads:
         stream = StreamedUpload(self._registry, target.repository, location, credentials)
         if refused := check_range(target, body.length, location, stream.offset):
             return refused
+        stream.check_room(body.length)
         line = self._board.line(f"upload {location.rpartition('/')[2].partition('.')[0][-8:]}")
         try:
             progress = self._feed(stream, body, line)

@@ -82,7 +82,8 @@ class Source(StrEnum):
 class Grant:
     """A token's right on one repository. `repository_id` is None until the repository exists.
 
-    `team_id` is the team that the right comes from, if any.
+    `team_id` is the team that the right comes from, if any; `is_limited` tells whether the namespace had a quota that
+    rejects when the token was issued.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Grant:
     namespace_id: str | None = None
     source: Source | None = None
     team_id: str | None = None
+    is_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Uploads: the token in `Location`, the ranges of chunks, and the sizes of parts.
 
 A token states the upload, its repository, its end, and whether the bytes come in one PUT (`one`) or in chunks (`many`);
-the upload edge lets only a `one` write straight to S3. It is signed with HMAC-SHA-256 over its readable fields, so that
-the upload edge's JavaScript can check it too, and stands in the path, which every client leaves unchanged.
+the upload edge lets only a `one` write straight to S3, at most as many bytes as stand behind it (`one-900`). It is
+signed with HMAC-SHA-256 over its readable fields, so that the upload edge's JavaScript can check it too, and stands in
+the path, which every client leaves unchanged.
 """
 
 import base64
@@ -29,17 +30,22 @@ ONE, MANY = "one", "many"
 
 @dataclass(frozen=True, slots=True)
 class UploadToken:
-    """The token of an upload in `Location`. `expires_at` is in seconds since the epoch."""
+    """The token of an upload in `Location`. `expires_at` is in seconds since the epoch.
+
+    `most` is how many bytes the upload edge may take in one PUT, None for as many as S3 takes.
+    """
 
     upload_id: str
     repository_id: str
     expires_at: int
     algorithm: str = "sha256"
     kind: str = ONE
+    most: int | None = None
 
     def signed(self, key: bytes) -> str:
         """Returns the token as it stands in a path, signed with `key`."""
         fields = f"{self.upload_id}.{self.repository_id}.{self.expires_at}.{self.algorithm}.{self.kind}"
+        fields += "" if self.most is None else f"-{self.most}"
         return f"{fields}.{_signature(key, fields)}"
 
     @classmethod
@@ -51,7 +57,8 @@ class UploadToken:
         genuine = any(hmac.compare_digest(_signature(key, fields).encode(), received) for key in keys)
         if not genuine or len(words) != 5 or not (is_ulid(words[0]) and is_ulid(words[1])) or int(words[2]) <= now:
             raise BlobUploadUnknown
-        return cls(words[0], words[1], int(words[2]), words[3], words[4])
+        kind, _, most = words[4].partition("-")
+        return cls(words[0], words[1], int(words[2]), words[3], kind, int(most) if most else None)
 
 
 def _signature(key: bytes, fields: str) -> str:

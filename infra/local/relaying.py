@@ -13,7 +13,7 @@ from chalicelib.edge.registry.errors import to_reply
 from infra.local.asgi import Disconnected, Receive, Scope, Send, chunks, header, length, refuse, reply
 from infra.local.upload_routes import UploadRequest
 from relay.auth import Credentials
-from relay.errors import Refused, RelayError
+from relay.errors import NoRoom, Refused, RelayError
 from relay.parts import PartCutter
 from relay.protocol import Response
 from relay.registry import Registry
@@ -50,6 +50,8 @@ class Relaying:
                 response = await self._respond(scope, receive, target, first_bytes, credentials)
             except BlobUploadInvalid as error:
                 return await refuse(send, 400, "BLOB_UPLOAD_INVALID", str(error))
+            except NoRoom as error:
+                return await refuse(send, 403, "DENIED", str(error))
             except Refused as refused:
                 response = Response(refused.status, refused.headers, refused.body)
             except requests.RequestException as error:
@@ -77,6 +79,7 @@ class Relaying:
             return _error_response(OutOfOrder(stream.offset))
         if chunk and chunk.size != (length(scope) or chunk.size):
             return _error_response(SizeInvalid(chunk.size, length(scope) or 0))
+        stream.check_room(length(scope))
         progress = await self._feed(stream, receive, first_bytes)
         if target.method == "PATCH":
             return _chunk_accepted(progress)

@@ -32,6 +32,13 @@ def test_a_token_parses_back_as_it_was_signed(algorithm: str, kind: str) -> None
     assert UploadToken.verify(token.signed(KEY), [KEY], NOW) == token
 
 
+@pytest.mark.parametrize("most", [None, 0, 900, 2**63])
+def test_a_token_says_how_many_bytes_the_edge_may_take(most: int | None) -> None:
+    token = UploadToken(TOKEN.upload_id, TOKEN.repository_id, TOKEN.expires_at, most=most)
+
+    assert UploadToken.verify(token.signed(KEY), [KEY], NOW) == token
+
+
 def test_a_token_needs_no_escaping_in_a_path() -> None:
     assert all(character.isalnum() or character in "-_." for character in SIGNED)
 

@@ -27,8 +27,9 @@ from infra.local.events import LARGEST_HEADERS
 from infra.local.gateway import HEAVY_PLACES, Gateway
 from infra.local.relaying import Relaying
 from infra.local.supervisor import listen
-from relay.errors import Unavailable
+from relay.errors import NoRoom, Unavailable
 from tests.support.backends import Backend
+from tests.support.builders import a_quota
 from tests.support.stack import Stack, free_port
 
 Messages = list[dict[str, Any]]
@@ -233,6 +234,20 @@ def test_a_client_that_leaves_in_a_put_through_the_edge_gets_no_answer(backend: 
     assert run(exchange(Gateway(backend.services), "PUT", an_edge_upload(backend), lines, body=left(*sent))) is None
 
 
+def test_more_bytes_than_a_quota_leaves_are_refused_at_the_edge_before_they_come(backend: Backend) -> None:
+    a_quota(backend, LARGEST_BODY + 1)
+    statuses = []
+    for size in (LARGEST_BODY + 1, LARGEST_BODY + 2):
+        path, lines = an_edge_upload(backend), [("content-length", str(size))]
+        status, document, _ = run(
+            exchange(Gateway(backend.services), "PUT", path, lines, body=body(bytes(LARGEST_BODY + 1)))
+        )
+        statuses.append((status, document["errors"][0]["code"]))
+
+    assert statuses == [(400, "DIGEST_INVALID"), (403, "DENIED")]
+    assert f"{LARGEST_BODY + 1} bytes left" in document["errors"][0]["message"]
+
+
 @pytest.mark.parametrize("route", ["upload", "download"])
 def test_a_bucket_that_is_away_is_503_at_the_edge(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, route: str
@@ -251,6 +266,21 @@ def test_a_bucket_that_is_away_is_503_at_the_edge(
     assert (status, document["errors"][0]["code"]) == (503, "UNAVAILABLE")
     assert "bucket does not answer" in document["errors"][0]["message"]
     assert headers[b"retry-after"] == b"1"
+
+
+def test_more_bytes_than_a_quota_leaves_are_refused_at_the_relay(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def respond(*_: Any) -> None:
+        raise NoRoom(900)
+
+    monkeypatch.setattr(Relaying, "_respond", respond)
+    lines = [("content-length", str(LARGEST_BODY + 1))]
+
+    status, document, _ = run(exchange(gateway, "PATCH", "/v2/a/b/blobs/uploads/x", lines))
+
+    assert (status, document["errors"][0]["code"]) == (403, "DENIED")
+    assert "900 bytes" in document["errors"][0]["message"]
 
 
 def test_a_bucket_that_refuses_a_part_is_503_at_the_relay(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,14 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, HolderKind, Role
+from chalicelib.domain.quotas import Limit, Quota, Severity
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, NamespaceRow
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
+from chalicelib.storage.accounts.quotas import set_quota
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction
@@ -167,6 +169,14 @@ def an_oauth_token(backend: Backend, account: str, scope: str = "user:admin") ->
     TokenStore().add(transaction, token, keys.account_token(row.id, TokenKind.OAUTH, token.uuid))
     transaction.commit()
     return secret
+
+
+def a_quota(backend: Backend, limit_bytes: int, account: str = "admin") -> None:
+    """Gives a user's namespace a quota that rejects pushes above it."""
+    row = backend.services.stores.accounts.namespace(backend.account(account).id)
+    assert row is not None
+    set_quota(row, Quota(1, limit_bytes, (Limit(1, Severity.REJECT, 100),)))
+    row.save()
 
 
 def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:

@@ -54,7 +54,7 @@ def _verified_size(backend: Backend, s3_key: str, digest: Digest) -> int:
 
 
 def check_sizes(table: Table) -> None:
-    """Checks that counters add up: repositories count their blobs, and a namespace counts each blob once."""
+    """Checks that counters add up: repositories count blobs and manifests, a namespace each blob once."""
     namespace = {pk: row["namespace_id"] for (pk, sk), row in table.items() if pk[0] == "R" and sk == "META"}
     linked: Counter[str] = Counter()
     counted: Counter[str] = Counter()
@@ -64,6 +64,8 @@ def check_sizes(table: Table) -> None:
             linked[pk] += row["size"]
             linked["N#" + namespace[pk]] += 0 if repositories[sk, "IN#" + namespace[pk]] else row["size"]
             repositories[sk, "IN#" + namespace[pk]] += 1
+        elif sk.startswith("MAN#"):
+            linked.update({pk: row["size"], "N#" + namespace[pk]: row["size"]})
         elif sk.startswith("SIZE#"):
             counted[pk] += row["bytes"]
     assert +linked == +counted

@@ -159,7 +159,7 @@ class Garbage:
         now = self._clock()
         # A push that brings the manifest back has written edges of living tags, which must stay.
         self._store.remove_tagged([row for row in self._store.tagged(repository_id, digest) if row.until <= now])
-        self._store.remove_manifest(repository_id, row)
+        self._store.remove_manifest(self._where(repository_id), row)
         return CollectionResult(None, Freed(manifests=1, bytes=row.size))
 
     def _release(self, repository_id: str, digest: Digest, row: ManifestRow, body: BodyRow) -> None:
@@ -187,11 +187,15 @@ class Garbage:
         kept = _advance(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
         if kept:
             return CollectionResult(kept.until)
+        self._store.remove_link(self._where(repository_id), row, digest, int(self._clock()))
+        return DONE
+
+    def _where(self, repository_id: str) -> tuple[str, str]:
+        """Returns (namespace id, repository id) of a repository, whose row is removed after its contents."""
         repository = self._repositories.get(repository_id)
         if repository is None:
-            raise LookupError(f"repository {repository_id} was removed before its blobs")
-        self._store.remove_link((repository.namespace_id, repository_id), row, digest, int(self._clock()))
-        return DONE
+            raise LookupError(f"repository {repository_id} was removed before its contents")
+        return repository.namespace_id, repository_id
 
     def _link_keeper(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> KeptUntil | None:
         if row.leased_until > self._clock():

@@ -156,7 +156,7 @@ class Blobs:
         if fence.row is not None or is_old or was_adopted:
             return False
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, view.added(size), self._clock())
+            view.room = check_room(rights.namespace, view.added(size), self._clock(), view.is_counted)
         transaction, until = Transaction(), self._lease.until(self._clock())
         transaction.check(FenceRow, keys.fence(s3_key), absent())
         self._store.link(transaction, view, repository, StoredContent(size, s3_key), until)
@@ -197,7 +197,7 @@ class Blobs:
             return False
         until, size = self._lease.until(self._clock()), origin.link.size
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, view.added(size), self._clock())
+            view.room = check_room(rights.namespace, view.added(size), self._clock(), view.is_counted)
         transaction = Transaction()
         content = StoredContent(size, origin.blob.s3_key, origin.link.seen)
         self._store.link(transaction, view, target, content, until)

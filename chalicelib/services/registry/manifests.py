@@ -22,12 +22,12 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.tag_changes import begins_again
 from chalicelib.domain.tags import end_of
-from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.body_cache import BodyCache
 from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.manifest_leases import ManifestLeases
+from chalicelib.services.registry.manifest_sizes import ManifestSizes
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
 from chalicelib.services.security.access import Access, WriteAccess
@@ -120,7 +120,7 @@ class Manifests:
         self._stores, self._store, self._tags = stores, stores.manifests, stores.tags
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
-        self._leases = ManifestLeases(access, stores)
+        self._leases, self._sizes = ManifestLeases(access, stores), ManifestSizes(stores)
 
     def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """Finds a manifest without its bytes (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
@@ -199,7 +199,6 @@ class Manifests:
             push_ulid, overtaken = push.edges.fresh(overtaken=overtaken), True
             reads = self._read(push)
             reads.rights.check(PUSH)
-            check_room(reads.rights.namespace, 0, self._clock())
             self._check_named(push, reads)
             return self._write(push, reads, push_ulid)
 
@@ -257,6 +256,7 @@ class Manifests:
         row.expires_after, row.built_at = labels.label, labels.built_at
         row.retain(after_push(living, now, tag_end, self._lease.until(now)), State.LIVE)
         changes.settle(reads.rights.window_s, beside=manifest.digest)
+        self._sizes.add(transaction, repository, manifest, stored, reads.rights.namespace)
         self._put(transaction, repository, manifest, (row, stored))
         warning = expiration.warning if push.tags else ""
         self._record_push(push, transaction, changes.made_immutable, warning)

@@ -53,13 +53,14 @@ class Relays:
         self._uploads, self._tokens, self._store, self._objects = uploads, tokens, stores.uploads, stores.objects
 
     def presign_first(self, actor: Actor, name: RepositoryName, text: str, count: int) -> dict[str, object]:
-        """Returns addresses for the first parts of a body, if the actor may push now.
+        """Returns addresses for the first parts of a body, if the actor may push now, and the upload's `room`.
 
-        Raises Unauthenticated, Denied, NameUnknown, BlobUploadUnknown.
+        That is how many bytes it may have, None without a limit. Raises Unauthenticated, Denied, NameUnknown,
+        BlobUploadUnknown, QuotaExceeded.
         """
-        repository, token = self._uploads.opened(actor, name, text)
-        self._uploads.row(actor, repository, token)
-        return self.presign(text, 0, count)
+        repository, token = self._uploads.opening.token(actor, name, text)
+        _, room = self._uploads.opening.row_with_room(actor, repository, token)
+        return self.presign(text, 0, count) | {"room": room}
 
     def presign(self, text: str, first: int, count: int) -> dict[str, object]:
         """Returns addresses for `count` parts from number `first` on (0: the next), and how far the upload is.

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder, Unauthenticated
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, TO_CLOSE_UPLOAD, TO_PUSH, Actor
+from chalicelib.domain.permissions import PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.upload_hashes import hasher_of, keep_state
+from chalicelib.services.registry.upload_opening import UploadOpening
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
@@ -53,41 +54,18 @@ class Uploads:
 
     def __init__(self, access: Access, stores: Stores, repositories: Repositories, tokens: UploadTokens) -> None:
         self._access, self._repositories, self._blobs = access, repositories, stores.blobs
-        self._store, self._objects = stores.uploads, stores.objects
+        self._store, self._objects, self.opening = stores.uploads, stores.objects, UploadOpening(access, stores, tokens)
         self._tokens, self._lease, self._clock = tokens, stores.lease, stores.clock
 
     def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> UploadProgress:
-        """Begins an upload; creates the repository if needed. Raises as `Repositories.for_push` does."""
-        repository = self._repositories.for_push(actor, name)
-        token, upload_id = self._tokens.begin(repository.id, algorithm)
-        return UploadProgress(token, upload_id, 0)
+        """Begins an upload; creates the repository if needed.
 
-    def opened(
-        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None = None
-    ) -> tuple[Repository, UploadToken]:
-        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match.
-
-        With a digest, to make the upload that blob, the long token of this very upload is enough.
+        Raises QuotaExceeded if the namespace is full, and as `Repositories.for_push` does.
         """
-        grant = self._access.granted(actor, name, TO_CLOSE_UPLOAD if actor.upload and digest else TO_PUSH)
-        token = self._tokens.verify(text)
-        if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
-            raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")
-        repository = self._access.known(grant, name)
-        if repository is None or repository.id != token.repository_id:
-            raise BlobUploadUnknown
-        return repository, token
-
-    def row(self, actor: Actor, repository: Repository, token: UploadToken) -> UploadRow | None:
-        """Returns the row of an upload if the actor may still push. Raises Denied, NameUnknown."""
-        batch = Batch()
-        rights, read = (
-            self._access.recheck(batch, actor, repository),
-            batch.add(UploadRow, keys.upload(token.upload_id)),
-        )
-        batch.read()
-        rights.check(PUSH)
-        return read.row
+        room = self.opening.room_to_begin(actor, name)
+        repository = self._repositories.for_push(actor, name)
+        token, upload_id = self._tokens.begin(repository.id, algorithm, room)
+        return UploadProgress(token, upload_id, 0)
 
     def progress(self, token: UploadToken, offset: int) -> UploadProgress:
         """Returns the progress after a chunk; its token has a whole life again, and takes only chunks."""
@@ -95,7 +73,7 @@ class Uploads:
 
     def status(self, actor: Actor, name: RepositoryName, text: str) -> UploadProgress:
         """Returns how far an upload is. Raises BlobUploadUnknown."""
-        _, token = self.opened(actor, name, text)
+        _, token = self.opening.token(actor, name, text)
         row = self._store.get(token.upload_id)
         _check_open(row)
         # The first token would still let the upload edge write; after the first bytes, only chunks may follow.
@@ -103,10 +81,10 @@ class Uploads:
 
     def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
         """Cancels an upload and deletes its bytes. Raises BlobUploadUnknown, Denied."""
-        repository, token = self.opened(actor, name, text)
+        repository, token = self.opening.token(actor, name, text)
 
         def attempt() -> UploadRow:
-            stored = self.row(actor, repository, token)
+            stored = self.opening.row(actor, repository, token)
             if stored is not None and stored.status != UploadStatus.PRESIGNED:
                 _check_open(stored)
             row = stored or self.new_row(token)
@@ -118,8 +96,8 @@ class Uploads:
 
     def append(self, actor: Actor, name: RepositoryName, text: str, body: UploadBody) -> UploadProgress:
         """Appends a chunk. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown, Denied."""
-        repository, token = self.opened(actor, name, text)
-        stored = self.row(actor, repository, token)
+        repository, token = self.opening.token(actor, name, text)
+        stored = self.opening.row(actor, repository, token)
         _check_open(stored)
         row = stored or self.new_row(token)
         body.check(row.offset)
@@ -207,10 +185,10 @@ class Uploads:
 
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
-        repository, token = self.opened(actor, name, text, digest)
+        repository, token = self.opening.token(actor, name, text, digest)
 
         def attempt() -> UploadRow | None:
-            row = self.row(actor, repository, token)
+            row = self.opening.row(actor, repository, token)
             if row is not None and row.status == UploadStatus.OPEN:
                 body.check(row.offset)
                 self._close(row, digest, body.content)
@@ -267,7 +245,7 @@ class Uploads:
         batch.read()
         rights.check(PUSH)
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, view.added(wanted.size), self._clock())
+            view.room = check_room(rights.namespace, view.added(wanted.size), self._clock(), view.is_counted)
         return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(

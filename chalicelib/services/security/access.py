@@ -24,6 +24,7 @@ from chalicelib.storage.accounts.accounts import (
     NamespaceRow,
     holds,
 )
+from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.stores import Stores
@@ -147,14 +148,16 @@ class Access:
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
             return Grant(str(name), frozenset())
-        row = self._repositories.find(pointer.id, name)
+        row, namespace = self._repositories.find_with_namespace(pointer.id, name)
         right = self._right(account, pointer, row)
         role = capped(right.role, scopes)
         if role is None:
             return Grant(str(name), frozenset(), row.repository_id if row else None, pointer.id if row else None)
         actions = _in_mode(role.actions, row)
         identifier = row.repository_id if row else None
-        return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id)
+        quota = quota_of(namespace)
+        is_limited = quota is not None and quota.reject_bytes is not None
+        return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, is_limited)
 
     def _right(
         self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None

@@ -23,10 +23,13 @@ class UploadTokens:
         """Seconds after which every token of an upload that got no further response has expired."""
         return self._presigned_upload_s + self._life_s
 
-    def begin(self, repository_id: str, algorithm: str) -> tuple[str, str]:
-        """Returns a token for a new upload into a repository, and the upload's id."""
+    def begin(self, repository_id: str, algorithm: str, most: int | None = None) -> tuple[str, str]:
+        """Returns a token for a new upload into a repository, and the upload's id.
+
+        `most` is how many bytes the upload edge may take, None for as many as S3 takes.
+        """
         now = self._clock()
-        token = UploadToken(ulid(now), repository_id, int(now) + self._life_s, algorithm)
+        token = UploadToken(ulid(now), repository_id, int(now) + self._life_s, algorithm, most=most)
         return token.signed(self._keys[0]), token.upload_id
 
     def verify(self, text: str) -> UploadToken:

@@ -15,7 +15,7 @@ from chalicelib.storage.attributes import Integer
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow, UsesRow
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.registry.manifests import unchanged as manifest_unchanged
-from chalicelib.storage.registry.sizes import NamespaceBlobRow, remove_link
+from chalicelib.storage.registry.sizes import NamespaceBlobRow, remove_link, remove_manifests
 from chalicelib.storage.table import Row, Transaction, WriteConflict, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
 
@@ -136,13 +136,17 @@ class GarbageStore:
             edges.append(ReferrerRow.under(keys.referrer(repository_id, row.subject, digest), ulid=row.ulid))
         return edges
 
-    def remove_manifest(self, repository_id: str, row: ManifestRow) -> None:
-        """Removes a manifest with its bytes and its counted pulls. Raises WriteConflict when a push restored it."""
-        transaction = Transaction()
+    def remove_manifest(self, where: tuple[str, str], row: ManifestRow) -> None:
+        """Removes a manifest with its bytes, its size and its counted pulls.
+
+        `where` is (namespace id, repository id). Raises WriteConflict when a push restored it.
+        """
+        transaction, repository_id, digest = Transaction(), where[1], keys.manifest_digest(row.sk)
         transaction.delete(row, manifest_unchanged(row))
-        body = BodyRow.under(keys.body(repository_id, keys.manifest_digest(row.sk)))
+        body = BodyRow.under(keys.body(repository_id, digest))
         transaction.delete(body, (BodyRow.ulid == row.ulid) | BodyRow.pk.does_not_exist())
-        transaction.delete(PullSumRow.under(keys.pulls(repository_id, str(keys.manifest_digest(row.sk)))))
+        transaction.delete(PullSumRow.under(keys.pulls(repository_id, str(digest))))
+        remove_manifests(transaction, where, {digest: row.size})
         transaction.commit()
 
     def link(self, repository_id: str, digest: Digest) -> BlobLinkRow | None:

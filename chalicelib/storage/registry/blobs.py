@@ -132,6 +132,10 @@ class LinkableBlob(BlobView):
         """The number of links of the namespace's repositories; None if there are none."""
         return self._in_namespace.row
 
+    def is_counted(self) -> bool:
+        """Reads again whether a repository of the namespace has the blob."""
+        return get(NamespaceBlobRow, self._in_namespace.key) is not None
+
     def added(self, size: int) -> int:
         """Returns how many bytes a link to a blob of `size` bytes adds to the namespace."""
         return 0 if self.in_namespace else size

@@ -133,6 +133,16 @@ class RepositoryStore:
         row = get(RepositoryNameRow, keys.repository_name(namespace_id, name.repository))
         return row if row and row.state == RepositoryState.LIVE else None
 
+    def find_with_namespace(
+        self, namespace_id: str, name: RepositoryName
+    ) -> tuple[RepositoryNameRow | None, NamespaceRow | None]:
+        """Returns a live repository by its name, and its namespace, with one read."""
+        batch = Batch()
+        row = batch.add(RepositoryNameRow, keys.repository_name(namespace_id, name.repository))
+        namespace = batch.add(NamespaceRow, keys.namespace(namespace_id))
+        batch.read()
+        return row.row if row.row and row.row.state == RepositoryState.LIVE else None, namespace.row
+
     def get(self, repository_id: str) -> RepositoryRow | None:
         """Returns a repository by its id, live or deleted."""
         return get(RepositoryRow, keys.repository(repository_id))

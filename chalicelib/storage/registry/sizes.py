@@ -1,7 +1,10 @@
 """Counts the bytes of repositories and namespaces, in the transactions that add or remove these bytes.
 
-A repository counts each of its blobs. Its namespace counts a blob once, however many of its repositories have it.
+A repository counts each of its blobs and manifests. Its namespace counts a blob once, however many of its repositories
+have it, as its bytes are stored once; it counts a manifest in each repository, as each stores it.
 """
+
+from collections.abc import Mapping
 
 from chalicelib.domain.digests import Digest
 from chalicelib.storage import keys
@@ -52,6 +55,22 @@ def remove_link(
         return
     transaction.delete(row, NamespaceBlobRow.repositories == 1)
     _add(transaction, of_namespace, -size)
+
+
+def add_manifest(transaction: Transaction, where: tuple[str, str], digest: Digest, size: int) -> None:
+    """Counts a new manifest of `size` bytes; `where` is (namespace id, repository id)."""
+    for key in keys.sizes(*where, digest):
+        _add(transaction, key, size)
+
+
+def remove_manifests(transaction: Transaction, where: tuple[str, str], sizes: Mapping[Digest, int]) -> None:
+    """Subtracts removed manifests, given with their sizes."""
+    totals: dict[Key, int] = {}
+    for digest, size in sizes.items():
+        for key in keys.sizes(*where, digest):
+            totals[key] = totals.get(key, 0) + size
+    for key, total in totals.items():
+        _add(transaction, key, -total)
 
 
 def _add(transaction: Transaction, key: Key, size: int) -> None:

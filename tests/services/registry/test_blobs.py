@@ -104,7 +104,9 @@ def test_a_blob_that_is_found_has_size_and_key_of_its_bytes(backend: Backend) ->
     assert backend.services.stores.objects.get(found.s3_key) == CONTENT
 
 
-def test_the_same_blob_in_two_repositories_is_stored_once_and_counted_in_both_and_once_for_their_namespace(backend: Backend) -> None:
+def test_the_same_blob_in_two_repositories_is_stored_once_and_counted_in_both(
+    backend: Backend,
+) -> None:
     a_blob(backend, CONTENT, "admin/base")
     a_blob(backend, CONTENT)
 
