@@ -15,9 +15,7 @@ class NoRoom(RelayError):
     """The body would exceed the quota of its namespace."""
 
     def __init__(self, room: int) -> None:
-        super().__init__(
-            f"the namespace's quota has room for {room} bytes of this upload: ask for more"
-        )
+        super().__init__(f"the namespace's quota has room for {room} bytes of this upload: ask for more")
 
 
 class ClientLeft(RelayError):

@@ -19,7 +19,15 @@ from relay.auth import Credentials
 from relay.errors import ClientLeft, NoRoom, Refused
 from relay.parts import PartCutter
 from relay.progress import ProgressBoard, ProgressLine
-from relay.protocol import RequestTarget, Response, check_range, chunk_accepted, closing_target, error_response
+from relay.protocol import (
+    RequestTarget,
+    Response,
+    check_range,
+    chunk_accepted,
+    closing_target,
+    error_response,
+    range_error,
+)
 from relay.registry import Registry
 from relay.retries import Backoff
 from relay.server import READ_SIZE, Body, PeekedBody
@@ -60,6 +68,7 @@ class StreamedUpload:
         self._offset_before: int = addresses["offset"]
         # How many bytes the upload may have, None without a quota.
         self._room: int | None = addresses.get("room")
+        self._location_offset = int(addresses.get("location_offset", self._offset_before))
         self._tail = registry.get_tail(addresses["tail"]) if addresses["tail"] else b""
         self._parts: list[tuple[int, str, int]] = []
         self._use(addresses)
@@ -74,6 +83,16 @@ class StreamedUpload:
     def offset(self) -> int:
         """The size of the upload in bytes: what it had before this body, and what was received of it."""
         return self._hasher.count
+
+    @property
+    def location(self) -> str:
+        """Where the upload continues."""
+        return self._location
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the upload got bytes since its `Location` was issued: a body without a range may be among them."""
+        return self._location_offset != self._offset_before
 
     def check_room(self, length: int | None) -> None:
         """Raises NoRoom if `length` more bytes exceed the namespace's quota; None, for a chunked body, never does."""
@@ -171,6 +190,8 @@ class StreamedUploads:
         stream = StreamedUpload(self._registry, target.repository, location, credentials)
         if refused := check_range(target, body.length, location, stream.offset):
             return refused
+        if stream.is_superseded and not target.content_range:
+            return range_error(stream.location, stream.offset)
         stream.check_room(body.length)
         line = self._board.line(f"upload {location.rpartition('/')[2].partition('.')[0][-8:]}")
         try:

@@ -75,7 +75,7 @@ class Relaying:
             path = opened.headers["Location"]
         stream = await self._run(StreamedUpload, self._registry, target.repository, path, credentials)
         chunk = Chunk.parse(target.range) if target.range else None
-        if chunk and chunk.first != stream.offset:
+        if (chunk and chunk.first != stream.offset) or (not chunk and stream.is_superseded):
             return _error_response(OutOfOrder(stream.offset))
         if chunk and chunk.size != (length(scope) or chunk.size):
             return _error_response(SizeInvalid(chunk.size, length(scope) or 0))

@@ -177,6 +177,18 @@ def test_no_address_expires_during_a_slow_upload() -> None:
     assert registry.late == 0
 
 
+def test_a_body_that_comes_twice_without_a_range_is_taken_once(stack: Stack, registry: Registry) -> None:
+    location, content = begin(stack, registry), CONTENT[: 5 * MEBIBYTE]
+    headers = credentials(stack).headers
+    statuses = [
+        requests.patch(stack.url + location, data=content, headers=headers, timeout=30).status_code for _ in range(2)
+    ]
+    status = requests.get(stack.url + location, headers=headers, timeout=30)
+
+    assert statuses == [202, 416]
+    assert close(stack, registry, status.headers["Location"], Digest.of(content)) == 201
+
+
 class LimitedRegistry(SlowRegistry):
     """A registry with a quota that leaves 20 MiB for an upload."""
 

@@ -79,7 +79,7 @@ class PresignedUploads:
         # An upload that began in another way has bytes that are proven already: none of those may be replaced.
         if row is not None and row.status != UploadStatus.PRESIGNED:
             raise BlobUploadUnknown
-        following = self._tokens.presigned(token)
+        following = self._tokens.presigned(token, 0)
         if not 1 <= first <= blob.part_count:
             raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {blob.part_count}")
         if blob.is_one_put:

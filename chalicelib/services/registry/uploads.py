@@ -69,7 +69,7 @@ class Uploads:
 
     def progress(self, token: UploadToken, offset: int) -> UploadProgress:
         """Returns the progress after a chunk; its token has a whole life again, and takes only chunks."""
-        return UploadProgress(self._tokens.following(token), token.upload_id, offset)
+        return UploadProgress(self._tokens.following(token, offset), token.upload_id, offset)
 
     def status(self, actor: Actor, name: RepositoryName, text: str) -> UploadProgress:
         """Returns how far an upload is. Raises BlobUploadUnknown."""
@@ -100,7 +100,7 @@ class Uploads:
         stored = self.opening.row(actor, repository, token)
         _check_open(stored)
         row = stored or self.new_row(token)
-        body.check(row.offset)
+        body.check(row.offset, token.offset)
         if body.content:
             try:
                 self._write(row, body.content, is_new=stored is None)
@@ -190,14 +190,14 @@ class Uploads:
         def attempt() -> UploadRow | None:
             row = self.opening.row(actor, repository, token)
             if row is not None and row.status == UploadStatus.OPEN:
-                body.check(row.offset)
+                body.check(row.offset, token.offset)
                 self._close(row, digest, body.content)
             return row
 
         # A token that saw no chunk, with bytes in the request, needs no read of the upload: the close itself checks.
         row = None if token.kind != MANY and body.content else retry_on_conflict(attempt)
         if row is None:
-            body.check(0)
+            body.check(0, token.offset)
             self._push_whole(actor, repository, digest, body.content, token)
             return
         if row.status not in (UploadStatus.CLOSED, UploadStatus.LINKED) or row.digest != digest:
