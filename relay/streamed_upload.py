@@ -68,7 +68,7 @@ class StreamedUpload:
         self._offset_before: int = addresses["offset"]
         # How many bytes the upload may have, None without a quota.
         self._room: int | None = addresses.get("room")
-        self._location_offset = int(addresses.get("location_offset", self._offset_before))
+        self._location_offset: int | None = addresses.get("location_offset")
         self._tail = registry.get_tail(addresses["tail"]) if addresses["tail"] else b""
         self._parts: list[tuple[int, str, int]] = []
         self._use(addresses)
@@ -92,7 +92,7 @@ class StreamedUpload:
     @property
     def is_superseded(self) -> bool:
         """Whether the upload got bytes since its `Location` was issued: a body without a range may be among them."""
-        return self._location_offset != self._offset_before
+        return self._location_offset not in (None, self._offset_before)
 
     def check_room(self, length: int | None) -> None:
         """Raises NoRoom if `length` more bytes exceed the namespace's quota; None, for a chunked body, never does."""

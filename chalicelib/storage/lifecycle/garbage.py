@@ -15,8 +15,9 @@ from chalicelib.storage.attributes import Integer
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow, UsesRow
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.registry.manifests import unchanged as manifest_unchanged
+from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.registry.sizes import NamespaceBlobRow, remove_link, remove_manifests
-from chalicelib.storage.table import Row, Transaction, WriteConflict, get, put_all, query
+from chalicelib.storage.table import Batch, Row, Transaction, WriteConflict, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
 
 # Edges read per page. The first edge that keeps something ends the search, so that live content costs one page.
@@ -149,9 +150,21 @@ class GarbageStore:
         remove_manifests(transaction, where, {digest: row.size})
         transaction.commit()
 
-    def link(self, repository_id: str, digest: Digest) -> BlobLinkRow | None:
-        """Returns a repository's link to a blob, in any state."""
-        return get(BlobLinkRow, keys.blob_link(repository_id, digest))
+    def link(self, repository_id: str, digest: Digest) -> tuple[BlobLinkRow | None, RepositoryRow | None]:
+        """Returns a repository's link to a blob, in any state, and the repository, with one read."""
+        batch = Batch()
+        link = batch.add(BlobLinkRow, keys.blob_link(repository_id, digest))
+        repository = batch.add(RepositoryRow, keys.repository(repository_id))
+        batch.read()
+        return link.row, repository.row
+
+    def body(self, repository_id: str, digest: Digest) -> tuple[BodyRow | None, RepositoryRow | None]:
+        """Returns the row of a manifest's bytes, and the repository, with one read."""
+        batch = Batch()
+        body = batch.add(BodyRow, keys.body(repository_id, digest))
+        repository = batch.add(RepositoryRow, keys.repository(repository_id))
+        batch.read()
+        return body.row, repository.row
 
     def move_link(self, row: BlobLinkRow, state: State) -> None:
         """Changes the state of a link. Raises WriteConflict when it changed since it was read."""
