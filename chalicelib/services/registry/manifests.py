@@ -129,7 +129,9 @@ class Manifests:
         """
         repository = self._access.repository(actor, name)
         if isinstance(reference, str):
-            return self._by_tag(repository, reference)
+            pulled = self._by_tag(repository, reference)
+            self._usage_log.record_lookup(actor, repository, reference, pulled.digest)
+            return pulled
         row = self._store.get(repository.id, reference)
         if row is None or not row.is_pullable:
             raise ManifestUnknown(str(name), str(reference))

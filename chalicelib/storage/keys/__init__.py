@@ -62,6 +62,7 @@ UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
 PULLS#R#<repository>     UPTO                    last log record whose pulls are counted
                          OF#<tag or digest>      number of pulls, time of the last one
+                         LOOKUP#<hash>           tag that a puller looked up last, by who and by digest
 EXPORT#<sha256>          META                    exported usage log, by the hash of the secret in its URL
 TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,

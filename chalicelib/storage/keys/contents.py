@@ -156,6 +156,11 @@ def pulls(repository_id: str, reference: str) -> Key:
     return f"PULLS#R#{repository_id}", f"OF#{reference}"
 
 
+def lookup(repository_id: str, puller: str) -> Key:
+    """The tag that a puller has looked up last; `puller` is a hash of who that is and of the digest."""
+    return f"PULLS#R#{repository_id}", f"LOOKUP#{puller}"
+
+
 def all_pulls(repository_id: str) -> Key:
     """All counted pulls of a repository: partition and prefix."""
     return f"PULLS#R#{repository_id}", ""
