@@ -8,11 +8,12 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobInUse, BlobUnknown, Denied, NameUnknown, QuotaExceeded
 from chalicelib.domain.ids import made_at
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_DELETE, TO_FIND_BLOB, TO_PULL, Actor
+from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_DELETE, TO_FIND_BLOB, TO_PULL, Actor, Need
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
+from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.security.access import Access
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.registry.blobs import BlobView, FenceRow, LinkableBlob, StoredContent
@@ -37,9 +38,11 @@ class BlobLocation:
 class Blobs:
     """Blobs of repositories."""
 
-    def __init__(self, access: Access, stores: Stores, direct_uploads: DirectUploads) -> None:
-        self._access, self._store, self._repositories = access, stores.blobs, stores.repositories
-        self._direct_uploads = direct_uploads
+    def __init__(
+        self, access: Access, stores: Stores, direct_uploads: DirectUploads, repositories: Repositories
+    ) -> None:
+        self._access, self._store, self._stores = access, stores.blobs, stores
+        self._direct_uploads, self._repositories = direct_uploads, repositories
         self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
@@ -48,7 +51,7 @@ class Blobs:
         `promise` is for a HEAD: a client skips the upload of a blob that exists, so a short lease is renewed. That, and
         the adoption of a direct upload, are writes: they are left out if the actor may no longer push.
         """
-        repository = self._access.repository(actor, name, TO_FIND_BLOB if promise else TO_PULL)
+        repository = self._repository(actor, name, digest, TO_FIND_BLOB if promise else TO_PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
         is_gone = view.link is None or view.link.deleted_at is not None
@@ -59,6 +62,21 @@ class Blobs:
         if promise and pushes:
             self._renew(actor, repository, view)
         return BlobLocation(digest, view.link.size, view.blob.s3_key)
+
+    def _repository(self, actor: Actor, name: RepositoryName, digest: Digest, need: Need) -> Repository:
+        """Returns a blob's repository. One that only an upload has begun is created if the edge has the blob for it.
+
+        Raises Unauthenticated, NameUnknown.
+        """
+        grant = self._access.granted(actor, name, need)
+        repository = self._access.known(grant, name)
+        if repository is None and self._direct_uploads.has_edge and self._access.may(actor, name, PUSH):
+            begun = self._repositories.begun(grant, name)
+            if begun and self._direct_uploads.latest(begun, digest):
+                repository = self._repositories.for_push(actor, name)
+        if repository is None:
+            raise NameUnknown(str(name))
+        return repository
 
     def _is_visible(self, view: BlobView) -> bool:
         """Returns whether a blob is visible: a deleted one only while a pullable manifest needs it."""
@@ -163,9 +181,25 @@ class Blobs:
         transaction.commit()
         return True
 
+    def mount_into(self, actor: Actor, name: RepositoryName, digest: Digest, source: RepositoryName | None) -> bool:
+        """Mounts a blob into a repository, which is created if needed, and only if the blob exists.
+
+        Returns False if it does not. Raises Unauthenticated, Denied, NameUnknown, QuotaExceeded.
+        """
+        target = self._repositories.known(actor, name)
+        if target is None:
+            views = [self._store.view(origin, digest) for origin in self._origins(actor, digest, source)]
+            if not any(view.link is not None and view.link.deleted_at is None for view in views):
+                return False
+            target = self._repositories.for_push(actor, name)
+        return self.mount(actor, target, digest, source)
+
+    def _origins(self, actor: Actor, digest: Digest, source: RepositoryName | None) -> list[str]:
+        return self._any_origins(actor, digest) if source is None else self._origin(actor, source)
+
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
         """Links a blob of another repository; returns False if it does not exist there or may not be read."""
-        origins = self._any_origins(actor, digest) if source is None else self._origin(actor, source)
+        origins = self._origins(actor, digest, source)
         return any(retry_on_conflict(partial(self._mount, actor, target, digest, origin)) for origin in origins)
 
     def _origin(self, actor: Actor, source: RepositoryName) -> list[str]:
@@ -176,7 +210,7 @@ class Blobs:
 
     def _any_origins(self, actor: Actor, digest: Digest) -> list[str]:
         """Returns ids of repositories that have the blob and that the actor may read, for a mount without a source."""
-        rows = self._repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
+        rows = self._stores.repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
         batch = Batch()
         permissions: dict[str, Read[PermissionRow]] = {}
         if actor.account_id is not None:

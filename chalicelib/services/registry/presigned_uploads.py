@@ -73,7 +73,7 @@ class PresignedUploads:
 
         Raises Unauthenticated, Denied, BlobUploadUnknown, BlobUploadInvalid, QuotaExceeded.
         """
-        repository, token = self._uploads.opening.token(actor, name, text, blob.digest)
+        repository, token = self._uploads.opening.for_bytes(actor, name, text, blob.digest)
         blob.check()
         row, _ = self._uploads.opening.row_with_room(actor, repository, token, (blob.digest, blob.size))
         # An upload that began in another way has bytes that are proven already: none of those may be replaced.
@@ -112,7 +112,7 @@ class PresignedUploads:
         `parts` are numbers and ETags. Raises BlobUploadInvalid if nothing was put, SizeInvalid, DigestInvalid,
         BlobUploadUnknown, and Denied if the actor may no longer push.
         """
-        repository, token = self._uploads.opening.token(actor, name, text, blob.digest)
+        repository, token = self._uploads.opening.for_bytes(actor, name, text, blob.digest)
         blob.check()
         digest = blob.digest
         if blob.is_one_put:

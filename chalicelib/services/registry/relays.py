@@ -59,7 +59,7 @@ class Relays:
         `Location` was issued. Raises Unauthenticated, Denied, NameUnknown,
         BlobUploadUnknown, QuotaExceeded.
         """
-        repository, token = self._uploads.opening.token(actor, name, text)
+        repository, token = self._uploads.opening.for_bytes(actor, name, text)
         _, room = self._uploads.opening.row_with_room(actor, repository, token)
         return self.presign(text, 0, count) | {"room": room, "location_offset": token.offset}
 

@@ -12,6 +12,7 @@ from chalicelib.domain.permissions import PUSH, TO_CLOSE_UPLOAD, TO_PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import UploadToken
 from chalicelib.services.accounts.quotas import ask_room
+from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import keys
@@ -24,8 +25,9 @@ from chalicelib.storage.table import Batch
 class UploadOpening:
     """Opens uploads for their requests."""
 
-    def __init__(self, access: Access, stores: Stores, tokens: UploadTokens) -> None:
+    def __init__(self, access: Access, stores: Stores, tokens: UploadTokens, repositories: Repositories) -> None:
         self._access, self._accounts, self._tokens = access, stores.accounts, tokens
+        self._repositories = repositories
 
     def room_to_begin(self, actor: Actor, name: RepositoryName) -> int | None:
         """Returns how many bytes a new upload may have, None without a quota that rejects.
@@ -37,21 +39,39 @@ class UploadOpening:
             return None
         return ask_room(self._accounts.namespace(grant.namespace_id), 1)
 
-    def token(
-        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None = None
-    ) -> tuple[Repository, UploadToken]:
+    def token(self, actor: Actor, name: RepositoryName, text: str) -> tuple[Repository, UploadToken]:
         """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match.
 
-        With a digest, to make the upload that blob, the long token of this very upload is enough.
+        The repository of a begun upload need not exist yet.
         """
+        repository, token, _ = self._opened(actor, name, text, None)
+        return repository, token
+
+    def for_bytes(
+        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None = None
+    ) -> tuple[Repository, UploadToken]:
+        """Does the same for a request that brings bytes: a repository that only an upload has begun is created.
+
+        With a digest, to make the upload that blob, the long token of this very upload is enough. Raises Denied, too.
+        """
+        repository, token, is_there = self._opened(actor, name, text, digest)
+        if not is_there and self._repositories.for_push(actor, name).id != token.repository_id:
+            raise BlobUploadUnknown
+        return repository, token
+
+    def _opened(
+        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None
+    ) -> tuple[Repository, UploadToken, bool]:
         grant = self._access.granted(actor, name, TO_CLOSE_UPLOAD if actor.upload and digest else TO_PUSH)
         token = self._tokens.verify(text)
         if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
             raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")
         repository = self._access.known(grant, name)
-        if repository is None or repository.id != token.repository_id:
+        identifier = repository.id if repository else self._repositories.begun(grant, name)
+        if identifier != token.repository_id:
             raise BlobUploadUnknown
-        return repository, token
+        found = repository or Repository(identifier, grant.namespace_id or "", name)
+        return found, token, repository is not None
 
     def row(self, actor: Actor, repository: Repository, token: UploadToken) -> UploadRow | None:
         """Returns the row of an upload if the actor may still push. Raises Denied, NameUnknown."""

@@ -5,15 +5,16 @@ upload in chunks is closed, with its digest and key written, before its bytes ar
 crash at any point the same request completes it.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, NameUnknown, OutOfOrder
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, Actor
+from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
@@ -54,16 +55,20 @@ class Uploads:
 
     def __init__(self, access: Access, stores: Stores, repositories: Repositories, tokens: UploadTokens) -> None:
         self._access, self._repositories, self._blobs = access, repositories, stores.blobs
-        self._store, self._objects, self.opening = stores.uploads, stores.objects, UploadOpening(access, stores, tokens)
+        self._store, self._objects = stores.uploads, stores.objects
+        self.opening = UploadOpening(access, stores, tokens, repositories)
         self._tokens, self._lease, self._clock = tokens, stores.lease, stores.clock
 
-    def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> UploadProgress:
-        """Begins an upload; creates the repository if needed.
+    def begin(
+        self, actor: Actor, name: RepositoryName, algorithm: str = "sha256", *, creates: bool = True
+    ) -> UploadProgress:
+        """Begins an upload; creates the repository if needed, or leaves that to the first bytes unless it `creates`.
 
         Raises QuotaExceeded if the namespace is full, and as `Repositories.for_push` does.
         """
         room = self.opening.room_to_begin(actor, name)
-        repository = self._repositories.for_push(actor, name)
+        repositories = self._repositories
+        repository = repositories.for_push(actor, name) if creates else repositories.for_upload(actor, name)
         token, upload_id = self._tokens.begin(repository.id, algorithm, room)
         return UploadProgress(token, upload_id, 0)
 
@@ -92,11 +97,13 @@ class Uploads:
             self.keep(row, is_new=stored is None)
             return row
 
-        self._drop(retry_on_conflict(attempt))
+        # A repository that no bytes have created yet has none to delete.
+        with suppress(NameUnknown):
+            self._drop(retry_on_conflict(attempt))
 
     def append(self, actor: Actor, name: RepositoryName, text: str, body: UploadBody) -> UploadProgress:
         """Appends a chunk. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown, Denied."""
-        repository, token = self.opening.token(actor, name, text)
+        repository, token = self.opening.for_bytes(actor, name, text)
         stored = self.opening.row(actor, repository, token)
         _check_open(stored)
         row = stored or self.new_row(token)
@@ -177,6 +184,8 @@ class Uploads:
 
     def push(self, actor: Actor, name: RepositoryName, digest: Digest, content: bytes) -> None:
         """Pushes a blob in one request, without an upload. Raises DigestInvalid."""
+        self._access.granted(actor, name, TO_PUSH)
+        _check_digest(digest, content)
         repository = self._repositories.for_push(actor, name)
         self._push_whole(actor, repository, digest, content, None)
 
@@ -185,7 +194,7 @@ class Uploads:
 
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
-        repository, token = self.opening.token(actor, name, text, digest)
+        repository, token = self.opening.for_bytes(actor, name, text, digest)
 
         def attempt() -> UploadRow | None:
             row = self.opening.row(actor, repository, token)
@@ -198,6 +207,7 @@ class Uploads:
         row = None if token.kind != MANY and body.content else retry_on_conflict(attempt)
         if row is None:
             body.check(0, token.offset)
+            _check_digest(digest, body.content)
             self._push_whole(actor, repository, digest, body.content, token)
             return
         if row.status not in (UploadStatus.CLOSED, UploadStatus.LINKED) or row.digest != digest:
@@ -207,8 +217,7 @@ class Uploads:
     def _push_whole(
         self, actor: Actor, repository: Repository, digest: Digest, content: bytes, token: UploadToken | None
     ) -> None:
-        if not digest.matches(content):
-            raise DigestInvalid(str(digest), f"the {len(content)} bytes that came have {Digest.of(content)}")
+        """Links the whole content of a blob, whose digest was checked."""
         labels = _labels_in(content)
         new_key = ""
 
@@ -370,6 +379,11 @@ class Uploads:
 def _check_open(row: UploadRow | None) -> None:
     if row is not None and row.status != UploadStatus.OPEN:
         raise BlobUploadUnknown
+
+
+def _check_digest(digest: Digest, content: bytes) -> None:
+    if not digest.matches(content):
+        raise DigestInvalid(str(digest), f"the {len(content)} bytes that came have {Digest.of(content)}")
 
 
 def _labels_in(content: bytes) -> Lifetime:

@@ -11,6 +11,7 @@ SYSTEM                   FIRST                   the first superuser
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
                          GONE#<repo>#<ulid>      deleted repository
+                         BEGUN#<repository>      id that a repository will have, whose first upload has begun
                          FORMER#<name>           former name, still reserved
                          ROBOT#<name>            robot
                          TEAM#<name>             team name -> id

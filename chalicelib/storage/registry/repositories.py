@@ -103,6 +103,13 @@ class DeletedRepositoryRow(Row):
     purge_at = Integer()
 
 
+class BegunRepositoryRow(Row):
+    """The id that a repository will have whose first upload has begun. TTL removes it if no bytes come."""
+
+    repository_id = UnicodeAttribute()
+    expires_at = Integer()
+
+
 class PermissionRow(Row):
     """The role of an account or a team on a repository; `name` and `kind` (user, robot, team) are the holder's."""
 
@@ -168,6 +175,23 @@ class RepositoryStore:
         key = keys.repository_name(repository.namespace_id, repository.name.repository)
         condition &= RepositoryNameRow.repository_id == repository.id
         transaction.check(RepositoryNameRow, key, condition)
+
+    def begin(self, namespace_id: str, name: RepositoryName, identifier: str, until: int) -> str:
+        """Returns the id of a repository that does not exist yet: `identifier`, or that of an upload before it."""
+        row = BegunRepositoryRow.under(keys.begun_repository(namespace_id, name.repository))
+        first = BegunRepositoryRow.repository_id | identifier
+        row.update([BegunRepositoryRow.repository_id.set(first), BegunRepositoryRow.expires_at.set(until)])
+        return row.repository_id
+
+    def begun(self, namespace_id: str, name: RepositoryName) -> str | None:
+        """Returns the id of a repository into which an upload has begun; None if there is none."""
+        row = get(BegunRepositoryRow, keys.begun_repository(namespace_id, name.repository))
+        return row.repository_id if row else None
+
+    def end_begun(self, transaction: Transaction, repository: Repository, begun: str | None) -> None:
+        """Removes the id of a repository that is created, if it is as it was read: `begun`, None for none."""
+        row = BegunRepositoryRow.under(keys.begun_repository(repository.namespace_id, repository.name.repository))
+        transaction.delete(row, BegunRepositoryRow.repository_id == begun if begun else absent())
 
     def with_namespaces(
         self, repository_ids: Sequence[str], namespace_ids: Iterable[str]

@@ -11,7 +11,9 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import LARGEST_PUT, UploadBody
 from chalicelib.services.registry.presigned_uploads import BlobSize
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_quota, token_actor
+from tests.support.builders import a_blob, a_manifest, a_quota, a_repository, push_manifest, token_actor
+from tests.support.crashes import just_before_commit
+from tests.support.rows import rows_like
 from tests.support.uploading import Client
 
 GIBIBYTE = 1024**3
@@ -129,3 +131,68 @@ def test_room_that_was_there_at_the_beginning_is_asked_again_at_the_end(backend:
         client.backend.services.registry.uploads.close(
             client.actor, client.name, client.token, Digest.of(content), UploadBody(content)
         )
+
+
+NEW = RepositoryName.parse("admin/new")
+
+
+def begun(backend: Backend) -> Any:
+    """Begins an upload into a repository that does not exist; returns the actor and the token's text."""
+    actor = token_actor(backend, "admin", "admin/new")
+    return actor, backend.services.registry.uploads.begin(actor, NEW, creates=False).token
+
+
+def test_uploads_that_begin_before_their_repository_share_its_id(backend: Backend) -> None:
+    opening = backend.services.registry.uploads.opening
+    (actor, first), (_, second) = begun(backend), begun(backend)
+    repositories = {opening.token(actor, NEW, text)[0].id for text in (first, second)}
+    assert backend.services.stores.repositories.find(backend.account().id, NEW) is None
+
+    assert {opening.for_bytes(actor, NEW, text)[0].id for text in (first, second)} == repositories
+    assert a_repository(backend, "admin/new").id in repositories
+    assert rows_like(backend, "N#", "BEGUN#") == []
+
+
+def test_a_repository_that_a_manifest_creates_has_the_id_with_which_an_upload_has_begun(backend: Backend) -> None:
+    actor, text = begun(backend)
+    push_manifest(backend, a_manifest(), "v1", repository="admin/new")
+
+    repository, _ = backend.services.registry.uploads.opening.for_bytes(actor, NEW, text)
+    assert repository == a_repository(backend, "admin/new")
+
+
+def test_an_upload_is_unknown_in_a_repository_that_was_deleted_and_pushed_again(backend: Backend) -> None:
+    actor, text = begun(backend)
+    first = a_repository(backend, "admin/new")
+    backend.services.registry.repositories.delete(backend.signed_in("admin"), NEW)
+    other_actor, other = begun(backend)
+
+    assert backend.services.registry.uploads.opening.for_bytes(other_actor, NEW, other)[0].id != first.id
+    with pytest.raises(BlobUploadUnknown):
+        backend.services.registry.uploads.opening.for_bytes(actor, NEW, text)
+
+
+def test_an_upload_may_begin_while_its_repository_is_created(backend: Backend) -> None:
+    texts: list[Any] = []
+
+    def begin_another() -> None:
+        texts.append(begun(backend)[1])
+
+    actor, first = begun(backend)
+    with just_before_commit(backend, begin_another):
+        backend.services.registry.uploads.opening.for_bytes(actor, NEW, first)
+    for text in texts:
+        backend.services.registry.uploads.opening.for_bytes(actor, NEW, text)
+
+
+def test_a_blob_that_the_edge_took_for_a_begun_repository_is_found_and_creates_it(backend: Backend) -> None:
+    actor, text = begun(backend)
+    content = os.urandom(100)
+    repository, token = backend.services.registry.uploads.opening.token(actor, NEW, text)
+    key = f"in/{repository.id}/{Digest.of(content)}/{token.upload_id}"
+    with pytest.raises(NameUnknown):
+        backend.services.registry.blobs.find(actor, NEW, Digest.of(content))
+    backend.services.stores.objects.put(key, content, Digest.of(content))
+
+    assert backend.services.registry.blobs.find(actor, NEW, Digest.of(content)).s3_key == key
+    assert a_repository(backend, "admin/new").id == repository.id
