@@ -23,7 +23,8 @@ class ActivityRoom:
         settings = stores.settings
         is_hourly = settings.pull_log == "hourly"
         pulls = PullLog(stores.usage_log, is_hourly, settings.pull_batch_s)
-        lookups = Lookups(LookupStore(), is_hourly, stores.clock)
+        # Only where a write costs nothing do processes outlive their responses.
+        lookups = Lookups(LookupStore(), is_hourly, stores.clock, writes_pushers=settings.pull_batch_s > 0)
         self.usage_log = UsageLog(stores.usage_log, pulls, lookups, stores.clock)
 
     @cached_property

@@ -1,7 +1,8 @@
 """Finds the tag by which a manifest was pulled: docker and containerd HEAD the tag, and then GET the digest it named.
 
-A lookup is remembered by the process that answered it, and written for the others, unless its token may push: a push
-looks up tags, too. With `hourly`, it is written once an hour, and read once an hour for a digest that is pulled.
+A lookup is remembered by the process that answered it, and written for the others. On AWS, one whose token may push is
+not: each push looks up its tags, and a client that pulls asks for a token to pull. With `hourly`, a lookup is written
+once an hour, and read once an hour for a digest that is pulled.
 """
 
 import threading
@@ -43,20 +44,26 @@ class Recent(Generic[V]):
 
 
 class Lookups:
-    """The lookups of tags. They never make a request fail: an error of the table only goes to the log."""
+    """The lookups of tags. They never make a request fail: an error of the table only goes to the log.
 
-    def __init__(self, store: LookupStore, hourly: bool, clock: Callable[[], float]) -> None:
-        self._store, self._hourly, self._clock = store, hourly, clock
+    `writes_pushers` tells whether lookups whose token may push are written, too.
+    """
+
+    def __init__(
+        self, store: LookupStore, hourly: bool, clock: Callable[[], float], *, writes_pushers: bool = False
+    ) -> None:
+        self._store, self._hourly, self._clock, self._writes_pushers = store, hourly, clock, writes_pushers
         self._last: Recent[tuple[str, float]] = Recent()
         self._written: Recent[bool] = Recent()
         self._read: Recent[str] = Recent()
 
-    def add(self, puller: Puller, tag: str, digest: str, *, is_shared: bool) -> None:
-        """Remembers that a puller looked up a tag that names a digest; `is_shared` tells whether it is written, too."""
+    def add(self, puller: Puller, tag: str, digest: str, *, may_push: bool) -> None:
+        """Remembers that a puller, whose token may push or not, looked up a tag that names a digest."""
         now = self._clock()
         self._last.put((puller, digest), (tag, now))
         key = puller, digest, tag, hour_of(now)
-        if not is_shared or (self._hourly and self._written.get(key)):
+        is_private = may_push and not self._writes_pushers
+        if is_private or (self._hourly and self._written.get(key)):
             return
         try:
             self._store.put(puller, digest, tag, int(now))

@@ -91,8 +91,8 @@ class UsageLog:
     def record_lookup(self, actor: Actor, repository: Repository, tag: str, digest: Digest) -> None:
         """Remembers that an actor has looked up a tag, for the pull of its digest that may follow."""
         grant = actor.grants.get(str(repository.name))
-        is_shared = grant is None or PUSH_ACTION not in grant.actions
-        self._lookups.add(_puller(actor, repository), tag, str(digest), is_shared=is_shared)
+        may_push = grant is not None and PUSH_ACTION in grant.actions
+        self._lookups.add(_puller(actor, repository), tag, str(digest), may_push=may_push)
 
     def flush(self) -> None:
         """Writes the waiting pulls before the process ends."""

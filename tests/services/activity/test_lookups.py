@@ -146,9 +146,21 @@ def test_the_lookups_of_a_push_are_remembered_but_not_written(backend: Backend) 
     assert rows_like(backend, "PULLS#", "LOOKUP#") == []
 
 
+def test_the_lookups_of_pushers_are_written_where_that_costs_nothing(new_backend: Callable[..., Backend]) -> None:
+    backend = new_backend(pull_batch_s=60)
+    push_image(backend, "v1")
+    pusher = token_actor(backend, "admin", "admin/app")
+    digest = head(backend, pusher)
+    in_another_process(backend)
+    get(backend, pusher, digest)
+    backend.services.activity.usage_log.flush()
+
+    assert counts(backend) == (1, 1)
+
+
 def test_a_lookup_is_over_after_an_hour(backend: Backend) -> None:
     lookups = Lookups(LookupStore(), True, backend.clock)
-    lookups.add(PULLER, "v1", "sha256:a", is_shared=True)
+    lookups.add(PULLER, "v1", "sha256:a", may_push=False)
     assert lookups.tag_of(PULLER, "sha256:a") == "v1"
     assert Lookups(LookupStore(), True, backend.clock).tag_of(PULLER, "sha256:a") == "v1"
 
@@ -169,7 +181,7 @@ class Broken(LookupStore):
 
 def test_a_table_that_fails_fails_neither_a_lookup_nor_a_pull(backend: Backend) -> None:
     lookups = Lookups(Broken(), True, backend.clock)
-    lookups.add(PULLER, "v1", "sha256:a", is_shared=True)
+    lookups.add(PULLER, "v1", "sha256:a", may_push=False)
 
     assert lookups.tag_of(PULLER, "sha256:a") == "v1"
     assert lookups.tag_of(PULLER, "sha256:b") == ""
