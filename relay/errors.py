@@ -11,6 +11,13 @@ class Unavailable(RelayError):
     """The registry or the bucket did not respond, or asked to try again later."""
 
 
+class NoRoom(RelayError):
+    """The body would exceed the quota of its namespace."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(f"the namespace's quota has room for {room} bytes of this upload: ask for more")
+
+
 class ClientLeft(RelayError):
     """The client disconnected before its body was complete."""
 

@@ -15,11 +15,19 @@ from chalicelib.domain import hashing
 from chalicelib.domain.errors import BlobUploadInvalid
 from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
 from relay.auth import Credentials
-from relay.errors import ClientLeft, Refused
+from relay.errors import ClientLeft, NoRoom, Refused
 from relay.parts import PartCutter
 from relay.places import Places
 from relay.progress import ProgressBoard, ProgressLine
-from relay.protocol import RequestTarget, Response, check_range, chunk_accepted, closing_target, error_response
+from relay.protocol import (
+    RequestTarget,
+    Response,
+    check_range,
+    chunk_accepted,
+    closing_target,
+    error_response,
+    range_error,
+)
 from relay.registry import Registry
 from relay.retries import Backoff
 from relay.server import READ_SIZE, Body, PeekedBody
@@ -59,6 +67,9 @@ class StreamedUpload:
         # The client's own token may expire before a long body ends.
         self.credentials = credentials.with_upload_token(addresses)
         self._offset_before: int = addresses["offset"]
+        # How many bytes the upload may have, None without a quota.
+        self._room: int | None = addresses.get("room")
+        self._location_offset: int | None = addresses.get("location_offset")
         self._tail = registry.get_tail(addresses["tail"]) if addresses["tail"] else b""
         self._parts: list[tuple[int, str, int]] = []
         self._use(addresses)
@@ -74,8 +85,24 @@ class StreamedUpload:
         """The size of the upload in bytes: what it had before this body, and what was received of it."""
         return self._hasher.count
 
+    @property
+    def location(self) -> str:
+        """Where the upload continues."""
+        return self._location
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the upload got bytes since its `Location` was issued: a body without a range may be among them."""
+        return self._location_offset not in (None, self._offset_before)
+
+    def check_room(self, length: int | None) -> None:
+        """Raises NoRoom if `length` more bytes exceed the namespace's quota; None, for a chunked body, never does."""
+        if self._room is not None and self.offset + (length or 0) > self._room:
+            raise NoRoom(self._room)
+
     def put(self, content: bytes) -> None:
-        """Hashes and sends a part that is not the last."""
+        """Hashes and sends a part that is not the last. Raises NoRoom."""
+        self.check_room(len(content))
         self._hasher.update(content)
         whole, self._tail = self._tail + content, b""
         if len(whole) < SMALLEST_PART:
@@ -134,6 +161,8 @@ class StreamedUploads:
             return Response(refused.status, refused.headers, refused.body)
         except BlobUploadInvalid as error:
             return error_response(400, "BLOB_UPLOAD_INVALID", str(error))
+        except NoRoom as error:
+            return error_response(403, "DENIED", str(error))
 
     def status(self, _target: RequestTarget, response: Response) -> Response:
         """Returns the registry's response unchanged, since the registry knows the size of the upload."""
@@ -162,6 +191,9 @@ class StreamedUploads:
         stream = StreamedUpload(self._registry, target.repository, location, credentials)
         if refused := check_range(target, body.length, location, stream.offset):
             return refused
+        if stream.is_superseded and not target.content_range:
+            return range_error(stream.location, stream.offset)
+        stream.check_room(body.length)
         line = self._board.line(f"upload {location.rpartition('/')[2].partition('.')[0][-8:]}")
         try:
             progress = self._feed(stream, body, line)

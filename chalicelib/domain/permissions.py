@@ -83,7 +83,8 @@ class Grant:
     """A token's right on one repository. `repository_id` is None until the repository exists.
 
     `team_id` is the team that the right comes from, if any; `state` is the state of the repository if it takes from the
-    role what the role permits otherwise.
+    role what the role permits otherwise; `is_limited` tells whether the namespace had a quota that rejects when the
+    token was issued.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Grant:
     source: Source | None = None
     team_id: str | None = None
     state: str | None = None
+    is_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ HOUR_S = 3600
 SETTLED_S = 300
 # Seconds after that over which the repositories are spread, so that they are not all counted at once.
 SPREAD_S = 900
+# Seconds after the lookup of a tag in which a pull of the digest that it named is a pull by that tag.
+LOOKUP_S = 3600
 
 
 def hour_of(at: float) -> int:
@@ -24,6 +26,15 @@ def settled_at(now: float) -> int:
 def due_at(repository_id: str, hour: int) -> int:
     """Returns when a repository's pulls of an hour are added up, in seconds; always the same for the same arguments."""
     return hour + HOUR_S + SETTLED_S + zlib.crc32(repository_id.encode()) % SPREAD_S
+
+
+@dataclass(frozen=True, slots=True)
+class Puller:
+    """Who pulls from a repository: the name of an account, empty for anonymous ones, and an address."""
+
+    name: str
+    address: str
+    repository_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Uploads: the token in `Location`, the ranges of chunks, and the sizes of parts.
 
 A token states the upload, its repository, its end, and whether the bytes come in one PUT (`one`) or in chunks (`many`);
-the upload edge lets only a `one` write straight to S3. It is signed with HMAC-SHA-256 over its readable fields, so that
-the upload edge's JavaScript can check it too, and stands in the path, which every client leaves unchanged.
+the upload edge lets only a `one` write straight to S3, at most as many bytes as stand behind it (`one-900`). Behind
+`many` stands how many bytes the upload had, so that a chunk that is repeated is not appended twice. It is signed with
+HMAC-SHA-256 over its readable fields, so that the upload edge's JavaScript can check it too, and stands in the path,
+which every client leaves unchanged.
 """
 
 import base64
@@ -29,17 +31,25 @@ ONE, MANY = "one", "many"
 
 @dataclass(frozen=True, slots=True)
 class UploadToken:
-    """The token of an upload in `Location`. `expires_at` is in seconds since the epoch."""
+    """The token of an upload in `Location`. `expires_at` is in seconds since the epoch.
+
+    `most` is how many bytes the upload edge may take in one PUT, None for as many as S3 takes; `offset` is how many
+    bytes the upload had when a token for chunks was issued.
+    """
 
     upload_id: str
     repository_id: str
     expires_at: int
     algorithm: str = "sha256"
     kind: str = ONE
+    most: int | None = None
+    offset: int = 0
 
     def signed(self, key: bytes) -> str:
         """Returns the token as it stands in a path, signed with `key`."""
         fields = f"{self.upload_id}.{self.repository_id}.{self.expires_at}.{self.algorithm}.{self.kind}"
+        number = self.offset or None if self.kind == MANY else self.most
+        fields += "" if number is None else f"-{number}"
         return f"{fields}.{_signature(key, fields)}"
 
     @classmethod
@@ -51,7 +61,9 @@ class UploadToken:
         genuine = any(hmac.compare_digest(_signature(key, fields).encode(), received) for key in keys)
         if not genuine or len(words) != 5 or not (is_ulid(words[0]) and is_ulid(words[1])) or int(words[2]) <= now:
             raise BlobUploadUnknown
-        return cls(words[0], words[1], int(words[2]), words[3], words[4])
+        kind, _, number = words[4].partition("-")
+        most = int(number) if number and kind == ONE else None
+        return cls(words[0], words[1], int(words[2]), words[3], kind, most, int(number or 0) if kind == MANY else 0)
 
 
 def _signature(key: bytes, fields: str) -> str:
@@ -99,10 +111,15 @@ class UploadBody:
     content: bytes = b""
     chunk: Chunk | None = None
 
-    def check(self, offset: int) -> None:
-        """Raises OutOfOrder, SizeInvalid where the range does not fit an upload of `offset` bytes and the content."""
+    def check(self, offset: int, location_offset: int) -> None:
+        """Raises OutOfOrder, SizeInvalid where the range does not fit an upload of `offset` bytes and the content.
+
+        Bytes without a range belong where the upload ended when its `Location` was issued, at `location_offset`.
+        """
         if self.chunk:
             self.chunk.check(offset, len(self.content))
+        elif self.content and location_offset != offset:
+            raise OutOfOrder(offset)
 
 
 def part_size(offset: int) -> int:

@@ -3,7 +3,9 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from chalicelib.services.activity.lookups import Lookups
 from chalicelib.services.activity.usage_log import PullLog, UsageLog
+from chalicelib.storage.activity.lookups import LookupStore
 from chalicelib.storage.stores import Stores
 from chalicelib.wiring.security import SecurityRoom
 
@@ -19,8 +21,11 @@ class ActivityRoom:
     def __init__(self, stores: Stores, security: SecurityRoom) -> None:
         self._stores, self._security = stores, security
         settings = stores.settings
-        pulls = PullLog(stores.usage_log, settings.pull_log == "hourly", settings.pull_batch_s)
-        self.usage_log = UsageLog(stores.usage_log, pulls, stores.clock)
+        is_hourly = settings.pull_log == "hourly"
+        pulls = PullLog(stores.usage_log, is_hourly, settings.pull_batch_s)
+        # Only where a write costs nothing do processes outlive their responses.
+        lookups = Lookups(LookupStore(), is_hourly, stores.clock, writes_pushers=settings.pull_batch_s > 0)
+        self.usage_log = UsageLog(stores.usage_log, pulls, lookups, stores.clock)
 
     @cached_property
     def usage_log_reader(self) -> "UsageLogReader":

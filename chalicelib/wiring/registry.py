@@ -29,7 +29,7 @@ class RegistryRoom:
             self._security.access, self._activity.usage_log, self._stores, lambda: self._accounts.prototypes
         )
         self.direct_uploads = DirectUploads(self._stores)
-        self.blobs = Blobs(self._security.access, self._stores, self.direct_uploads)
+        self.blobs = Blobs(self._security.access, self._stores, self.direct_uploads, self.repositories)
         self.manifests = Manifests(
             self._security.access,
             self._activity.usage_log,

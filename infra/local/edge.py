@@ -52,6 +52,8 @@ class LocalEdge:
             token = UploadToken.verify(target.upload, self._keys, time.time())
         except BlobUploadUnknown as error:
             return await refuse(send, 404, "BLOB_UPLOAD_UNKNOWN", str(error))
+        if token.most is not None and size > token.most:
+            return await refuse(send, 403, "DENIED", f"the namespace's quota has {token.most} bytes left")
         digest = Digest.parse(target.digest)
         body = IncomingBody(receive)
         try:

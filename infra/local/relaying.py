@@ -15,7 +15,7 @@ from infra.local.asgi import BodyEnded, Receive, Scope, Send, chunks, header, le
 from infra.local.places import Places
 from infra.local.upload_routes import UploadRequest
 from relay.auth import Credentials
-from relay.errors import Refused, RelayError
+from relay.errors import NoRoom, Refused, RelayError
 from relay.parts import PartCutter
 from relay.protocol import Response
 from relay.registry import Registry
@@ -66,6 +66,8 @@ class Relaying:
                 response = await self._respond(scope, body, target, credentials)
             except BlobUploadInvalid as error:
                 return await refuse(send, 400, "BLOB_UPLOAD_INVALID", str(error))
+            except NoRoom as error:
+                return await refuse(send, 403, "DENIED", str(error))
             except Refused as refused:
                 response = Response(refused.status, refused.headers, refused.body)
             except requests.RequestException as error:
@@ -89,10 +91,11 @@ class Relaying:
             path = opened.headers["Location"]
         stream = await self._run(StreamedUpload, self._registry, target.repository, path, credentials)
         chunk = Chunk.parse(target.range) if target.range else None
-        if chunk and chunk.first != stream.offset:
+        if (chunk and chunk.first != stream.offset) or (not chunk and stream.is_superseded):
             return _error_response(OutOfOrder(stream.offset))
         if chunk and chunk.size != (length(scope) or chunk.size):
             return _error_response(SizeInvalid(chunk.size, length(scope) or 0))
+        stream.check_room(length(scope))
         progress = await self._feed(stream, body)
         if target.method == "PATCH":
             return _chunk_accepted(progress)

@@ -59,4 +59,5 @@ class UploadRequest:
         """Tells whether S3 accepts the body in one PUT, can check its digest, and the upload has no chunks yet."""
         if size is None or size > LARGEST_PUT or self.range not in ("", f"0-{size - 1}"):
             return False
-        return self.upload.split(".")[-2:-1] == [ONE] and bool(SHA256.fullmatch(self.digest))
+        kind = "".join(self.upload.split(".")[-2:-1]).partition("-")[0]
+        return kind == ONE and bool(SHA256.fullmatch(self.digest))

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import BlobUploadInvalid, BlobUploadUnknown, OutOfOrder, SizeInvalid
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.uploads import LARGEST_PUT, MANY, MEBIBYTE, ONE, SMALLEST_PART, Chunk, UploadToken, part_size
+from chalicelib.domain.uploads import (
+    LARGEST_PUT,
+    MANY,
+    MEBIBYTE,
+    ONE,
+    SMALLEST_PART,
+    Chunk,
+    UploadBody,
+    UploadToken,
+    part_size,
+)
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 NOW = 1_800_000_000.0
@@ -30,6 +40,30 @@ def test_a_token_parses_back_as_it_was_signed(algorithm: str, kind: str) -> None
     token = UploadToken(TOKEN.upload_id, TOKEN.repository_id, TOKEN.expires_at, algorithm, kind)
 
     assert UploadToken.verify(token.signed(KEY), [KEY], NOW) == token
+
+
+@pytest.mark.parametrize("most", [None, 0, 900, 2**63])
+def test_a_token_says_how_many_bytes_the_edge_may_take(most: int | None) -> None:
+    token = UploadToken(TOKEN.upload_id, TOKEN.repository_id, TOKEN.expires_at, most=most)
+
+    assert UploadToken.verify(token.signed(KEY), [KEY], NOW) == token
+
+
+@pytest.mark.parametrize("offset", [0, 900, 2**63])
+def test_a_token_for_chunks_says_where_they_continue(offset: int) -> None:
+    token = UploadToken(TOKEN.upload_id, TOKEN.repository_id, TOKEN.expires_at, kind=MANY, offset=offset)
+
+    assert UploadToken.verify(token.signed(KEY), [KEY], NOW) == token
+
+
+def test_bytes_without_a_range_belong_where_their_location_was_issued() -> None:
+    UploadBody(b"more").check(5, 5)
+    UploadBody(b"").check(5, 0)
+    UploadBody(b"more", Chunk(5, 8)).check(5, 0)
+    for offset, location_offset in ((5, 0), (0, 5)):
+        with pytest.raises(OutOfOrder) as raised:
+            UploadBody(b"more").check(offset, location_offset)
+        assert raised.value.offset == offset
 
 
 def test_a_token_needs_no_escaping_in_a_path() -> None:

@@ -182,7 +182,9 @@ def by_the_edge(backend: Backend, content: bytes) -> None:
 def check_one_blob(backend: Backend, content: bytes) -> None:
     repository, digest = repository_of(backend), Digest.of(content)
     assert linked_bytes(backend, repository) == (len(content),) * 3
-    assert [row["sk"] for row in rows_like(backend, f"BLOB#{digest}")] == [f"LINK#{repository.id}", "META"]
+    assert [row["sk"] for row in rows_like(backend, f"BLOB#{digest}")] == [
+        f"IN#{repository.namespace_id}", f"LINK#{repository.id}", "META"
+    ]  # fmt: skip
     found = backend.services.registry.blobs.find(token_actor(backend, "admin", "admin/app"), NAME, digest)
     assert backend.services.stores.objects.get(found.s3_key) == content
     invariants.check(backend)

@@ -53,7 +53,7 @@ def test_a_token_is_signed_as_in_the_vectors(name: str) -> None:
 
 @named([vector for vector in REQUESTS if "chunked" not in vector])
 def test_a_body_takes_its_route(vector: dict[str, Any]) -> None:
-    expected = UploadRoute.EDGE if vector["way"] == "unknown" else UploadRoute(vector["way"])
+    expected = UploadRoute.EDGE if vector["way"] in ("unknown", "full") else UploadRoute(vector["way"])
 
     assert target_of(vector).route(vector.get("size", 0)) is expected
 
@@ -72,6 +72,11 @@ def test_a_layer_has_the_key_that_the_function_gives_it(vector: dict[str, Any]) 
     assert bucket_keys.edge_prefix(token.repository_id, digest) + token.upload_id == vector["key"]
     assert (str(digest), digest.base64) == (vector["digest"], vector["checksum"])
     assert target.repository == vector["repository"]
+
+
+@named([vector for vector in REQUESTS if vector["way"] == "full"])
+def test_a_token_says_how_many_bytes_a_quota_leaves(vector: dict[str, Any]) -> None:
+    assert UploadToken.verify(target_of(vector).upload, BELIEVED, NOW).most == vector["left"] < vector["size"]
 
 
 @named([vector for vector in REQUESTS if vector["way"] == "unknown"])

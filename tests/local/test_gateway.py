@@ -27,6 +27,7 @@ from infra.local.events import LARGEST_HEADERS
 from infra.local.gateway import HEAVY_PLACES, Gateway
 from infra.local.supervisor import listen
 from tests.support.backends import Backend
+from tests.support.builders import a_quota
 from tests.support.gateway_client import LEAVES, an_edge_upload, body, exchange, left, run
 from tests.support.stack import Stack, free_port
 
@@ -214,6 +215,20 @@ def test_sign_ins_that_wait_keep_neither_reads_nor_writes_waiting(gateway: Gatew
         return [status for status, _, _ in answers]
 
     assert run(beside_sign_ins()) == [200, 200, 200]
+
+
+def test_more_bytes_than_a_quota_leaves_are_refused_at_the_edge_before_they_come(backend: Backend) -> None:
+    a_quota(backend, LARGEST_BODY + 1)
+    statuses = []
+    for size in (LARGEST_BODY + 1, LARGEST_BODY + 2):
+        path, lines = an_edge_upload(backend), [("content-length", str(size))]
+        status, document, _ = run(
+            exchange(Gateway(backend.services), "PUT", path, lines, body=body(bytes(LARGEST_BODY + 1)))
+        )
+        statuses.append((status, document["errors"][0]["code"]))
+
+    assert statuses == [(400, "DIGEST_INVALID"), (403, "DENIED")]
+    assert f"{LARGEST_BODY + 1} bytes left" in document["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("route", ["upload", "download"])

@@ -11,7 +11,7 @@ from chalicelib.domain.uploads import LARGEST_BODY
 from infra.local import asgi
 from infra.local.gateway import Gateway
 from infra.local.relaying import RelayedBody, Relaying
-from relay.errors import Unavailable
+from relay.errors import NoRoom, Unavailable
 from relay.protocol import Response
 from tests.support.backends import Backend
 from tests.support.gateway_client import an_edge_upload, body, exchange, run
@@ -77,3 +77,15 @@ def test_a_bucket_that_refuses_a_part_is_503(backend: Backend, monkeypatch: pyte
     status, document, _ = run(exchange(Gateway(backend.services), "PATCH", RELAYED, [LARGE]))
 
     assert (status, document["errors"][0]) == (503, {"code": "UNAVAILABLE", "message": "S3 answered 500"})
+
+
+def test_more_bytes_than_a_quota_leaves_are_refused(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def respond(*_: Any) -> None:
+        raise NoRoom(900)
+
+    monkeypatch.setattr(Relaying, "_respond", respond)
+
+    status, document, _ = run(exchange(Gateway(backend.services), "PATCH", RELAYED, [LARGE]))
+
+    assert (status, document["errors"][0]["code"]) == (403, "DENIED")
+    assert "900 bytes" in document["errors"][0]["message"]

@@ -19,7 +19,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
 from chalicelib.services.registry.relays import ADDRESS_S
 from relay.auth import Credentials
-from relay.errors import Refused
+from relay.errors import NoRoom, Refused
 from relay.parts import PartCutter
 from relay.registry import Registry
 from relay.streamed_upload import ADDRESSES_AT_ONCE, StreamedUpload
@@ -175,6 +175,40 @@ def test_no_address_expires_during_a_slow_upload() -> None:
         sent.put(part)
 
     assert registry.late == 0
+
+
+def test_a_body_that_comes_twice_without_a_range_is_taken_once(stack: Stack, registry: Registry) -> None:
+    location, content = begin(stack, registry), CONTENT[: 5 * MEBIBYTE]
+    headers = credentials(stack).headers
+    statuses = [
+        requests.patch(stack.url + location, data=content, headers=headers, timeout=30).status_code for _ in range(2)
+    ]
+    status = requests.get(stack.url + location, headers=headers, timeout=30)
+
+    assert statuses == [202, 416]
+    assert close(stack, registry, status.headers["Location"], Digest.of(content)) == 201
+
+
+class LimitedRegistry(SlowRegistry):
+    """A registry with a quota that leaves 20 MiB for an upload."""
+
+    def request_addresses(self, location: str, credentials: Credentials, first: int, count: int) -> dict[str, Any]:
+        addresses = super().request_addresses(location, credentials, first, count)
+        return addresses | ({} if first else {"room": 20 * MEBIBYTE})
+
+
+def test_a_body_stops_at_the_quota_of_its_namespace() -> None:
+    registry, part = LimitedRegistry(10**9), bytes(8 * MEBIBYTE)
+    sent = StreamedUpload(registry, "a/b", "/", Credentials())  # type: ignore[arg-type]
+    sent.check_room(None)
+    sent.check_room(20 * MEBIBYTE)
+    with pytest.raises(NoRoom, match="quota has room for 20971520 bytes"):
+        sent.check_room(20 * MEBIBYTE + 1)
+    for _ in range(2):
+        sent.put(part)
+    with pytest.raises(NoRoom):
+        sent.put(part)
+    assert sent.offset == 16 * MEBIBYTE
 
 
 def test_an_upload_may_outlast_the_clients_token(stack: Stack) -> None:

@@ -12,7 +12,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.storage import table
 from chalicelib.storage.registry.blobs import BlobLinkRow, LinkRow
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow
-from chalicelib.storage.registry.repositories import RepositoryNameRow, SizeRow
+from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.table import (
     ATTEMPTS,
     LONGEST_PAUSE_S,

@@ -13,6 +13,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Manifest, parse_manifest
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, HolderKind, Role
+from chalicelib.domain.quotas import Limit, Quota, Severity
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.identity.authentication import PREFIXES
@@ -20,6 +21,7 @@ from chalicelib.services.security.sealing import hashed, random_secret
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, NamespaceRow
 from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
+from chalicelib.storage.accounts.quotas import set_quota
 from chalicelib.storage.accounts.teams import TeamRow, TeamStore
 from chalicelib.storage.identity.tokens import TokenKind, TokenRow, TokenStore
 from chalicelib.storage.table import Transaction
@@ -177,6 +179,14 @@ def a_random_token(backend: Backend, account: str, kind: TokenKind, **fields: st
     TokenStore().add(transaction, token, keys.account_token(row.id, kind, token.uuid))
     transaction.commit()
     return secret
+
+
+def a_quota(backend: Backend, limit_bytes: int, account: str = "admin") -> None:
+    """Gives a user's namespace a quota that rejects pushes above it."""
+    row = backend.services.stores.accounts.namespace(backend.account(account).id)
+    assert row is not None
+    set_quota(row, Quota(1, limit_bytes, (Limit(1, Severity.REJECT, 100),)))
+    row.save()
 
 
 def a_team_row(organization_id: str, name: str, role: TeamRole) -> TeamRow:

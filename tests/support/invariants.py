@@ -54,16 +54,22 @@ def _verified_size(backend: Backend, s3_key: str, digest: Digest) -> int:
 
 
 def check_sizes(table: Table) -> None:
-    """Checks that the counters of repositories and namespaces add up to the linked bytes."""
-    namespace = {pk: "N#" + row["namespace_id"] for (pk, sk), row in table.items() if pk[0] == "R" and sk == "META"}
+    """Checks that counters add up: repositories count blobs and manifests, a namespace each blob once."""
+    namespace = {pk: row["namespace_id"] for (pk, sk), row in table.items() if pk[0] == "R" and sk == "META"}
     linked: Counter[str] = Counter()
     counted: Counter[str] = Counter()
+    repositories: Counter[tuple[str, str]] = Counter()
     for (pk, sk), row in table.items():
         if pk.startswith("R#") and sk.startswith("BLOB#"):
-            linked.update({pk: row["size"], namespace[pk]: row["size"]})
+            linked[pk] += row["size"]
+            linked["N#" + namespace[pk]] += 0 if repositories[sk, "IN#" + namespace[pk]] else row["size"]
+            repositories[sk, "IN#" + namespace[pk]] += 1
+        elif sk.startswith("MAN#"):
+            linked.update({pk: row["size"], "N#" + namespace[pk]: row["size"]})
         elif sk.startswith("SIZE#"):
             counted[pk] += row["bytes"]
     assert +linked == +counted
+    assert repositories == {key: row["repositories"] for key, row in table.items() if key[1].startswith("IN#")}
 
 
 def check_manifests(backend: Backend, table: Table) -> None:

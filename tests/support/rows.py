@@ -9,7 +9,7 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.storage import keys
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow
-from chalicelib.storage.registry.repositories import change_size
+from chalicelib.storage.registry.sizes import NamespaceBlobRow, remove_link
 from chalicelib.storage.table import Row, Transaction, get
 from chalicelib.storage.timers import TimerRow
 from tests.support.backends import BUCKET, Backend
@@ -96,7 +96,8 @@ def set_link_state(repository: Repository, digest: Digest, state: str) -> None:
     transaction = Transaction()
     transaction.delete(row)
     transaction.delete(LinkRow.under(keys.link(digest, repository.id)))
-    change_size(transaction, repository.namespace_id, repository.id, digest, -row.size)
+    in_namespace = get(NamespaceBlobRow, keys.namespace_blob(repository.namespace_id, digest))
+    remove_link(transaction, (repository.namespace_id, repository.id), digest, row.size, in_namespace)
     transaction.commit()
 
 

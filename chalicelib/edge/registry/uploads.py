@@ -37,10 +37,9 @@ def begin(repository: str) -> Reply:
     if mount := request.parameter("mount"):
         parsed = Digest.parse(mount)
         algorithm = parsed.algorithm
-        target = services().registry.repositories.for_push(actor, name)
-        if services().registry.blobs.mount(actor, target, parsed, _source()):
+        if services().registry.blobs.mount_into(actor, name, parsed, _source()):
             return created(repository, parsed)
-    progress = services().registry.uploads.begin(actor, name, algorithm)
+    progress = services().registry.uploads.begin(actor, name, algorithm, creates=not mount)
     return _accepted(repository, progress, 202, {"OCI-Chunk-Min-Length": str(LARGEST_BODY)})
 
 

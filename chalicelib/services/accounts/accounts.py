@@ -20,7 +20,7 @@ from chalicelib.services.security.throttles import Throttles
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
 from chalicelib.storage.accounts.teams import TeamRow
-from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer

@@ -23,7 +23,7 @@ from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.accounts.teams import MemberRow, TeamRow
-from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer

@@ -24,7 +24,7 @@ from chalicelib.storage.accounts.quotas import (
     wake,
 )
 from chalicelib.storage.stores import Stores
-from chalicelib.storage.table import Transaction, retry_on_conflict
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
 
 DAY_S = 86400
 
@@ -200,11 +200,15 @@ class Quotas:
         return access.id
 
 
-def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRow | None:
+def check_room(
+    namespace: NamespaceRow | None, added: int, now: float, is_counted: Callable[[], bool]
+) -> RoomRow | None:
     """Raises QuotaExceeded if `added` bytes would bring a namespace above the limit that rejects pushes.
 
     It reads sizes only if the namespace has limits. The returned row must be taken in the transaction that adds the
-    bytes: of concurrent pushes that saw the same sizes one is written, and the others are retried.
+    bytes: of concurrent pushes that saw the same sizes one is written, and the others are retried. `is_counted` looks
+    whether somebody else has added the same bytes since the caller looked, so that the sizes contain them already; then
+    WriteConflict is raised.
     """
     quota = quota_of(namespace)
     if namespace is None or quota is None or not quota.limits:
@@ -214,10 +218,27 @@ def check_room(namespace: NamespaceRow | None, added: int, now: float) -> RoomRo
     room = room_of(namespace_id) if most is not None and added else None
     linked = linked_bytes(namespace_id) + added
     if most is not None and linked > most:
+        if added and is_counted():
+            raise WriteConflict
         raise QuotaExceeded(namespace.name, most)
     if added and quota.passed(linked):
         wake(namespace_id, now)
     return room
+
+
+def ask_room(namespace: NamespaceRow | None, added: int) -> int | None:
+    """Returns how many bytes a namespace may get, None if no limit rejects pushes. Reserves nothing.
+
+    Raises QuotaExceeded if `added` are more: then whoever wants to send them need not begin.
+    """
+    quota = quota_of(namespace)
+    most = quota.reject_bytes if quota else None
+    if namespace is None or most is None:
+        return None
+    left = most - linked_bytes(keys.namespace_id(namespace.pk))
+    if added > left:
+        raise QuotaExceeded(namespace.name, most)
+    return left
 
 
 def _quota_metadata(namespace: NamespaceRow, quota: Quota | None) -> dict[str, object]:

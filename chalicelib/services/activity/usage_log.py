@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.events import LOGIN_REFUSED, PULL, PUSH, Event
 from chalicelib.domain.ids import ulid
+from chalicelib.domain.permissions import PUSH as PUSH_ACTION
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.pulls import hour_of
+from chalicelib.domain.pulls import Puller, hour_of
 from chalicelib.domain.repositories import Repository
+from chalicelib.services.activity.lookups import Lookups
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.table import Transaction
 from chalicelib.telemetry import logger
@@ -24,8 +26,10 @@ LARGEST_BATCH = 500
 class UsageLog:
     """Writes the usage log."""
 
-    def __init__(self, store: UsageLogStore, pulls: "PullLog", clock: Callable[[], float] = time.time) -> None:
-        self._store, self._pulls, self._clock = store, pulls, clock
+    def __init__(
+        self, store: UsageLogStore, pulls: "PullLog", lookups: Lookups, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store, self._pulls, self._lookups, self._clock = store, pulls, lookups, clock
 
     def record_for_repository(
         self,
@@ -72,14 +76,23 @@ class UsageLog:
     ) -> None:
         """Records a pull of a manifest with a digest and a media type.
 
-        It never makes a pull fail: an error of the table only goes to the log.
+        A pull by digest of what the puller has looked up by a tag is a pull by that tag. It never makes a pull fail: an
+        error of the table only goes to the log.
         """
         now, (digest, media_type) = self._clock(), key
+        if isinstance(reference, Digest):
+            reference = self._lookups.tag_of(_puller(actor, repository), str(digest)) or reference
         metadata = {"reference": str(reference), "repository": str(repository.name), "mediaType": media_type}
         metadata |= {"manifest_digest": str(digest)} if isinstance(reference, str) else {}
         metadata |= _agent(actor)
         event = Event(ulid(now), now, PULL, repository.namespace_id, repository.id, actor.name, actor.address, metadata)
         self._pulls.add(event, str(reference))
+
+    def record_lookup(self, actor: Actor, repository: Repository, tag: str, digest: Digest) -> None:
+        """Remembers that an actor has looked up a tag, for the pull of its digest that may follow."""
+        grant = actor.grants.get(str(repository.name))
+        may_push = grant is not None and PUSH_ACTION in grant.actions
+        self._lookups.add(_puller(actor, repository), tag, str(digest), may_push=may_push)
 
     def flush(self) -> None:
         """Writes the waiting pulls before the process ends."""
@@ -169,6 +182,10 @@ class PullLog:
             return
         for hour in new:
             self._hours.add(hour)
+
+
+def _puller(actor: Actor, repository: Repository) -> Puller:
+    return Puller(actor.name, actor.address, repository.id)
 
 
 def _agent(actor: Actor) -> dict[str, str]:

@@ -14,7 +14,8 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.catalog.stars import StarRow
-from chalicelib.storage.registry.repositories import RepositoryRow, SizeRow
+from chalicelib.storage.registry.repositories import RepositoryRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
 

@@ -137,10 +137,11 @@ class Tokens:
         return actor
 
 
-def _ids(grant: Grant) -> dict[str, str | None]:
+def _ids(grant: Grant) -> dict[str, str | bool | None]:
     source = grant.source or None
-    ids = {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
-    return ids | {"team": grant.team_id} if grant.team_id else ids
+    ids: dict[str, str | bool | None] = {"id": grant.repository_id, "namespace": grant.namespace_id, "source": source}
+    ids |= {"team": grant.team_id} if grant.team_id else {}
+    return ids | {"limited": True} if grant.is_limited else ids
 
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
@@ -169,4 +170,5 @@ def _grant(entry: Mapping[str, Any]) -> Grant:
         Source(source) if source else None,
         entry.get("team"),
         entry.get("state"),
+        is_limited=entry.get("limited", False),
     )

@@ -31,6 +31,7 @@ from chalicelib.storage.lifecycle.garbage import NOTHING, Freed, KeepingEdge
 from chalicelib.storage.objects import ObjectGone
 from chalicelib.storage.registry.blobs import BlobLinkRow
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow
+from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import retry_on_conflict
 
@@ -150,7 +151,7 @@ class Garbage:
     def _remove_manifest(self, repository_id: str, digest: Digest, row: ManifestRow) -> CollectionResult:
         """Removes a manifest that only a push can bring back, and wakes the collector for what it kept."""
         self._signature_tags.end(repository_id, digest, row)
-        body = self._manifests.body_row(repository_id, digest)
+        body, repository = self._store.body(repository_id, digest)
         if body is not None and body.ulid == row.ulid:
             self._release(repository_id, digest, row, body)
             if body.s3_key:
@@ -159,7 +160,7 @@ class Garbage:
         now = self._clock()
         # A push that brings the manifest back has written edges of living tags, which must stay.
         self._store.remove_tagged([row for row in self._store.tagged(repository_id, digest) if row.until <= now])
-        self._store.remove_manifest(repository_id, row)
+        self._store.remove_manifest(_where(repository_id, repository), row)
         return CollectionResult(None, Freed(manifests=1, bytes=row.size))
 
     def _release(self, repository_id: str, digest: Digest, row: ManifestRow, body: BodyRow) -> None:
@@ -181,16 +182,13 @@ class Garbage:
     # Blobs
 
     def _link(self, repository_id: str, digest: Digest) -> CollectionResult:
-        row = self._store.link(repository_id, digest)
+        row, repository = self._store.link(repository_id, digest)
         if row is None:
             return DONE
         kept = _advance(row, lambda: self._link_keeper(repository_id, digest, row), self._store.move_link)
         if kept:
             return CollectionResult(kept.until)
-        repository = self._repositories.get(repository_id)
-        if repository is None:
-            raise LookupError(f"repository {repository_id} was removed before its blobs")
-        self._store.remove_link((repository.namespace_id, repository_id), row, digest, int(self._clock()))
+        self._store.remove_link(_where(repository_id, repository), row, digest, int(self._clock()))
         return DONE
 
     def _link_keeper(self, repository_id: str, digest: Digest, row: BlobLinkRow) -> KeptUntil | None:
@@ -230,6 +228,13 @@ class Garbage:
             return DONE
         self._store.remove_blob(row)
         return CollectionResult(None, Freed(blobs=1, bytes=row.size))
+
+
+def _where(repository_id: str, repository: RepositoryRow | None) -> tuple[str, str]:
+    """Returns (namespace id, repository id). A repository's row is removed after its contents."""
+    if repository is None:
+        raise LookupError(f"repository {repository_id} was removed before its contents")
+    return repository.namespace_id, repository_id
 
 
 def _advance(row: R, keeper: Callable[[], KeptUntil | None], move: Callable[[R, State], None]) -> KeptUntil | None:

@@ -8,15 +8,16 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobInUse, BlobUnknown, Denied, NameUnknown, QuotaExceeded
 from chalicelib.domain.ids import made_at
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_DELETE, TO_FIND_BLOB, TO_PULL, Actor
+from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_DELETE, TO_FIND_BLOB, TO_PULL, Actor, Need
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.direct_uploads import DirectUploads
+from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.services.security.access import Access
 from chalicelib.storage import bucket_keys, keys
-from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
+from chalicelib.storage.registry.blobs import BlobView, FenceRow, LinkableBlob, StoredContent
 from chalicelib.storage.registry.manifests import ManifestRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryRow
 from chalicelib.storage.stores import Stores
@@ -38,9 +39,11 @@ class BlobLocation:
 class Blobs:
     """Blobs of repositories."""
 
-    def __init__(self, access: Access, stores: Stores, direct_uploads: DirectUploads) -> None:
-        self._access, self._store, self._repositories = access, stores.blobs, stores.repositories
-        self._direct_uploads, self._indexes = direct_uploads, TaggedIndexes(stores)
+    def __init__(
+        self, access: Access, stores: Stores, direct_uploads: DirectUploads, repositories: Repositories
+    ) -> None:
+        self._access, self._store, self._stores = access, stores.blobs, stores
+        self._direct_uploads, self._repositories, self._indexes = direct_uploads, repositories, TaggedIndexes(stores)
         self._lease, self._clock = stores.lease, stores.clock
 
     def find(self, actor: Actor, name: RepositoryName, digest: Digest, *, promise: bool = False) -> BlobLocation:
@@ -49,7 +52,7 @@ class Blobs:
         `promise` is for a HEAD: a client skips the upload of a blob that exists, so a short lease is renewed. That, and
         the adoption of a direct upload, are writes: they are left out if the actor may no longer push.
         """
-        repository = self._access.repository(actor, name, TO_FIND_BLOB if promise else TO_PULL)
+        repository = self._repository(actor, name, digest, TO_FIND_BLOB if promise else TO_PULL)
         pushes = self._access.may(actor, name, PUSH)
         view = self._store.view(repository.id, digest)
         if view.is_gone and pushes and self._adopt_found(actor, repository, digest):
@@ -59,6 +62,21 @@ class Blobs:
         if promise and pushes:
             self._renew(actor, repository, view)
         return BlobLocation(digest, view.link.size, view.blob.s3_key)
+
+    def _repository(self, actor: Actor, name: RepositoryName, digest: Digest, need: Need) -> Repository:
+        """Returns a blob's repository. One that only an upload has begun is created if the edge has the blob for it.
+
+        Raises Unauthenticated, NameUnknown.
+        """
+        grant = self._access.granted(actor, name, need)
+        repository = self._access.known(grant, name)
+        if repository is None and self._direct_uploads.has_edge and self._access.may(actor, name, PUSH):
+            begun = self._repositories.begun(grant, name)
+            if begun and self._direct_uploads.latest(begun, digest):
+                repository = self._repositories.for_push(actor, name)
+        if repository is None:
+            raise NameUnknown(str(name))
+        return repository
 
     def _is_visible(self, view: BlobView) -> bool:
         """Returns whether a blob is visible: a deleted one only while a pullable manifest needs it."""
@@ -106,7 +124,9 @@ class Blobs:
         rights.check(PUSH)
         if view.link is None or view.blob is None:
             return False
-        self._link(repository, view, view.link.size, view.blob.s3_key)
+        transaction, until = Transaction(), self._lease.until(self._clock())
+        self._store.renew(transaction, view, StoredContent(view.link.size, view.blob.s3_key), until)
+        transaction.commit()
         return True
 
     def hold(self, actor: Actor, repository: Repository, digest: Digest) -> bool:
@@ -147,7 +167,7 @@ class Blobs:
 
     def _adopt(self, actor: Actor, repository: Repository, digest: Digest, latest: tuple[str, int]) -> bool:
         (s3_key, size), batch = latest, Batch()
-        view = BlobView(batch, repository.id, digest)
+        view = LinkableBlob(batch, repository, digest)
         fence = batch.add(FenceRow, keys.fence(s3_key))
         rights = self._access.recheck(batch, actor, repository)
         batch.read()
@@ -160,23 +180,32 @@ class Blobs:
         if fence.row is not None or is_old or was_adopted:
             return False
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, size, self._clock())
-        transaction = Transaction()
+            view.room = check_room(rights.namespace, view.added(size), self._clock(), view.is_counted)
+        transaction, until = Transaction(), self._lease.until(self._clock())
         transaction.check(FenceRow, keys.fence(s3_key), absent())
-        self._link(repository, view, size, s3_key, transaction)
-        return True
-
-    def _link(
-        self, repository: Repository, view: BlobView, size: int, s3_key: str, transaction: Transaction | None = None
-    ) -> None:
-        transaction = transaction or Transaction()
-        until = self._lease.until(self._clock())
         self._store.link(transaction, view, repository, StoredContent(size, s3_key), until)
         transaction.commit()
+        return True
+
+    def mount_into(self, actor: Actor, name: RepositoryName, digest: Digest, source: RepositoryName | None) -> bool:
+        """Mounts a blob into a repository, which is created if needed, and only if the blob exists.
+
+        Returns False if it does not. Raises Unauthenticated, Denied, NameUnknown, QuotaExceeded.
+        """
+        target = self._repositories.known(actor, name)
+        if target is None:
+            views = [self._store.view(origin, digest) for origin in self._origins(actor, digest, source)]
+            if not any(view.link is not None and view.link.deleted_at is None for view in views):
+                return False
+            target = self._repositories.for_push(actor, name)
+        return self.mount(actor, target, digest, source)
+
+    def _origins(self, actor: Actor, digest: Digest, source: RepositoryName | None) -> list[str]:
+        return self._any_origins(actor, digest) if source is None else self._origin(actor, source)
 
     def mount(self, actor: Actor, target: Repository, digest: Digest, source: RepositoryName | None) -> bool:
         """Links a blob of another repository; returns False if it does not exist there or may not be read."""
-        origins = self._any_origins(actor, digest) if source is None else self._origin(actor, source)
+        origins = self._origins(actor, digest, source)
         return any(retry_on_conflict(partial(self._mount, actor, target, digest, origin)) for origin in origins)
 
     def _origin(self, actor: Actor, source: RepositoryName) -> list[str]:
@@ -187,7 +216,7 @@ class Blobs:
 
     def _any_origins(self, actor: Actor, digest: Digest) -> list[str]:
         """Returns ids of repositories that have the blob and that the actor may read, for a mount without a source."""
-        rows = self._repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
+        rows = self._stores.repositories.get_all(self._store.linked_from(digest, MOUNT_SOURCES))
         batch = Batch()
         permissions: dict[str, Read[PermissionRow]] = {}
         if actor.account_id is not None:
@@ -200,7 +229,7 @@ class Blobs:
     def _mount(self, actor: Actor, target: Repository, digest: Digest, origin_id: str) -> bool:
         batch = Batch()
         origin = BlobView(batch, origin_id, digest)
-        view = BlobView(batch, target.id, digest)
+        view = LinkableBlob(batch, target, digest)
         rights = self._access.recheck(batch, actor, target)
         batch.read()
         rights.check(PUSH)
@@ -208,7 +237,7 @@ class Blobs:
             return False
         until, size = self._lease.until(self._clock()), origin.link.size
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, size, self._clock())
+            view.room = check_room(rights.namespace, view.added(size), self._clock(), view.is_counted)
         transaction = Transaction()
         content = StoredContent(size, origin.blob.s3_key, origin.link.seen)
         self._store.link(transaction, view, target, content, until)

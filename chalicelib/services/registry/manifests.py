@@ -23,12 +23,12 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import State
 from chalicelib.domain.tag_changes import begins_again, ends_earlier
 from chalicelib.domain.tags import end_of
-from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.registry.blobs import Blobs
 from chalicelib.services.registry.body_cache import BodyCache
 from chalicelib.services.registry.expiry_labels import ExpiryLabels
 from chalicelib.services.registry.manifest_leases import ManifestLeases
+from chalicelib.services.registry.manifest_sizes import ManifestSizes
 from chalicelib.services.registry.named_contents import NamedContents, NamedReads
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
@@ -124,6 +124,7 @@ class Manifests:
         self._expirations, self._bodies = ExpiryLabels(stores), BodyCache()
         self._lease, self._clock = stores.lease, stores.clock
         self._leases, self._indexes = ManifestLeases(access, stores), TaggedIndexes(stores)
+        self._sizes = ManifestSizes(stores)
 
     def find(self, actor: Actor, name: RepositoryName, reference: "Tag | Digest") -> Pulled:
         """Finds a manifest without its bytes (HEAD). Raises Unauthenticated, NameUnknown, ManifestUnknown.
@@ -132,7 +133,9 @@ class Manifests:
         """
         repository = self._access.repository(actor, name)
         if isinstance(reference, str):
-            return self._by_tag(repository, reference)
+            pulled = self._by_tag(repository, reference)
+            self._usage_log.record_lookup(actor, repository, reference, pulled.digest)
+            return pulled
         row = self._store.get(repository.id, reference)
         if row is None or not self._indexes.is_pullable(repository.id, reference, row):
             raise ManifestUnknown(str(name), str(reference))
@@ -209,13 +212,13 @@ class Manifests:
         """Refuses, before any edge is written, what is refused after it."""
         reads = self._read(push)
         self._check(push, reads)
+        self._sizes.room(push.repository, push.manifest, reads.manifest.row, reads.rights.namespace)
         for tag, row in reads.stored_tags:
             if row is not None and not row.state.may_name(push.manifest.digest, self._clock()):
                 raise TagImmutable(str(push.repository.name), tag)
 
     def _check(self, push: _Push, reads: PushReads) -> None:
         reads.rights.check(PUSH)
-        check_room(reads.rights.namespace, 0, self._clock())
         self._named.check(push.actor, push.repository, push.manifest, reads.named, may_be_sparse=push.may_be_sparse)
 
     def _push(self, push: _Push) -> str:
@@ -261,6 +264,7 @@ class Manifests:
         row.expires_after, row.built_at = labels.label, labels.built_at
         row.retain(after_push(living, now, tag_end, self._lease.until(now)), State.LIVE)
         changes.settle(reads.rights.window_s, beside=manifest.digest)
+        self._sizes.add(transaction, repository, manifest, stored, reads.rights.namespace)
         self._put(transaction, repository, manifest, (row, stored))
         warning = expiration.warning if push.tags else ""
         self._record_push(push, transaction, changes.made_immutable, warning)

@@ -71,15 +71,15 @@ class PresignedUploads:
     def presign(self, actor: Actor, name: RepositoryName, text: str, blob: BlobSize, first: int) -> dict[str, object]:
         """Returns the address for a whole blob with its checksum, or those of its parts from number `first` on.
 
-        Raises Unauthenticated, Denied, BlobUploadUnknown, BlobUploadInvalid.
+        Raises Unauthenticated, Denied, BlobUploadUnknown, BlobUploadInvalid, QuotaExceeded.
         """
-        repository, token = self._uploads.opened(actor, name, text, blob.digest)
+        repository, token = self._uploads.opening.for_bytes(actor, name, text, blob.digest)
         blob.check()
-        row = self._uploads.row(actor, repository, token)
+        row, _ = self._uploads.opening.row_with_room(actor, repository, token, (blob.digest, blob.size))
         # An upload that began in another way has bytes that are proven already: none of those may be replaced.
         if row is not None and row.status != UploadStatus.PRESIGNED:
             raise BlobUploadUnknown
-        following = self._tokens.presigned(token)
+        following = self._tokens.presigned(token, 0)
         if not 1 <= first <= blob.part_count:
             raise BlobUploadInvalid(f"first is {first}: the parts have the numbers 1 to {blob.part_count}")
         if blob.is_one_put:
@@ -112,14 +112,14 @@ class PresignedUploads:
         `parts` are numbers and ETags. Raises BlobUploadInvalid if nothing was put, SizeInvalid, DigestInvalid,
         BlobUploadUnknown, and Denied if the actor may no longer push.
         """
-        repository, token = self._uploads.opened(actor, name, text, blob.digest)
+        repository, token = self._uploads.opening.for_bytes(actor, name, text, blob.digest)
         blob.check()
         digest = blob.digest
         if blob.is_one_put:
             if not self._blobs.adopt_presigned(actor, repository, digest, token.upload_id):
                 raise BlobUploadInvalid(f"nothing of {digest} was put under the presigned address")
             return None
-        row = self._uploads.row(actor, repository, token)
+        row = self._uploads.opening.row(actor, repository, token)
         if row is None or row.status in (UploadStatus.OPEN, UploadStatus.CANCELLED) or row.digest not in (None, digest):
             raise BlobUploadUnknown
         if row.status == UploadStatus.PRESIGNED:

@@ -53,13 +53,15 @@ class Relays:
         self._uploads, self._tokens, self._store, self._objects = uploads, tokens, stores.uploads, stores.objects
 
     def presign_first(self, actor: Actor, name: RepositoryName, text: str, count: int) -> dict[str, object]:
-        """Returns addresses for the first parts of a body, if the actor may push now.
+        """Returns addresses for the first parts of a body, if the actor may push now, and the upload's `room`.
 
-        Raises Unauthenticated, Denied, NameUnknown, BlobUploadUnknown.
+        That is how many bytes it may have, None without a limit; `location_offset` is how many it had when its
+        `Location` was issued. Raises Unauthenticated, Denied, NameUnknown,
+        BlobUploadUnknown, QuotaExceeded.
         """
-        repository, token = self._uploads.opened(actor, name, text)
-        self._uploads.row(actor, repository, token)
-        return self.presign(text, 0, count)
+        repository, token = self._uploads.opening.for_bytes(actor, name, text)
+        _, room = self._uploads.opening.row_with_room(actor, repository, token)
+        return self.presign(text, 0, count) | {"room": room, "location_offset": token.offset}
 
     def presign(self, text: str, first: int, count: int) -> dict[str, object]:
         """Returns addresses for `count` parts from number `first` on (0: the next), and how far the upload is.
@@ -77,7 +79,7 @@ class Relays:
         start = first or row.parts + 1
         tail_key = bucket_keys.incoming(row.repository_id, ulid())
         return {
-            "upload": self._tokens.presigned(token),
+            "upload": self._tokens.presigned(token, row.offset),
             "offset": row.offset,
             "algorithm": row.algorithm,
             "state": base64.b64encode(row.hash_state or b"").decode("ascii"),
@@ -118,7 +120,7 @@ class Relays:
             self._commit(row)
         if old_tail and old_tail != row.tail_key:
             self._objects.delete(old_tail)
-        return UploadProgress(self._tokens.presigned(token), token.upload_id, report.after)
+        return UploadProgress(self._tokens.presigned(token, report.after), token.upload_id, report.after)
 
     def _commit(self, row: UploadRow, transaction: Transaction | None = None) -> None:
         try:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
 from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, HolderKind, Role
+from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, Grant, HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.states import NamespaceState
@@ -18,10 +18,13 @@ from chalicelib.services.security.access import Access, permits
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, holds
 from chalicelib.storage.accounts.permissions import RoleHolder
-from chalicelib.storage.registry.repositories import RepositoryNameRow
+from chalicelib.storage.registry.repositories import BegunRepositoryRow, RepositoryNameRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, retry_on_conflict
 from chalicelib.storage.timers import timer
+
+# Seconds for which the id of a repository is kept into which uploads have begun, longer than any upload's.
+BEGUN_S = 7 * 86_400
 
 if TYPE_CHECKING:
     from chalicelib.services.accounts.prototypes import Prototypes
@@ -57,31 +60,60 @@ class Repositories:
 
         Raises Unauthenticated, Denied, NameUnknown.
         """
-        grant = self._access.granted(actor, name, TO_PUSH)
-        repository = self._access.known(grant, name)
-        if repository is None and grant.namespace_id is None:
-            raise NameUnknown(str(name))
-        return repository or self._create_by_push(actor, name, grant.namespace_id or "")
+        repository = self.known(actor, name)
+        return repository or self._create_by_push(actor, name, actor.grants[str(name)].namespace_id or "")
 
     def _create_by_push(self, actor: Actor, name: RepositoryName, namespace_id: str) -> Repository:
         batch = Batch()
         read = batch.add(AccountRow, keys.account(actor.account_id or ""))
+        read_begun = batch.add(BegunRepositoryRow, keys.begun_repository(namespace_id, name.repository))
         credential = self._access.credential(batch, actor)
         batch.read()
-        account = read.row
+        account, begun = read.row, read_begun.row.repository_id if read_begun.row else None
         if account is None or not holds(read, actor.epoch) or not credential.are_valid():
             raise Denied(str(name), PUSH)
 
         def attempt() -> Repository:
+            nonlocal begun
             if account.id != namespace_id and not permits(self._access.walk(account, name).actions, PUSH):
                 # The right was removed after the token was issued.
                 raise Denied(str(name), PUSH)
             try:
-                return self._create(actor, NewRepository(name), namespace_id)
+                return self._create(actor, NewRepository(name), namespace_id, (begun,))
             except WriteConflict:
+                begun = self._store.begun(namespace_id, name)
                 return self._created_meanwhile(namespace_id, name)
 
         return retry_on_conflict(attempt)
+
+    def known(self, actor: Actor, name: RepositoryName) -> Repository | None:
+        """Returns a repository that the actor's token may push into; None if it does not exist, but may be created.
+
+        Raises Unauthenticated, NameUnknown.
+        """
+        grant = self._access.granted(actor, name, TO_PUSH)
+        repository = self._access.known(grant, name)
+        if repository is None and grant.namespace_id is None:
+            raise NameUnknown(str(name))
+        return repository
+
+    def for_upload(self, actor: Actor, name: RepositoryName) -> Repository:
+        """Returns the repository of an upload that begins. One that does not exist is created when bytes come.
+
+        Until then it has only an id, the same one for all uploads. Raises Unauthenticated, NameUnknown.
+        """
+        repository = self.known(actor, name)
+        if repository is not None:
+            return repository
+        namespace_id, now = actor.grants[str(name)].namespace_id or "", self._clock()
+        begun = self._store.begin(namespace_id, name, ulid(now), int(now) + BEGUN_S)
+        # It may have been created since it was looked for.
+        row = self._store.find(namespace_id, name)
+        return Repository(row.repository_id if row else begun, namespace_id, name)
+
+    def begun(self, grant: Grant, name: RepositoryName) -> str | None:
+        """Returns the id of a repository that does not exist, but into which an upload has begun; None without one."""
+        return self._store.begun(grant.namespace_id, name) if grant.namespace_id else None
 
     def _created_meanwhile(self, namespace_id: str, name: RepositoryName) -> Repository:
         row = self._store.find(namespace_id, name)
@@ -107,11 +139,18 @@ class Repositories:
 
         return retry_on_conflict(attempt)
 
-    def _create(self, actor: Actor, new: NewRepository, namespace_id: str) -> Repository:
-        """Creates a repository and its permissions in one transaction. Raises WriteConflict."""
+    def _create(
+        self, actor: Actor, new: NewRepository, namespace_id: str, begun: tuple[str | None] | None = None
+    ) -> Repository:
+        """Creates a repository and its permissions in one transaction. Raises WriteConflict.
+
+        A push gives the id with which an upload has begun, or None if there is none.
+        """
         now = self._clock()
-        created = Repository(ulid(now), namespace_id, new.name)
+        created = Repository((begun and begun[0]) or ulid(now), namespace_id, new.name)
         transaction = Transaction()
+        if begun is not None:
+            self._store.end_begun(transaction, created, begun[0])
         self._store.add(transaction, created, new.visibility, new.description, int(now))
         self._accounts.require_live_namespace(transaction, namespace_id)
         if actor.account_id and actor.account_id != namespace_id:

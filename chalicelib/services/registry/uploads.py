@@ -5,25 +5,27 @@ upload in chunks is closed, with its digest and key written, before its bytes ar
 crash at any point the same request completes it.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, OutOfOrder, Unauthenticated
+from chalicelib.domain.errors import BlobUploadUnknown, DigestInvalid, NameUnknown, OutOfOrder
 from chalicelib.domain.expiry_labels import EXPIRES_AFTER, Lifetime, of_config
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, TO_CLOSE_UPLOAD, TO_PUSH, Actor
+from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, SMALLEST_PART, UploadBody, UploadToken
 from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.upload_hashes import hasher_of, keep_state
+from chalicelib.services.registry.upload_opening import UploadOpening
 from chalicelib.services.security.access import Access, WriteAccess
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.objects import ObjectGone
-from chalicelib.storage.registry.blobs import BlobView, FenceRow, StoredContent
+from chalicelib.storage.registry.blobs import FenceRow, LinkableBlob, StoredContent
 from chalicelib.storage.registry.uploads import UploadRow, UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Read, Transaction, WriteConflict, absent, retry_on_conflict
@@ -54,48 +56,29 @@ class Uploads:
     def __init__(self, access: Access, stores: Stores, repositories: Repositories, tokens: UploadTokens) -> None:
         self._access, self._repositories, self._blobs = access, repositories, stores.blobs
         self._store, self._objects = stores.uploads, stores.objects
+        self.opening = UploadOpening(access, stores, tokens, repositories)
         self._tokens, self._lease, self._clock = tokens, stores.lease, stores.clock
 
-    def begin(self, actor: Actor, name: RepositoryName, algorithm: str = "sha256") -> UploadProgress:
-        """Begins an upload; creates the repository if needed. Raises as `Repositories.for_push` does."""
-        repository = self._repositories.for_push(actor, name)
-        token, upload_id = self._tokens.begin(repository.id, algorithm)
-        return UploadProgress(token, upload_id, 0)
+    def begin(
+        self, actor: Actor, name: RepositoryName, algorithm: str = "sha256", *, creates: bool = True
+    ) -> UploadProgress:
+        """Begins an upload; creates the repository if needed, or leaves that to the first bytes unless it `creates`.
 
-    def opened(
-        self, actor: Actor, name: RepositoryName, text: str, digest: Digest | None = None
-    ) -> tuple[Repository, UploadToken]:
-        """Returns the repository and the verified token of an upload. Raises BlobUploadUnknown if they do not match.
-
-        With a digest, to make the upload that blob, the long token of this very upload is enough.
+        Raises QuotaExceeded if the namespace is full, and as `Repositories.for_push` does.
         """
-        grant = self._access.granted(actor, name, TO_CLOSE_UPLOAD if actor.upload and digest else TO_PUSH)
-        token = self._tokens.verify(text)
-        if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
-            raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")
-        repository = self._access.known(grant, name)
-        if repository is None or repository.id != token.repository_id:
-            raise BlobUploadUnknown
-        return repository, token
-
-    def row(self, actor: Actor, repository: Repository, token: UploadToken) -> UploadRow | None:
-        """Returns the row of an upload if the actor may still push. Raises Denied, NameUnknown."""
-        batch = Batch()
-        rights, read = (
-            self._access.recheck(batch, actor, repository),
-            batch.add(UploadRow, keys.upload(token.upload_id)),
-        )
-        batch.read()
-        rights.check(PUSH)
-        return read.row
+        room = self.opening.room_to_begin(actor, name)
+        repositories = self._repositories
+        repository = repositories.for_push(actor, name) if creates else repositories.for_upload(actor, name)
+        token, upload_id = self._tokens.begin(repository.id, algorithm, room)
+        return UploadProgress(token, upload_id, 0)
 
     def progress(self, token: UploadToken, offset: int) -> UploadProgress:
         """Returns the progress after a chunk; its token has a whole life again, and takes only chunks."""
-        return UploadProgress(self._tokens.following(token), token.upload_id, offset)
+        return UploadProgress(self._tokens.following(token, offset), token.upload_id, offset)
 
     def status(self, actor: Actor, name: RepositoryName, text: str) -> UploadProgress:
         """Returns how far an upload is. Raises BlobUploadUnknown."""
-        _, token = self.opened(actor, name, text)
+        _, token = self.opening.token(actor, name, text)
         row = self._store.get(token.upload_id)
         _check_open(row)
         # The first token would still let the upload edge write; after the first bytes, only chunks may follow.
@@ -103,10 +86,10 @@ class Uploads:
 
     def cancel(self, actor: Actor, name: RepositoryName, text: str) -> None:
         """Cancels an upload and deletes its bytes. Raises BlobUploadUnknown, Denied."""
-        repository, token = self.opened(actor, name, text)
+        repository, token = self.opening.token(actor, name, text)
 
         def attempt() -> UploadRow:
-            stored = self.row(actor, repository, token)
+            stored = self.opening.row(actor, repository, token)
             if stored is not None and stored.status != UploadStatus.PRESIGNED:
                 _check_open(stored)
             row = stored or self.new_row(token)
@@ -114,15 +97,17 @@ class Uploads:
             self.keep(row, is_new=stored is None)
             return row
 
-        self._drop(retry_on_conflict(attempt))
+        # A repository that no bytes have created yet has none to delete.
+        with suppress(NameUnknown):
+            self._drop(retry_on_conflict(attempt))
 
     def append(self, actor: Actor, name: RepositoryName, text: str, body: UploadBody) -> UploadProgress:
         """Appends a chunk. Raises OutOfOrder, SizeInvalid, BlobUploadUnknown, Denied."""
-        repository, token = self.opened(actor, name, text)
-        stored = self.row(actor, repository, token)
+        repository, token = self.opening.for_bytes(actor, name, text)
+        stored = self.opening.row(actor, repository, token)
         _check_open(stored)
         row = stored or self.new_row(token)
-        body.check(row.offset)
+        body.check(row.offset, token.offset)
         if body.content:
             try:
                 self._write(row, body.content, is_new=stored is None)
@@ -199,6 +184,8 @@ class Uploads:
 
     def push(self, actor: Actor, name: RepositoryName, digest: Digest, content: bytes) -> None:
         """Pushes a blob in one request, without an upload. Raises DigestInvalid."""
+        self._access.granted(actor, name, TO_PUSH)
+        _check_digest(digest, content)
         repository = self._repositories.for_push(actor, name)
         self._push_whole(actor, repository, digest, content, None)
 
@@ -207,19 +194,20 @@ class Uploads:
 
         Raises DigestInvalid, OutOfOrder, SizeInvalid, BlobUploadUnknown.
         """
-        repository, token = self.opened(actor, name, text, digest)
+        repository, token = self.opening.for_bytes(actor, name, text, digest)
 
         def attempt() -> UploadRow | None:
-            row = self.row(actor, repository, token)
+            row = self.opening.row(actor, repository, token)
             if row is not None and row.status == UploadStatus.OPEN:
-                body.check(row.offset)
+                body.check(row.offset, token.offset)
                 self._close(row, digest, body.content)
             return row
 
         # A token that saw no chunk, with bytes in the request, needs no read of the upload: the close itself checks.
         row = None if token.kind != MANY and body.content else retry_on_conflict(attempt)
         if row is None:
-            body.check(0)
+            body.check(0, token.offset)
+            _check_digest(digest, body.content)
             self._push_whole(actor, repository, digest, body.content, token)
             return
         if row.status not in (UploadStatus.CLOSED, UploadStatus.LINKED) or row.digest != digest:
@@ -229,8 +217,7 @@ class Uploads:
     def _push_whole(
         self, actor: Actor, repository: Repository, digest: Digest, content: bytes, token: UploadToken | None
     ) -> None:
-        if not digest.matches(content):
-            raise DigestInvalid(str(digest), f"the {len(content)} bytes that came have {Digest.of(content)}")
+        """Links the whole content of a blob, whose digest was checked."""
         labels = _labels_in(content)
         new_key = ""
 
@@ -257,17 +244,17 @@ class Uploads:
 
     def _read(
         self, actor: Actor, repository: Repository, wanted: _ClosedBlob
-    ) -> tuple[BlobView, UploadRow | None, FenceRow | None]:
+    ) -> tuple[LinkableBlob, UploadRow | None, FenceRow | None]:
         """Reads a blob, its upload and the fence of its key in one batch; checks the right to push and the quota."""
         batch, upload_id, s3_key = Batch(), wanted.upload_id, wanted.s3_key
-        view = BlobView(batch, repository.id, wanted.digest)
+        view = LinkableBlob(batch, repository, wanted.digest)
         rights: WriteAccess = self._access.recheck(batch, actor, repository)
         upload: Read[UploadRow] | None = batch.add(UploadRow, keys.upload(upload_id)) if upload_id else None
         fence: Read[FenceRow] | None = batch.add(FenceRow, keys.fence(s3_key)) if s3_key else None
         batch.read()
         rights.check(PUSH)
         if view.stored_link is None:
-            view.room = check_room(rights.namespace, wanted.size, self._clock())
+            view.room = check_room(rights.namespace, view.added(wanted.size), self._clock(), view.is_counted)
         return view, upload.row if upload else None, fence.row if fence else None
 
     def _close_whole(
@@ -345,7 +332,7 @@ class Uploads:
         if not is_kept:
             self._drop(closed)
 
-    def _renew(self, view: BlobView, repository: Repository, until: int) -> None:
+    def _renew(self, view: LinkableBlob, repository: Repository, until: int) -> None:
         if view.link is None or view.blob is None:
             raise BlobUploadUnknown
         transaction = Transaction()
@@ -392,6 +379,11 @@ class Uploads:
 def _check_open(row: UploadRow | None) -> None:
     if row is not None and row.status != UploadStatus.OPEN:
         raise BlobUploadUnknown
+
+
+def _check_digest(digest: Digest, content: bytes) -> None:
+    if not digest.matches(content):
+        raise DigestInvalid(str(digest), f"the {len(content)} bytes that came have {Digest.of(content)}")
 
 
 def _labels_in(content: bytes) -> Lifetime:

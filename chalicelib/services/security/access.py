@@ -28,6 +28,7 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, holds
+from chalicelib.storage.accounts.quotas import quota_of
 from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.stores import Stores
@@ -155,7 +156,7 @@ class Access:
         pointer = self._accounts.find(name.namespace)
         if pointer is None:
             return Grant(str(name), frozenset())
-        row = self._repositories.find(pointer.id, name)
+        row, namespace = self._repositories.find_with_namespace(pointer.id, name)
         right = self._right(account, pointer, row)
         role = capped(right.role, scopes)
         if role is None:
@@ -163,7 +164,9 @@ class Access:
         actions = _in_mode(role.actions, row)
         state = row.mode if row is not None and actions != role.actions else None
         identifier = row.repository_id if row else None
-        return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, state)
+        quota = quota_of(namespace)
+        is_limited = quota is not None and quota.reject_bytes is not None
+        return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, state, is_limited)
 
     def _right(
         self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None

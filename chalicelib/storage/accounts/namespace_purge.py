@@ -21,8 +21,8 @@ from chalicelib.storage.registry.repositories import (
     RepositoryNameRow,
     RepositoryStore,
     RoleRow,
-    SizeRow,
 )
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.table import Row, Transaction, get, query, retry_on_conflict
 from chalicelib.storage.timers import timer
 

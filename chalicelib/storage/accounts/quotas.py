@@ -8,7 +8,7 @@ from chalicelib.domain.timers import QUOTA
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.attributes import Integer
-from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, get, put_if
 from chalicelib.storage.timers import TimerRow, timer
 

@@ -4,7 +4,7 @@ from chalicelib.domain.accounts import AccountKind
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountStore, NamespaceRow
 from chalicelib.storage.attributes import Integer, OptionalEnumText, OptionalInteger, OptionalText
-from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.table import Batch, Row, get
 
 

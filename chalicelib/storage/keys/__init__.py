@@ -11,6 +11,7 @@ SYSTEM                   FIRST                   the first superuser
 N#<namespace>            META                    namespace
                          REPO#<repository>       repository name -> id
                          GONE#<repo>#<ulid>      deleted repository
+                         BEGUN#<repository>      id that a repository will have, whose first upload has begun
                          FORMER#<name>           former name, still reserved
                          ROBOT#<name>            robot
                          TEAM#<name>             team name -> id
@@ -56,11 +57,13 @@ R#<repository>           META                    repository by its id, with its 
                          BLOB#<digest>           link: the repository has the blob
 BLOB#<digest>            META                    blob: the S3 key of its bytes
                          LINK#<repository>       a repository that has it
+                         IN#<namespace>          how many repositories of a namespace have it
 FENCE#<S3 key>           META                    S3 key that is being deleted
 UP#<upload>              META, PART#<number>     upload
 LOG#R#<repository>#c, …#p  <ulid>                usage log: changes, pulls (LOG#N#<namespace>#… without repository)
 PULLS#R#<repository>     UPTO                    last log record whose pulls are counted
                          OF#<tag or digest>      number of pulls, time of the last one
+                         LOOKUP#<hash>           tag that a puller looked up last, by who and by digest
 EXPORT#<sha256>          META                    exported usage log, by the hash of the secret in its URL
 TIMER#<kind>#<target>    META                    work that is due at a time; targets are R#<repo>#MAN|BLOB#<digest>,
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,

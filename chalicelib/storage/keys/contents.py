@@ -16,13 +16,13 @@ def count(partition: str, day: str) -> Key:
 
 
 def sizes(namespace_id: str, repository_id: str, digest: Digest) -> tuple[Key, Key]:
-    """The two counters of linked bytes that a link to a blob changes: the namespace's and the repository's."""
+    """The two counters of bytes that a blob or a manifest changes: the namespace's and the repository's."""
     shard = f"SIZE#{int(digest.hex[:2], 16) % SHARDS}"
     return (f"N#{namespace_id}", shard), (f"R#{repository_id}", shard)
 
 
 def namespace_sizes(namespace_id: str) -> list[Key]:
-    """All counters of a namespace's linked bytes."""
+    """All counters of a namespace's bytes."""
     return [(f"N#{namespace_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
 
 
@@ -32,7 +32,7 @@ def room(namespace_id: str) -> Key:
 
 
 def repository_sizes(repository_id: str) -> list[Key]:
-    """All counters of a repository's linked bytes."""
+    """All counters of a repository's bytes."""
     return [(f"R#{repository_id}", f"SIZE#{shard}") for shard in range(SHARDS)]
 
 
@@ -111,6 +111,11 @@ def blob(digest: Digest) -> Key:
     return f"BLOB#{digest}", META
 
 
+def namespace_blob(namespace_id: str, digest: Digest) -> Key:
+    """The number of a namespace's repositories that have a blob."""
+    return f"BLOB#{digest}", f"IN#{namespace_id}"
+
+
 def link(digest: Digest, repository_id: str = "") -> Key:
     """A repository that has a blob, found by the blob; without a repository, the prefix of all."""
     return f"BLOB#{digest}", f"LINK#{repository_id}"
@@ -150,6 +155,11 @@ def pulls_upto(repository_id: str) -> Key:
 def pulls(repository_id: str, reference: str) -> Key:
     """The counted pulls of a tag or a digest."""
     return f"PULLS#R#{repository_id}", f"OF#{reference}"
+
+
+def lookup(repository_id: str, puller: str) -> Key:
+    """The tag that a puller has looked up last; `puller` is a hash of who that is and of the digest."""
+    return f"PULLS#R#{repository_id}", f"LOOKUP#{puller}"
 
 
 def all_pulls(repository_id: str) -> Key:

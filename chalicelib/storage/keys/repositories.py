@@ -8,6 +8,11 @@ def repository_name(namespace_id: str, repository: str) -> Key:
     return f"N#{namespace_id}", f"REPO#{repository}"
 
 
+def begun_repository(namespace_id: str, repository: str) -> Key:
+    """The id of a repository into which an upload has begun before it exists."""
+    return f"N#{namespace_id}", f"BEGUN#{repository}"
+
+
 def given(namespace_id: str, account_id: str = "", repository_id: str = "") -> Key:
     """Says that an account has a role on one of a namespace's repositories; without an account, the prefix of all."""
     return f"N#{namespace_id}", f"GIVEN#{account_id}#{repository_id}" if account_id else "GIVEN#"

@@ -15,8 +15,9 @@ from chalicelib.storage.attributes import Integer
 from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, LinkRow, UsesRow
 from chalicelib.storage.registry.manifests import BodyRow, ManifestRow, ParentRow, ReferrerRow, TaggedRow
 from chalicelib.storage.registry.manifests import unchanged as manifest_unchanged
-from chalicelib.storage.registry.repositories import change_size
-from chalicelib.storage.table import Row, Transaction, WriteConflict, get, put_all, query
+from chalicelib.storage.registry.repositories import RepositoryRow
+from chalicelib.storage.registry.sizes import NamespaceBlobRow, remove_link, remove_manifests
+from chalicelib.storage.table import Batch, Row, Transaction, WriteConflict, get, put_all, query
 from chalicelib.storage.timers import TimerRow, timer
 
 # Edges read per page. The first edge that keeps something ends the search, so that live content costs one page.
@@ -136,18 +137,34 @@ class GarbageStore:
             edges.append(ReferrerRow.under(keys.referrer(repository_id, row.subject, digest), ulid=row.ulid))
         return edges
 
-    def remove_manifest(self, repository_id: str, row: ManifestRow) -> None:
-        """Removes a manifest with its bytes and its counted pulls. Raises WriteConflict when a push restored it."""
-        transaction = Transaction()
+    def remove_manifest(self, where: tuple[str, str], row: ManifestRow) -> None:
+        """Removes a manifest with its bytes, its size and its counted pulls.
+
+        `where` is (namespace id, repository id). Raises WriteConflict when a push restored it.
+        """
+        transaction, repository_id, digest = Transaction(), where[1], keys.manifest_digest(row.sk)
         transaction.delete(row, manifest_unchanged(row))
-        body = BodyRow.under(keys.body(repository_id, keys.manifest_digest(row.sk)))
+        body = BodyRow.under(keys.body(repository_id, digest))
         transaction.delete(body, (BodyRow.ulid == row.ulid) | BodyRow.pk.does_not_exist())
-        transaction.delete(PullSumRow.under(keys.pulls(repository_id, str(keys.manifest_digest(row.sk)))))
+        transaction.delete(PullSumRow.under(keys.pulls(repository_id, str(digest))))
+        remove_manifests(transaction, where, {digest: row.size})
         transaction.commit()
 
-    def link(self, repository_id: str, digest: Digest) -> BlobLinkRow | None:
-        """Returns a repository's link to a blob, in any state."""
-        return get(BlobLinkRow, keys.blob_link(repository_id, digest))
+    def link(self, repository_id: str, digest: Digest) -> tuple[BlobLinkRow | None, RepositoryRow | None]:
+        """Returns a repository's link to a blob, in any state, and the repository, with one read."""
+        batch = Batch()
+        link = batch.add(BlobLinkRow, keys.blob_link(repository_id, digest))
+        repository = batch.add(RepositoryRow, keys.repository(repository_id))
+        batch.read()
+        return link.row, repository.row
+
+    def body(self, repository_id: str, digest: Digest) -> tuple[BodyRow | None, RepositoryRow | None]:
+        """Returns the row of a manifest's bytes, and the repository, with one read."""
+        batch = Batch()
+        body = batch.add(BodyRow, keys.body(repository_id, digest))
+        repository = batch.add(RepositoryRow, keys.repository(repository_id))
+        batch.read()
+        return body.row, repository.row
 
     def move_link(self, row: BlobLinkRow, state: State) -> None:
         """Changes the state of a link. Raises WriteConflict when it changed since it was read."""
@@ -161,11 +178,11 @@ class GarbageStore:
 
         `where` is (namespace id, repository id). Raises WriteConflict when a push linked the blob again.
         """
-        namespace_id, repository_id = where
+        in_namespace = get(NamespaceBlobRow, keys.namespace_blob(where[0], digest))
         transaction = Transaction()
         transaction.delete(row, _link_unchanged(row))
-        transaction.delete(LinkRow.under(keys.link(digest, repository_id)))
-        change_size(transaction, namespace_id, repository_id, digest, -row.size)
+        transaction.delete(LinkRow.under(keys.link(digest, where[1])))
+        remove_link(transaction, where, digest, row.size, in_namespace)
         transaction.put(timer(GARBAGE, keys.bytes_target(digest), now))
         transaction.commit()
 

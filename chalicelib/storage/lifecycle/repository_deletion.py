@@ -1,5 +1,7 @@
 """Stores deleted repositories, restores them, and removes their content."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from chalicelib.domain.names import RepositoryName
@@ -11,7 +13,7 @@ from chalicelib.storage.accounts.permissions import PermissionStore, RoleHolder
 from chalicelib.storage.lifecycle.garbage import GarbageStore
 from chalicelib.storage.objects import ObjectStore
 from chalicelib.storage.registry.blobs import BlobLinkRow
-from chalicelib.storage.registry.manifests import BodyRow
+from chalicelib.storage.registry.manifests import BodyRow, ManifestRow
 from chalicelib.storage.registry.repositories import (
     KEPT,
     DeletedRepositoryRow,
@@ -19,6 +21,7 @@ from chalicelib.storage.registry.repositories import (
     RepositoryNameRow,
     RepositoryRow,
 )
+from chalicelib.storage.registry.sizes import remove_manifests
 from chalicelib.storage.search_words import SearchKind, put_words
 from chalicelib.storage.table import Row, Transaction, WriteConflict, absent, get, query, query_run, remove_all
 from chalicelib.storage.timers import TimerRow
@@ -27,7 +30,15 @@ AT_ONCE, PULLS_AT_ONCE = 25, 250
 # Sort keys of the rows that are removed last: the repository itself and its counters.
 KEPT_TO_THE_END = (keys.META, "SIZE")
 # Row classes by the beginning of their sort keys. Those of rows that have counterparts elsewhere are read whole.
-KINDS: dict[str, type[Row]] = {"BLOB": BlobLinkRow, "BODY": BodyRow, "PERM": PermissionRow, "": Row}
+KINDS: dict[str, type[Row]] = {
+    "BLOB": BlobLinkRow,
+    "BODY": BodyRow,
+    "MAN": ManifestRow,
+    "PERM": PermissionRow,
+    "": Row,
+}
+# Rows of contents, which are removed with what is counted of them.
+CONTENTS = (BlobLinkRow, ManifestRow)
 
 
 class RepositoryDeletionStore:
@@ -90,12 +101,13 @@ class RepositoryDeletionStore:
         where = (by_id.namespace_id, keys.repository_id(by_id.pk))
         for link in (row for row in rows if isinstance(row, BlobLinkRow)):
             self._remove_link(where, link, now)
+        self._remove_manifests(where, [row for row in rows if isinstance(row, ManifestRow)])
         bodies = [row for row in rows if isinstance(row, BodyRow)]
         self._objects.delete_all([row.s3_key for row in bodies if row.s3_key])
         for row in (row for row in rows if isinstance(row, PermissionRow)):
             holder = RoleHolder(keys.holder_id(row.sk), row.name or "", row.kind or HolderKind.USER)
             self._permissions.end_role(where, holder)
-        remove_all([row.key for row in rows if not isinstance(row, BlobLinkRow)])
+        remove_all([row.key for row in rows if not isinstance(row, CONTENTS)])
         return bool(rows) or self._remove_pulls(by_id)
 
     def _remove_pulls(self, by_id: RepositoryRow) -> bool:
@@ -110,6 +122,18 @@ class RepositoryDeletionStore:
         except WriteConflict:
             # The collector changed the link. The next call reads it again.
             return
+
+    def _remove_manifests(self, where: tuple[str, str], rows: Sequence[ManifestRow]) -> None:
+        """Removes manifests with their sizes, in one transaction."""
+        if not rows:
+            return
+        transaction = Transaction()
+        for row in rows:
+            transaction.delete(row, ManifestRow.pk.exists())
+        remove_manifests(transaction, where, {keys.manifest_digest(row.sk): row.size for row in rows})
+        # The collector may have removed one meanwhile. The next call reads the others again.
+        with suppress(WriteConflict):
+            transaction.commit()
 
     def finish_purge(self, by_id: RepositoryRow, gone: DeletedRepositoryRow) -> None:
         """Removes the last rows of a repository."""

@@ -14,7 +14,7 @@ from chalicelib.domain.timers import GARBAGE
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.quotas import RoomRow
 from chalicelib.storage.attributes import EnumText, Integer, OptionalInteger, OptionalNumber, OptionalText
-from chalicelib.storage.registry.repositories import change_size
+from chalicelib.storage.registry.sizes import NamespaceBlobRow, add_link
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, get, put_all, query
 from chalicelib.storage.timers import timer
 
@@ -85,12 +85,7 @@ class StoredContent:
 
 
 class BlobView:
-    """A blob and a repository's link to it, read in one batch.
-
-    `room` is set if the bytes are new to the repository and a quota that rejects applies to them.
-    """
-
-    room: RoomRow | None = None
+    """A blob and a repository's link to it, read in one batch."""
 
     def __init__(self, batch: Batch, repository_id: str, digest: Digest) -> None:
         self.repository_id, self.digest = repository_id, digest
@@ -125,6 +120,32 @@ class BlobView:
         return self._blob.row
 
 
+class LinkableBlob(BlobView):
+    """A blob that may be linked; it is also read whether another repository of the namespace has it.
+
+    `room` is set if the bytes are new to the namespace and a quota that rejects applies to them.
+    """
+
+    room: RoomRow | None = None
+
+    def __init__(self, batch: Batch, repository: Repository, digest: Digest) -> None:
+        super().__init__(batch, repository.id, digest)
+        self._in_namespace = batch.add(NamespaceBlobRow, keys.namespace_blob(repository.namespace_id, digest))
+
+    @property
+    def in_namespace(self) -> NamespaceBlobRow | None:
+        """The number of links of the namespace's repositories; None if there are none."""
+        return self._in_namespace.row
+
+    def is_counted(self) -> bool:
+        """Reads again whether a repository of the namespace has the blob."""
+        return get(NamespaceBlobRow, self._in_namespace.key) is not None
+
+    def added(self, size: int) -> int:
+        """Returns how many bytes a link to a blob of `size` bytes adds to the namespace."""
+        return 0 if self.in_namespace else size
+
+
 class BlobStore:
     """The blobs in the table."""
 
@@ -142,7 +163,7 @@ class BlobStore:
     def link(
         self,
         transaction: Transaction,
-        view: BlobView,
+        view: LinkableBlob,
         repository: Repository,
         content: StoredContent,
         leased_until: int,
@@ -151,11 +172,22 @@ class BlobStore:
 
         The transaction fails if anything in `view` changed since it was read. A live blob keeps its own S3 key.
         """
+        self.renew(transaction, view, content, leased_until)
+        if view.stored_link is None:
+            link = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
+            transaction.put(link)
+            where = repository.namespace_id, repository.id
+            add_link(transaction, where, view.digest, content.size, view.in_namespace)
+            if view.room is not None:
+                view.room.take(transaction)
+
+    def renew(self, transaction: Transaction, view: BlobView, content: StoredContent, leased_until: int) -> None:
+        """Writes the link of a blob, with lease, timer and the blob, as `link` does. It must exist already."""
         self._put_blob(transaction, view, content.size, content.s3_key)
         stored = view.stored_link
         seen = content.seen or (stored.seen if stored else None)
         row = BlobLinkRow.under(
-            keys.blob_link(repository.id, view.digest),
+            keys.blob_link(view.repository_id, view.digest),
             size=content.size,
             leased_until=leased_until,
             expires_after=seen.label if seen else None,
@@ -163,13 +195,7 @@ class BlobStore:
             sniffed=int(seen is not None),
         )
         transaction.put(row, _unchanged(stored))
-        if stored is None:
-            link = LinkRow.under(keys.link(view.digest, repository.id), repository_id=repository.id)
-            transaction.put(link)
-            change_size(transaction, repository.namespace_id, repository.id, view.digest, content.size)
-            if view.room is not None:
-                view.room.take(transaction)
-        transaction.put(timer(GARBAGE, keys.blob_target(repository.id, view.digest), leased_until))
+        transaction.put(timer(GARBAGE, keys.blob_target(view.repository_id, view.digest), leased_until))
 
     def _put_blob(self, transaction: Transaction, view: BlobView, size: int, s3_key: str) -> None:
         stored = view.stored_blob

@@ -6,7 +6,6 @@ from uuid import uuid4
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description
@@ -14,6 +13,7 @@ from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.attributes import EnumText, Integer, OptionalEnumText, OptionalInteger, OptionalText
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, view
 
@@ -103,6 +103,13 @@ class DeletedRepositoryRow(Row):
     purge_at = Integer()
 
 
+class BegunRepositoryRow(Row):
+    """The id that a repository will have whose first upload has begun. TTL removes it if no bytes come."""
+
+    repository_id = UnicodeAttribute()
+    expires_at = Integer()
+
+
 class PermissionRow(Row):
     """The role of an account or a team on a repository; `name` and `kind` (user, robot, team) are the holder's."""
 
@@ -125,12 +132,6 @@ class PushedRow(Row):
     at = Integer()
 
 
-class SizeRow(Row):
-    """One of eight counters of linked bytes."""
-
-    bytes = Integer()
-
-
 class RepositoryStore:
     """The repositories in the table."""
 
@@ -138,6 +139,16 @@ class RepositoryStore:
         """Returns a live repository by its name."""
         row = get(RepositoryNameRow, keys.repository_name(namespace_id, name.repository))
         return row if row and row.state == RepositoryState.LIVE else None
+
+    def find_with_namespace(
+        self, namespace_id: str, name: RepositoryName
+    ) -> tuple[RepositoryNameRow | None, NamespaceRow | None]:
+        """Returns a live repository by its name, and its namespace, with one read."""
+        batch = Batch()
+        row = batch.add(RepositoryNameRow, keys.repository_name(namespace_id, name.repository))
+        namespace = batch.add(NamespaceRow, keys.namespace(namespace_id))
+        batch.read()
+        return row.row if row.row and row.row.state == RepositoryState.LIVE else None, namespace.row
 
     def get(self, repository_id: str) -> RepositoryRow | None:
         """Returns a repository by its id, live or deleted."""
@@ -164,6 +175,23 @@ class RepositoryStore:
         key = keys.repository_name(repository.namespace_id, repository.name.repository)
         condition &= RepositoryNameRow.repository_id == repository.id
         transaction.check(RepositoryNameRow, key, condition)
+
+    def begin(self, namespace_id: str, name: RepositoryName, identifier: str, until: int) -> str:
+        """Returns the id of a repository that does not exist yet: `identifier`, or that of an upload before it."""
+        row = BegunRepositoryRow.under(keys.begun_repository(namespace_id, name.repository))
+        first = BegunRepositoryRow.repository_id | identifier
+        row.update([BegunRepositoryRow.repository_id.set(first), BegunRepositoryRow.expires_at.set(until)])
+        return row.repository_id
+
+    def begun(self, namespace_id: str, name: RepositoryName) -> str | None:
+        """Returns the id of a repository into which an upload has begun; None if there is none."""
+        row = get(BegunRepositoryRow, keys.begun_repository(namespace_id, name.repository))
+        return row.repository_id if row else None
+
+    def end_begun(self, transaction: Transaction, repository: Repository, begun: str | None) -> None:
+        """Removes the id of a repository that is created, if it is as it was read: `begun`, None for none."""
+        row = BegunRepositoryRow.under(keys.begun_repository(repository.namespace_id, repository.name.repository))
+        transaction.delete(row, BegunRepositoryRow.repository_id == begun if begun else absent())
 
     def with_namespaces(
         self, repository_ids: Sequence[str], namespace_ids: Iterable[str]
@@ -300,9 +328,3 @@ class RepositoryStore:
 def pushed_row(repository_id: str, now: int) -> PushedRow:
     """Creates the row that says that a tag of a repository was pushed at `now`."""
     return PushedRow.under(keys.pushed(repository_id), at=now)
-
-
-def change_size(transaction: Transaction, namespace_id: str, repository_id: str, digest: Digest, size: int) -> None:
-    """Adds the size of a new link (above 0) or a removed link (below 0) to repository and namespace."""
-    for key in keys.sizes(namespace_id, repository_id, digest):
-        transaction.update(SizeRow.under(key), SizeRow.bytes.add(size))

@@ -73,7 +73,7 @@ async function past(event, size) {
     const upload = UPLOAD.exec(request.uri);
     const digest = SHA256.exec(digestOf(request));
     if (size !== null && request.method === 'PUT' && upload && !unfit(size, upload[2], digest, request)) {
-        const answer = await put(request, upload[1], upload[2], digest[1]);
+        const answer = await put(request, upload, size, digest[1]);
         return answer;
     }
     const relayed = upload ? request.method === 'PATCH' || request.method === 'PUT'
@@ -107,14 +107,15 @@ function unfit(size, token, digest, request) {
         return 'a PUT above ' + LARGEST_BODY + ' bytes needs ?digest=sha256: and 64 lower-case hexadecimal digits';
     }
     const range = last(request.headers['content-range']);
-    if (token.split('.').slice(-2, -1)[0] !== 'one' || (range !== '' && range !== '0-' + (size - 1))) {
+    if (!/^one(-|$)/.test(token.split('.').slice(-2, -1)[0]) || (range !== '' && range !== '0-' + (size - 1))) {
         return 'an upload in chunks takes at most ' + LARGEST_BODY + ' bytes at once';
     }
     return '';
 }
 
 // One PUT straight into the bucket, if its token is genuine.
-async function put(request, name, token, hex) {
+async function put(request, upload, size, hex) {
+    const token = upload[2];
     const keys = await stored('upload', []);
     if (!keys.length) {
         return keyless(request);
@@ -125,13 +126,17 @@ async function put(request, name, token, hex) {
     if (!genuine || words.length !== 5 || !ULID.test(words[0]) || !ULID.test(words[1]) || over(words[2])) {
         return refusal(request, 404, 'BLOB_UPLOAD_UNKNOWN', 'this upload is not known, or over: begin a new one');
     }
+    const most = words[4].split('-')[1];
+    if (most && size > Number(most)) {
+        return refusal(request, 403, 'DENIED', "the namespace's quota has " + most + ' bytes left');
+    }
     const switches = await stored('switches', {});
     const digest = 'sha256:' + hex;
     const place = '/' + words[1] + '/' + digest + '/' + words[0];
     if (switches.proof === 'staging') {
-        return toBucket(request, '/staging' + place, digest, name);
+        return toBucket(request, '/staging' + place, digest, upload[1]);
     }
-    const changed = toBucket(request, '/in' + place, digest, name);
+    const changed = toBucket(request, '/in' + place, digest, upload[1]);
     if (switches.proof === 'payload') {
         changed.headers['x-amz-content-sha256'] = {value: hex};
     } else {

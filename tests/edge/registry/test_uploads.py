@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import UploadToken
 from tests.support.app_client import Answer, AppClient
 from tests.support.builders import a_blob
@@ -224,3 +225,51 @@ def test_a_mount_from_an_invalid_source_is_challenged_like_any_other(app_client:
 
     assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
     assert "Evil" not in answer.headers["www-authenticate"]
+
+
+def is_there(app_client: AppClient, name: str = "app") -> bool:
+    backend = app_client.backend
+    row = backend.services.stores.repositories.find(backend.account().id, RepositoryName.parse(f"admin/{name}"))
+    return row is not None
+
+
+@pytest.mark.parametrize("source", ["&from=admin/other", "&from=admin/missing", "", "&from=INVALID"])
+def test_a_mount_of_an_absent_blob_makes_no_repository_until_its_bytes_come(
+    app_client: AppClient, token: dict[str, str], source: str
+) -> None:
+    a_blob(app_client.backend, repository="admin/other")
+    locations = [begin(app_client, token, f"{PATH}?mount={DIGEST}{source}") for _ in range(2)]
+    assert app_client.ask("GET", locations[0], token).status == 204
+    assert not is_there(app_client)
+
+    for location, content in zip(locations, (CONTENT, b"other"), strict=True):
+        answer = app_client.ask("PUT", f"{location}?digest={Digest.of(content)}", token, content)
+        assert answer.status == 201
+        assert blob_is(app_client, token, Digest.of(content))
+    assert is_there(app_client)
+
+
+def test_an_upload_without_its_repository_can_be_cancelled_or_go_on_in_chunks(
+    app_client: AppClient, token: dict[str, str]
+) -> None:
+    first, second = (begin(app_client, token, f"{PATH}?mount={DIGEST}&from=admin/other") for _ in range(2))
+    assert app_client.ask("DELETE", first, token).status == 204
+    assert not is_there(app_client)
+
+    location = app_client.ask("PATCH", second, token, CONTENT).headers["location"]
+    assert is_there(app_client)
+    assert app_client.ask("PUT", f"{location}?digest={DIGEST}", token).status == 201
+
+
+def test_a_mount_of_a_blob_that_exists_makes_the_repository(app_client: AppClient, token: dict[str, str]) -> None:
+    a_blob(app_client.backend, CONTENT, "admin/other")
+
+    assert app_client.ask("POST", f"{PATH}?mount={DIGEST}&from=admin/other", token).status == 201
+    assert blob_is(app_client, token)
+
+
+def test_a_blob_in_one_post_with_a_wrong_digest_makes_no_repository(
+    app_client: AppClient, token: dict[str, str]
+) -> None:
+    assert app_client.ask("POST", f"{PATH}?digest={DIGEST}", token, b"other").code == "DIGEST_INVALID"
+    assert not is_there(app_client)

@@ -70,6 +70,12 @@ const WAYS = {
             assert.equal(refused(answer, 413, 'SIZE_INVALID'), 'a body has at most 4194304 bytes here');
         }
     },
+    async full(vector, decode) {
+        const at = edge();
+        const answer = await at.handle(event('viewer-request', request(vector, decode)));
+        assert.equal(refused(answer, 403, 'DENIED'), `the namespace's quota has ${vector.left} bytes left`);
+        assert.equal(at.chosen, null);
+    },
     async unknown(vector, decode) {
         const at = edge();
         const answer = await at.handle(event('viewer-request', request(vector, decode)));

@@ -71,11 +71,15 @@ def test_a_condemned_foreign_layer_is_made_live_by_an_image_that_names_it(backen
     advance_clock(backend, backend.settings.lease_s + 10)
     repository_id = repository_of(backend, "admin/app").id
     stores = backend.services.stores
-    stores.garbage.move_link(stores.garbage.link(repository_id, layer), State.CONDEMNED)
+    link, _ = stores.garbage.link(repository_id, layer)
+    assert link
+    stores.garbage.move_link(link, State.CONDEMNED)
 
     push_windows(backend, layer)
 
-    assert stores.garbage.link(repository_id, layer).state == State.LIVE
+    link, _ = stores.garbage.link(repository_id, layer)
+    assert link
+    assert link.state == State.LIVE
 
 
 def test_a_foreign_layer_that_is_not_there_is_not_missing(backend: Backend) -> None:

@@ -117,7 +117,7 @@ def test_a_mount_leaves_a_live_link_that_is_counted_once_in_every_former_state(b
     assert backend.services.registry.blobs.mount(actor, repository_of(backend), DIGEST, BASE)
 
     assert link_of(backend).state == LIVE
-    assert linked_bytes(backend, repository_of(backend)) == (len(CONTENT), len(CONTENT), 2 * len(CONTENT))
+    assert set(linked_bytes(backend, repository_of(backend))) == {len(CONTENT)}
     invariants.check(backend)
 
 

@@ -73,6 +73,20 @@ def test_later_addresses_are_for_the_same_multipart_upload(backend: Backend, rel
     assert len(open_multiparts(backend, f"in/{repository_of(backend).id}/")) == 1
 
 
+def test_a_relay_learns_whether_the_location_of_a_body_is_superseded(backend: Backend, relay: Relay) -> None:
+    client = relay.client
+    first = client.token
+
+    def offsets(token: str) -> tuple[object, object]:
+        presigned = relay.relays.presign_first(client.actor, client.name, token, 1)
+        return presigned["offset"], presigned["location_offset"]
+
+    assert offsets(first) == (0, 0)
+    client.append(b"12345")
+    assert offsets(first) == (5, 0)
+    assert offsets(client.token) == (5, 5)
+
+
 def test_one_answer_has_no_more_addresses_than_the_limit(relay: Relay) -> None:
     assert len(relay.presign(count=10_000)["parts"]) == MOST_ADDRESSES
 

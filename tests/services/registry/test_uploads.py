@@ -130,6 +130,41 @@ def test_a_chunk_must_begin_where_the_upload_ends(backend: Backend) -> None:
     assert client.append(b"more", 10) == 14
 
 
+def test_bytes_that_are_sent_again_to_a_superseded_location_are_not_appended(backend: Backend) -> None:
+    client = Client(backend)
+    first = client.token
+    client.append(b"0123")
+    second = client.token
+    for content in (b"0123", b"other"):
+        client.token = first
+        with pytest.raises(OutOfOrder) as raised:
+            client.append(content)
+        assert raised.value.offset == 4
+    client.token = second
+    assert client.append(b"4567") == 8
+
+    client.token = second
+    with pytest.raises(OutOfOrder):
+        client.append(b"4567")
+    with pytest.raises(OutOfOrder):
+        client.close(Digest.of(b"012345674567"), b"4567")
+    assert client.status() == 8
+    client.close(Digest.of(b"01234567"))
+    assert pulled(backend, Digest.of(b"01234567")) == b"01234567"
+
+
+def test_a_superseded_location_takes_what_a_range_puts_in_its_place_and_closes(backend: Backend) -> None:
+    client = Client(backend)
+    first = client.token
+    client.append(b"0123")
+    client.token = first
+    assert client.append(b"4567", first=4) == 8
+
+    client.token = first
+    client.close(Digest.of(b"01234567"))
+    assert pulled(backend, Digest.of(b"01234567")) == b"01234567"
+
+
 def test_the_first_chunk_must_begin_at_0(backend: Backend) -> None:
     client = Client(backend)
 

@@ -183,8 +183,8 @@ def test_a_long_token_permits_no_other_write(backend: Backend) -> None:
         lambda: registry.blobs.delete(long, name, digest),
         lambda: registry.blobs.find(long, name, digest, promise=True),
         lambda: registry.manifests.delete(long, name, digest),
-        lambda: registry.uploads.opened(long, name, other.token, digest),
+        lambda: registry.uploads.opening.for_bytes(long, name, other.token, digest),
     ):
         with pytest.raises(Unauthenticated):
             write()
-    assert registry.uploads.opened(long, name, begun.token, digest)[1].upload_id == begun.upload_id
+    assert registry.uploads.opening.for_bytes(long, name, begun.token, digest)[1].upload_id == begun.upload_id

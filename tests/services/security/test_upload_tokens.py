@@ -38,9 +38,9 @@ def test_a_renewed_token_is_for_chunks_and_lives_on_from_now(renew: Any, life_s:
     given = tokens(clock)
     first = given.verify(given.begin(REPOSITORY, "sha256")[0])
     clock.ahead_s += HOUR - 10
-    token = given.verify(renew(given, first))
+    token = given.verify(renew(given, first, 7))
 
-    assert (token.upload_id, token.kind) == (first.upload_id, MANY)
+    assert (token.upload_id, token.kind, token.offset) == (first.upload_id, MANY, 7)
     assert token.expires_at == pytest.approx(clock() + life_s, abs=2)
 
 
@@ -49,7 +49,7 @@ def test_no_token_outlives_the_longest_lifetime() -> None:
     given = tokens(clock)
     text, _ = given.begin(REPOSITORY, "sha256")
     clock.ahead_s += HOUR - 1
-    last = given.verify(given.presigned(given.verify(text)))
+    last = given.verify(given.presigned(given.verify(text), 0))
 
     assert last.expires_at <= clock() - (HOUR - 1) + given.longest_s + 1
 
@@ -61,4 +61,4 @@ def test_a_rotated_key_still_verifies_but_no_longer_signs() -> None:
 
     assert rotated.verify(text).upload_id == upload_id
     with pytest.raises(BlobUploadUnknown):
-        tokens(clock, b"old").verify(rotated.following(rotated.verify(text)))
+        tokens(clock, b"old").verify(rotated.following(rotated.verify(text), 0))

@@ -4,7 +4,7 @@ from chalicelib.domain.states import NamespaceState
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.accounts.namespace_purge import AT_ONCE, NamespacePurgeStore
-from chalicelib.storage.registry.repositories import SizeRow
+from chalicelib.storage.registry.sizes import SizeRow
 from chalicelib.storage.table import Row, get, put_all
 from tests.support.backends import Backend
 from tests.support.builders import an_organization

@@ -9,7 +9,7 @@ from chalicelib.storage.lifecycle.garbage import EDGES_AT_ONCE, Freed, GarbageSt
 from chalicelib.storage.registry.blobs import UsesRow
 from chalicelib.storage.table import WriteConflict, get, put_all
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, push_image
+from tests.support.builders import a_blob, a_manifest, push_image, push_manifest
 from tests.support.rows import repository_of, rows_like
 
 STORE = GarbageStore()
@@ -56,17 +56,36 @@ def test_the_state_of_a_manifest_changes_only_if_it_is_as_it_was_read(backend: B
 def test_a_link_is_removed_from_both_sides_with_its_size(backend: Backend) -> None:
     digest = a_blob(backend)
     repository = repository_of(backend)
-    row = STORE.link(repository.id, digest)
+    row, found = STORE.link(repository.id, digest)
     assert row is not None
+    assert found is not None
+    assert found.namespace_id == repository.namespace_id
     STORE.move_link(row, State.DELETING)
     STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
 
-    assert STORE.link(repository.id, digest) is None
+    assert STORE.link(repository.id, digest)[0] is None
     assert not STORE.is_linked(digest)
     assert {entry["bytes"] for entry in rows_like(backend, "", "SIZE#")} == {0}
     assert [entry["due_at"] for entry in rows_like(backend, f"TIMER#garbage#BLOB#{digest}")] == [7]
     with pytest.raises(WriteConflict):
         STORE.remove_link((repository.namespace_id, repository.id), row, digest, 7)
+
+
+def test_a_manifest_is_removed_with_its_bytes_and_its_size(backend: Backend) -> None:
+    manifest = push_manifest(backend, a_manifest())
+    repository = repository_of(backend)
+    row = backend.services.stores.manifests.get(repository.id, manifest.digest)
+    body, found = STORE.body(repository.id, manifest.digest)
+    assert row is not None
+    assert body is not None
+    assert found is not None
+    assert {entry["bytes"] for entry in rows_like(backend, "", "SIZE#")} == {manifest.size}
+    STORE.remove_manifest((found.namespace_id, repository.id), row)
+
+    assert STORE.body(repository.id, manifest.digest)[0] is None
+    assert {entry["bytes"] for entry in rows_like(backend, "", "SIZE#")} == {0}
+    with pytest.raises(WriteConflict):
+        STORE.remove_manifest((found.namespace_id, repository.id), row)
 
 
 def test_the_total_of_removed_content_adds_up(backend: Backend) -> None:

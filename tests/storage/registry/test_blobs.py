@@ -10,8 +10,8 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
-from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, BlobView, StoredContent, UsesRow
-from chalicelib.storage.table import Transaction, WriteConflict, get
+from chalicelib.storage.registry.blobs import BlobLinkRow, BlobRow, BlobStore, LinkableBlob, StoredContent, UsesRow
+from chalicelib.storage.table import Batch, Transaction, WriteConflict, get
 from tests.support.backends import Backend
 from tests.support.rows import CONDEMNED, DELETING, change, due_at, linked_bytes, rows_like
 
@@ -23,9 +23,18 @@ def a_repository(name: str = "admin/app") -> Repository:
     return Repository(ulid(), "n", RepositoryName.parse(name))
 
 
-def link(repository: Repository, view: BlobView | None = None, key: str = "in/a", until: int = 50, **more: Any) -> None:
+def linkable(repository: Repository) -> LinkableBlob:
+    batch = Batch()
+    view = LinkableBlob(batch, repository, DIGEST)
+    batch.read()
+    return view
+
+
+def link(
+    repository: Repository, view: LinkableBlob | None = None, key: str = "in/a", until: int = 50, **more: Any
+) -> None:
     transaction = Transaction()
-    STORE.link(transaction, view or STORE.view(repository.id, DIGEST), repository, StoredContent(5, key, **more), until)
+    STORE.link(transaction, view or linkable(repository), repository, StoredContent(5, key, **more), until)
     transaction.commit()
 
 
@@ -66,12 +75,34 @@ def test_condemned_bytes_are_used_again_unless_they_are_being_deleted(backend: B
     assert (row.state, row.s3_key) == ("live", kept)
 
 
+def test_a_blob_in_two_repositories_counts_once_for_their_namespace(backend: Backend) -> None:
+    first, second = a_repository(), a_repository("admin/other")
+    link(first)
+    assert linkable(second).added(5) == 0
+    link(second)
+
+    assert linked_bytes(backend, first) == linked_bytes(backend, second) == (5, 5, 5)
+
+
+def test_a_blob_may_be_linked_again_without_what_the_namespace_has(backend: Backend) -> None:
+    repository = a_repository()
+    link(repository)
+    transaction = Transaction()
+    STORE.renew(transaction, STORE.view(repository.id, DIGEST), StoredContent(5, "in/b"), 70)
+    transaction.commit()
+    renewed = linkable(repository).link
+
+    assert renewed is not None
+    assert renewed.leased_until == 70
+    assert linked_bytes(backend, repository) == (5, 5, 5)
+
+
 @pytest.mark.parametrize("change_between", ["lease", "state", "first link", "blob"])
 def test_linking_after_a_change_of_what_was_read_is_a_write_conflict(backend: Backend, change_between: str) -> None:
     repository = a_repository()
     if change_between != "first link":
         link(repository)
-    stale = STORE.view(repository.id, DIGEST)
+    stale = linkable(repository)
     if change_between == "first link":
         link(repository)
     elif change_between == "blob":

@@ -11,10 +11,9 @@ from chalicelib.storage.registry.repositories import (
     DeletedRepositoryRow,
     RepositoryNameRow,
     RepositoryStore,
-    SizeRow,
-    change_size,
     pushed_row,
 )
+from chalicelib.storage.registry.sizes import SizeRow, add_link
 from chalicelib.storage.table import Transaction, WriteConflict, get
 from tests.support.backends import Backend
 from tests.support.rows import change, rows_like
@@ -141,17 +140,6 @@ def test_more_repositories_than_one_batch_holds_are_found_by_id(backend: Backend
     assert STORE.get_all([]) == {}
 
 
-def test_sizes_of_repository_and_namespace_change_together(backend: Backend) -> None:
-    digest = Digest.of(b"x")
-    for size in (100, 50, -120):
-        transaction = Transaction()
-        change_size(transaction, "n", "r", digest, size)
-        transaction.commit()
-
-    assert [row["bytes"] for row in rows_like(backend, "N#n", "SIZE#")] == [30]
-    assert [row["bytes"] for row in rows_like(backend, "R#r", "SIZE#")] == [30]
-
-
 def test_attributes_change_in_both_rows_and_only_in_the_version_that_was_read(backend: Backend) -> None:
     repository = add("admin/app")
     stale = name_row(repository)
@@ -206,7 +194,7 @@ def test_last_pushes_and_sizes_of_many_repositories_are_read_together(backend: B
     transaction = Transaction()
     transaction.put(pushed_row("r1", 7))
     for content, repository_id in ((b"a", "r1"), (b"b", "r1"), (b"c", "r2")):
-        change_size(transaction, f"n{content!r}", repository_id, Digest.of(content), 10)
+        add_link(transaction, (f"n{content!r}", repository_id), Digest.of(content), 10, None)
     transaction.commit()
 
     assert STORE.pushed(["r1", "r2"]) == {"r1": 7}
