@@ -34,7 +34,7 @@ RELAY = "arn:aws:ecs:eu-central-1:123456789012:service/registry-relay/registry-r
 
 
 class Aws:
-    """Plays AWS with one secret, one store, one function and one relay; botocore checks the calls against its models."""
+    """Plays AWS with one secret, store, function and relay; botocore checks the calls against its models."""
 
     def __init__(self, document: Document | None) -> None:
         self.document = document
