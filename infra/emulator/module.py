@@ -65,9 +65,15 @@ class TerraformModule:
         shutil.copytree(MODULE, directory, symlinks=True, ignore=LEFT_BEHIND)
         for path in variables.examples:
             shutil.copyfile(path, directory / f"examples-{path.stem}.auto.tfvars")
-        self._write("settings.auto.tfvars.json", variables.settings)
+        self._settings: dict[str, Any] = {}
+        self.change(**variables.settings)
         self._write("emulator_override.tf.json", {**_provider(emulator_url), **(others or {})})
         self._run("init", "-backend=false")
+
+    def change(self, **settings: Any) -> None:
+        """Changes variables for the next commands."""
+        self._settings |= settings
+        self._write("settings.auto.tfvars.json", self._settings)
 
     def apply(self) -> None:
         """Runs `terraform apply`."""

@@ -100,12 +100,12 @@ run "jobs" {
 
   assert {
     condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
-      api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
-      deliver_webhook = ["Logs", "Traces", "Queue"]
-      dispatch        = ["Logs", "Traces", "Stream", "Failures", "Table"]
-      garbage         = ["Logs", "Traces", "Queue"]
-      reconcile       = ["Logs", "Traces", "Table", "Manifests", "Bytes", "Look"]
-      timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
+      api_handler     = ["Logs", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
+      deliver_webhook = ["Logs", "Queue"]
+      dispatch        = ["Logs", "Stream", "Failures", "Table"]
+      garbage         = ["Logs", "Queue"]
+      reconcile       = ["Logs", "Table", "Manifests", "Bytes", "Look"]
+      timers          = ["Logs", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
     }
     error_message = "Each function has its own role, with the permissions of its trigger and no more."
   }
