@@ -20,8 +20,8 @@ MODULE = ROOT / "infra" / "terraform"
 LEFT_BEHIND = shutil.ignore_patterns(".terraform*", "build", "tests", "examples", "*.tfstate*", "*.auto.tfvars*")
 # Every service that the module uses, by the names of the provider's `endpoints`.
 SERVICES = (
-    *("acm", "apigatewayv2", "cloudfront", "dynamodb", "ec2", "ecs", "elbv2", "events", "iam", "kms", "lambda", "logs"),
-    *("route53", "s3", "secretsmanager", "sns", "sqs", "sts", "wafv2"),
+    *("acm", "apigatewayv2", "budgets", "cloudfront", "cloudwatch", "dynamodb", "ec2", "ecs", "elbv2", "events"),
+    *("iam", "kms", "lambda", "logs", "route53", "s3", "secretsmanager", "sns", "sqs", "sts", "wafv2"),
 )
 # The provider puts the account's number before this host, so that it cannot be an IP address; a proxy resolves it.
 KEY_VALUE_STORE = "cloudfrontkeyvaluestore"

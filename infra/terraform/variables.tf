@@ -322,6 +322,25 @@ variable "budget" {
   }
 }
 
+variable "alarm_actions" {
+  description = "Whom alarms tell, such as [\"arn:aws:sns:eu-central-1:123456789012:pager\"]; CloudWatch takes ARNs of topics and others. Without one, no alarm is made: each costs 0.10 USD a month after the first ten of an account."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.alarm_actions) <= 5 && alltrue([for arn in var.alarm_actions : can(regex("^arn:aws[a-z-]*:", arn))])
+    error_message = "alarm_actions: ${join(", ", var.alarm_actions)} is not what CloudWatch takes: up to 5 ARNs."
+  }
+}
+
+variable "alarm_bucket_gb" {
+  description = "The size of the bucket, in GB, above which an alarm tells of it."
+  type        = number
+  default     = 1000
+  nullable    = false
+}
+
 variable "access_logs" {
   description = "Keeps the access logs of S3 and CloudFront in a separate bucket for log_retention_days. The gateway's are always kept, in CloudWatch."
   type        = bool

@@ -166,6 +166,11 @@ run "minimal" {
   }
 
   assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 0 && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) > 10
+    error_message = "Without somebody who hears them there are no alarms, and the dashboard shows what they would watch."
+  }
+
+  assert {
     condition     = keys(aws_sqs_queue.this) == ["dispatch-failed"]
     error_message = "The queues have the names that the code uses."
   }

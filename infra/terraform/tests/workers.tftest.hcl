@@ -13,7 +13,8 @@ mock_provider "aws" {
 }
 
 variables {
-  build = "tests/builds/workers"
+  build         = "tests/builds/workers"
+  alarm_actions = ["arn:aws:sns:eu-central-1:123456789012:pager"]
 }
 
 run "jobs" {
@@ -114,5 +115,22 @@ run "jobs" {
     condition = [for statement in jsondecode(aws_iam_role_policy.function["timers"].policy).Statement : statement.Resource
     if statement.Sid == "Exports"] == [["arn:aws:s3:::bucket/exports/*"]]
     error_message = "The timers write exports of the usage log, and no other bytes."
+  }
+
+  assert {
+    condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
+      "api-handler-errors", "api-throttled", "bucket-large", "deliver-webhook-dead-messages", "deliver-webhook-errors",
+      "dispatch-errors", "dispatch-failed-dead-messages", "dispatch-failed-messages", "dispatch-late", "garbage-dead-messages",
+      "garbage-errors", "gateway-errors", "gateway-slow", "reconcile-errors", "reconcile-silent", "setting-invalid",
+      "table-throttled", "timers-errors", "timers-failed", "timers-late", "timers-silent",
+    ])
+    error_message = "Every function, queue, job and stream has its alarm."
+  }
+
+  assert {
+    condition = {
+      for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.threshold if alarm.treat_missing_data == "breaching"
+    } == { reconcile-silent = 1, timers-silent = 1 }
+    error_message = "A job that does not run is a fault, and nothing else needs data."
   }
 }
