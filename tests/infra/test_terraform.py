@@ -226,6 +226,15 @@ def test_good_settings_are_accepted() -> None:
     assert refusals(GOOD | {"settings": settings}) == []
 
 
+def test_the_runbook_has_every_alarm() -> None:
+    text = (MODULE / "watch.tf").read_text("utf-8").partition("queries = {")[0]
+    named = set(re.findall(r"^      ([a-z-]+) = {", text, re.MULTILINE))
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+
+    assert len(named) >= 8
+    assert [alarm for alarm in sorted(named) if f"`{alarm}`" not in runbook] == []
+
+
 def test_destroy_is_refused_before_any_resource_is_gone() -> None:
     text = "".join(path.read_text("utf-8") for path in sorted(MODULE.glob("*.tf")))
     resources = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.MULTILINE)}
