@@ -40,5 +40,8 @@ smoke:  ## the first checks against a deployment, as in smoke URL=https://regist
 	@$(BOOTSTRAP) smoke $(URL) $(ARGUMENTS)
 
 clean:  ## remove .venv and all caches; the data in .local stay
+	@if pgrep -f '^$(CURDIR)/[.]venv/bin/python' > /dev/null; then \
+	    echo "A stack or its tests run from $(CURDIR)/.venv: stop them first." >&2; exit 1; \
+	fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

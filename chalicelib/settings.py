@@ -15,6 +15,16 @@ DOWNLOADS = ("redirect", "edge")
 EDGES = ("off", "on", "staging")
 PULL_LOGS = ("hourly", "all")
 SIGN_UPS = ("open", "invited", "closed")
+# The settings that have one of a few values.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "downloads": DOWNLOADS,
+    "edge": EDGES,
+    "pull_log": PULL_LOGS,
+    "sign_up": SIGN_UPS,
+    "tag_expiration_from": SOURCES,
+}
+# The words for a switch, in any case of letters.
+ON, OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +101,9 @@ class Settings:
             raise SettingInvalid("CLOUDBERTH_GRACE_S", why)
         if not self.url.startswith(("http://", "https://")) or self.url.count("/") > 2:
             raise SettingInvalid("CLOUDBERTH_URL", f"{self.url!r} is not http(s)://host[:port] without a path")
-        for name, value, choices in (
-            ("DOWNLOADS", self.downloads, DOWNLOADS),
-            ("EDGE", self.edge, EDGES),
-            ("PULL_LOG", self.pull_log, PULL_LOGS),
-            ("SIGN_UP", self.sign_up, SIGN_UPS),
-            ("TAG_EXPIRATION_FROM", self.tag_expiration_from, SOURCES),
-        ):
-            if value not in choices:
-                raise SettingInvalid(f"CLOUDBERTH_{name}", f"{value!r} is none of {', '.join(choices)}")
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise SettingInvalid(f"CLOUDBERTH_{name.upper()}", f"{value!r} is none of {', '.join(choices)}")
         try:
             Permitted.parse(self.outgoing_allow, "")
         except FieldInvalid as error:
@@ -123,9 +127,9 @@ class Settings:
 
 def _parsed(name: str, text: str, kind: object) -> object:
     if kind is bool:
-        if text not in ("on", "off"):
-            raise SettingInvalid(name, f"{text!r} is neither 'on' nor 'off'")
-        return text == "on"
+        if text.lower() not in (*ON, *OFF):
+            raise SettingInvalid(name, f"{text!r} is neither {', '.join(ON)} nor {', '.join(OFF)}")
+        return text.lower() in ON
     if kind not in (int, float):
         return text.rstrip("/") if name == "CLOUDBERTH_URL" else text
     try:

@@ -1,6 +1,8 @@
 """Makes the first user of an installation on AWS, a superuser; this needs the right to write to its table.
 
-    python -m infra.first_user TABLE KEYS [--name admin]
+    python -m infra.first_user TABLE KEYS [--name admin] [--reset]
+
+`--reset` gives a user who lost their password a new one, and ends their sessions.
 
 Terraform's output `first_user` is this command line with the ARNs of an installation. The password comes from
 CLOUDBERTH_ADMIN_PASSWORD; without it a random password is made and printed once.
@@ -32,13 +34,28 @@ def make_first_user(accounts: Accounts, environment: Mapping[str, str]) -> dict[
     return {"created": True, "user": name, "password": password}
 
 
+def reset_password(accounts: Accounts, name: str, chosen: str | None) -> str:
+    """Gives a user a new password, a random one if none is chosen, and returns a sentence with a random one.
+
+    Raises AccountUnknown, FieldInvalid.
+    """
+    password = chosen or secrets.token_urlsafe(12)
+    accounts.reset_password(name, password)
+    shown = "the chosen password" if chosen else f"a new password, shown only once: {password}"
+    return f"{name} has {shown}   (all sessions and tokens of before have ended)"
+
+
 def main(words: Sequence[str]) -> int:
     """Makes the first user; prints a sentence and returns 1 if that fails."""
     parsed = _parser().parse_args(words)
     os.environ["AWS_DEFAULT_REGION"] = parsed.table.split(":")[3]
     chosen = Settings(table=parsed.table.rpartition("/")[2], secrets=parsed.keys)
+    accounts = Services(chosen).accounts.accounts
     try:
-        report = make_first_user(Services(chosen).accounts.accounts, os.environ | {"CLOUDBERTH_ADMIN": parsed.name})
+        if parsed.reset:
+            print(reset_password(accounts, parsed.name, os.environ.get("CLOUDBERTH_ADMIN_PASSWORD")))
+            return 0
+        report = make_first_user(accounts, os.environ | {"CLOUDBERTH_ADMIN": parsed.name})
     except RegistryError as error:
         print(error, file=sys.stderr)
         return 1
@@ -65,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("table", type=arn_of("dynamodb"), help="ARN of the table")
     parser.add_argument("keys", type=arn_of("secretsmanager"), help="ARN of the secret that holds the keys")
     parser.add_argument("--name", default="admin", help="the user's name (admin)")
+    parser.add_argument("--reset", action="store_true", help="give the user a new password")
     return parser
 
 

@@ -1,12 +1,13 @@
 """Makes the keys of an installation on AWS and writes them to Secrets Manager and the edge, not to Terraform's state.
 
-    python -m infra.secrets put SECRET [--edge STORE]
+    python -m infra.secrets put SECRET [--edge STORE] [--relay SERVICE]
     python -m infra.secrets setup SECRET
-    python -m infra.secrets rotate SECRET [--edge STORE] --function NAME ... [--forget]
+    python -m infra.secrets rotate SECRET [--edge STORE] [--relay SERVICE] --function NAME ... [--forget]
 
 `put` makes the keys that the secret lacks. `setup` prints the field `setup_secret` of `POST /api/v1/user/initialize`,
 which makes the first user over the API and is useless afterwards. `rotate` makes new keys in two steps, so that nothing
-that is signed meanwhile is refused: first every part accepts them, then every part uses them. Terraform's outputs
+that is signed meanwhile is refused: first every part accepts them, then every part uses them. Both deploy the relay
+anew, since its first tasks cannot start before its key exists, and ECS gives up on them. Terraform's outputs
 `fill_keys` and `rotate_keys` are these command lines with the names of an installation.
 """
 
@@ -15,6 +16,7 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -120,13 +122,30 @@ class SecretReaders:
             self._client.get_waiter("function_updated_v2").wait(FunctionName=name)
 
 
-def put(vault: KeySecret, edge: EdgeKeyStore | None) -> str:
-    """Makes the missing keys, writes them to the edge, and returns a sentence about it."""
+class RelayService:
+    """The relay on ECS, whose tasks read their key from the secret when they start."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client = client
+        # arn:aws:ecs:<region>:<account>:service/<cluster>/<service>
+        _, self._cluster, self._service = arn.rpartition(":")[2].split("/")
+
+    def deploy(self) -> None:
+        """Starts new tasks, even if the circuit breaker has stopped an earlier deployment.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
+        """
+        self._client.update_service(cluster=self._cluster, service=self._service, forceNewDeployment=True)
+
+
+def put(vault: KeySecret, edge: EdgeKeyStore | None, relay: RelayService | None) -> str:
+    """Makes the missing keys, writes them to the edge, deploys the relay, and returns a sentence about it."""
     stored = vault.read()
     document = new_keys() | stored
     if document != stored:
         vault.write(document)
     _write_edge(edge, document)
+    _deploy(relay)
     new = sorted(document.keys() - stored.keys())
     return f"Made new keys: {', '.join(new)}." if new else "All keys exist already."
 
@@ -139,8 +158,18 @@ def setup(vault: KeySecret) -> str:
     return str(found)
 
 
-def rotate(vault: KeySecret, edge: EdgeKeyStore | None, functions: SecretReaders, kept: int = KEPT) -> str:
+@dataclass(frozen=True, slots=True)
+class KeyReaders:
+    """The parts of an installation that read keys: always functions, and an edge and a relay if it has them."""
+
+    functions: SecretReaders
+    edge: EdgeKeyStore | None = None
+    relay: RelayService | None = None
+
+
+def rotate(vault: KeySecret, readers: KeyReaders, kept: int = KEPT) -> str:
     """Makes new keys, lets every part accept them, then lets every part use them, and returns a sentence about it."""
+    edge, functions = readers.edge, readers.functions
     stored = vault.read()
     if missing := sorted(new_keys().keys() - stored.keys()):
         raise SecretsError(f"The secret lacks {', '.join(missing)}: run `python -m infra.secrets put` first.")
@@ -154,6 +183,7 @@ def rotate(vault: KeySecret, edge: EdgeKeyStore | None, functions: SecretReaders
     vault.write(used)
     functions.restart()
     _write_edge(edge, used)
+    _deploy(readers.relay)
     old = "The old ones are no longer accepted" if kept == 1 else "The old ones are accepted for two more rotations"
     return f"New keys are in use: signing, upload, origin, envelope. {old}; the relay's key is unchanged."
 
@@ -163,20 +193,26 @@ def _write_edge(edge: EdgeKeyStore | None, document: Document) -> None:
         edge.write(document)
 
 
+def _deploy(relay: RelayService | None) -> None:
+    if relay:
+        relay.deploy()
+
+
 def main(words: Sequence[str]) -> int:
     """Runs a command; prints a sentence and returns 1 if it fails."""
     parsed = _parser().parse_args(words)
     try:
         vault = KeySecret(_client("secretsmanager", parsed.secret), parsed.secret)
-        address = getattr(parsed, "edge", None)
-        edge = EdgeKeyStore(_client("cloudfront-keyvaluestore", address), address) if address else None
         if parsed.command == "setup":
             print(setup(vault))
-        elif parsed.command == "put":
-            print(put(vault, edge))
+            return 0
+        edge = EdgeKeyStore(_client("cloudfront-keyvaluestore", parsed.edge), parsed.edge) if parsed.edge else None
+        relay = RelayService(_client("ecs", parsed.relay), parsed.relay) if parsed.relay else None
+        if parsed.command == "put":
+            print(put(vault, edge, relay))
         else:
             functions = SecretReaders(_client("lambda", parsed.secret), parsed.function)
-            print(rotate(vault, edge, functions, 1 if parsed.forget else KEPT))
+            print(rotate(vault, KeyReaders(functions, edge, relay), 1 if parsed.forget else KEPT))
     except SecretsError as error:
         print(error, file=sys.stderr)
         return 1
@@ -203,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (rotating, commands.add_parser("put", help="make the keys that are missing")):
         command.add_argument("secret", type=arn_of("secretsmanager"), help="ARN of the secret")
         command.add_argument("--edge", type=arn_of("cloudfront"), help="ARN of CloudFront's key value store")
+        command.add_argument("--relay", type=arn_of("ecs"), help="ARN of the relay's service")
     showing = commands.add_parser("setup", help="print the secret that makes the first user over the API")
     showing.add_argument("secret", type=arn_of("secretsmanager"), help="ARN of the secret")
     return parser

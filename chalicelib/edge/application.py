@@ -13,7 +13,14 @@ from typing import Any
 from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.domain.browsers import missing_protections
-from chalicelib.domain.errors import FeatureUnserved, MethodUnsupported, RegistryError, RouteUnknown
+from chalicelib.domain.errors import (
+    FeatureUnserved,
+    MethodUnsupported,
+    RegistryError,
+    RouteUnknown,
+    SettingInvalid,
+    Unavailable,
+)
 from chalicelib.domain.logged_paths import logged_path
 from chalicelib.edge.dialects import is_registry_path, to_reply
 from chalicelib.edge.origins import check_origin
@@ -24,6 +31,7 @@ from chalicelib.telemetry import logger
 API = "/api/v1/"
 # Scripts of other origins may call with a token of their own; browsers send no cookie (https://fetch.spec.whatwg.org).
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+MISCONFIGURED = "the registry is misconfigured, and its operator finds the reason in its log"
 PREFLIGHT = {
     **ANY_ORIGIN,
     # Quay sends a content type even without a body.
@@ -135,6 +143,10 @@ class RegistryApp(Chalice):
             try:
                 check_origin(self.current_request)
                 return view(**values)
+            except SettingInvalid as error:
+                # Settings are the operator's business, who reads the log; a caller learns that it is not their fault.
+                logger.error("setting invalid", setting=error.setting, why=str(error))
+                return to_reply(Unavailable(MISCONFIGURED), self.current_request)
             except RegistryError as error:
                 return to_reply(error, self.current_request)
             except Exception as error:  # noqa: BLE001 - a bug is logged once, here, and answered

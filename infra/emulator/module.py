@@ -20,8 +20,8 @@ MODULE = ROOT / "infra" / "terraform"
 LEFT_BEHIND = shutil.ignore_patterns(".terraform*", "build", "tests", "examples", "*.tfstate*", "*.auto.tfvars*")
 # Every service that the module uses, by the names of the provider's `endpoints`.
 SERVICES = (
-    *("acm", "apigatewayv2", "cloudfront", "dynamodb", "ec2", "ecs", "elbv2", "events", "iam", "kms", "lambda", "logs"),
-    *("route53", "s3", "secretsmanager", "sns", "sqs", "sts", "wafv2"),
+    *("acm", "apigatewayv2", "budgets", "cloudfront", "cloudwatch", "dynamodb", "ec2", "ecs", "elbv2", "events"),
+    *("iam", "kms", "lambda", "logs", "route53", "s3", "secretsmanager", "sns", "sqs", "sts", "wafv2"),
 )
 # The provider puts the account's number before this host, so that it cannot be an IP address; a proxy resolves it.
 KEY_VALUE_STORE = "cloudfrontkeyvaluestore"
@@ -65,9 +65,15 @@ class TerraformModule:
         shutil.copytree(MODULE, directory, symlinks=True, ignore=LEFT_BEHIND)
         for path in variables.examples:
             shutil.copyfile(path, directory / f"examples-{path.stem}.auto.tfvars")
-        self._write("settings.auto.tfvars.json", variables.settings)
+        self._settings: dict[str, Any] = {}
+        self.change(**variables.settings)
         self._write("emulator_override.tf.json", {**_provider(emulator_url), **(others or {})})
         self._run("init", "-backend=false")
+
+    def change(self, **settings: Any) -> None:
+        """Changes variables for the next commands."""
+        self._settings |= settings
+        self._write("settings.auto.tfvars.json", self._settings)
 
     def apply(self) -> None:
         """Runs `terraform apply`."""

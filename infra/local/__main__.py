@@ -14,6 +14,7 @@ from infra.local.errors import StackError
 from infra.local.locks import lock
 from infra.local.servers import DYNOXIDE, answers, credentials, endpoints
 from infra.local.supervisor import Supervisor
+from infra.local.variables import unknown
 
 USAGE = "Usage: python -m infra.local run | account … | check [pytest arguments] | lock [uv arguments]"
 
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
 def run(settings: StackSettings, environ: Mapping[str, str]) -> None:
     """Runs a stack until a signal stops it."""
     say(f"Starting Cloudberth {__version__} over {settings.data} …")
+    for sentence in unknown(environ):
+        say(sentence)
     if settings.tables == "ministack":
         say(
             f"ministack keeps the tables{'' if DYNOXIDE.exists() else ', since dynoxide is not here'}. It saves"

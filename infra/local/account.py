@@ -1,6 +1,8 @@
-"""Changes accounts of a running local stack from the command line: users, robots, permissions, visibility.
+"""Changes accounts of a running local stack from the command line: users, robots, tokens, permissions, visibility.
 
     python -m infra.local.account user NAME PASSWORD
+    python -m infra.local.account password NAME [PASSWORD]          gives a new one, for whoever lost theirs
+    python -m infra.local.account token NAME                        prints an API token with all the user's rights
     python -m infra.local.account robot NAMESPACE NAME              prints the robot's token
     python -m infra.local.account grant NAMESPACE/REPOSITORY ACCOUNT read|write|admin
     python -m infra.local.account visibility NAMESPACE/REPOSITORY public|private
@@ -17,6 +19,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.wiring import Services, services
+from infra.first_user import reset_password
 
 
 def main() -> int:
@@ -35,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     for run, names in (
         (_user, ("name", "password")),
+        (_password, ("name",)),
+        (_token, ("name",)),
         (_robot, ("namespace", "name")),
         (_grant, ("repository", "account", "role")),
         (_visibility, ("repository", "visibility")),
@@ -43,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         for name in names:
             command.add_argument(name, choices=CHOICES.get(name))
+        if run is _password:
+            command.add_argument("password", nargs="?")
     return parser
 
 
@@ -50,7 +57,17 @@ CHOICES = {"role": [role.value for role in Role], "visibility": [visibility.valu
 
 
 def _user(container: Services, arguments: argparse.Namespace) -> str:
-    return container.accounts.accounts.create_user(arguments.name, arguments.password).id
+    created = container.accounts.accounts.create_user(arguments.name, arguments.password)
+    return f"{created.name} is a user now"
+
+
+def _password(container: Services, arguments: argparse.Namespace) -> str:
+    return reset_password(container.accounts.accounts, arguments.name, arguments.password)
+
+
+def _token(container: Services, arguments: argparse.Namespace) -> str:
+    user = container.accounts.accounts.find(arguments.name)
+    return container.identity.setup.create_token(user)
 
 
 def _robot(container: Services, arguments: argparse.Namespace) -> str:

@@ -53,8 +53,8 @@ def hold(data: Path) -> int:
                 holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
                 os.close(descriptor)
                 raise StackError(
-                    f"The data directory {data} is in use by another stack (process {holder}); stop that one,"
-                    " or give this one a directory of its own with CLOUDBERTH_DATA."
+                    f"This stack runs already: process {holder} has the data directory {data}. Stop that one, or give"
+                    " another stack a directory and a port of its own with CLOUDBERTH_DATA and CLOUDBERTH_PORT."
                 ) from None
             time.sleep(0.05)
     os.ftruncate(descriptor, 0)

@@ -55,10 +55,12 @@ class Supervisor:
         begun = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
-        listeners = listen(self.settings.port, self.settings.workers)
         data.prepare(self.settings.data)
+        # First the directory, so that a second start of the same stack is told from another program on its port.
         lock = data.hold(self.settings.data)
+        listeners: list[socket.socket] = []
         try:
+            listeners = listen(self.settings.port, self.settings.workers)
             environment = self._start_servers(lock)
             seeded(self._seed(environment))
             self._start_workers(environment, listeners, lock)

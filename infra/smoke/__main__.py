@@ -14,14 +14,19 @@ from infra.smoke import report
 from infra.smoke.claims import Check, Verdict
 from infra.smoke.client import SmokeClient, SmokeOptions
 from infra.smoke.suite import CheckResult, chosen, printable, run
-from infra.smoke.tokens import LOOPBACK
+from infra.smoke.tokens import LOOPBACK, SignInRefused
 from infra.smoke.wire import NoAnswer
 
 PASSWORD = "CLOUDBERTH_PASSWORD"  # the name of a variable
 REPOSITORY = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)+")
+SIGN_IN_REMEDY = (
+    f"401: give the password in ${PASSWORD} or with --password-file, and the account with --user; 503: run the line of "
+    "`terraform output fill_keys`"
+)
 ABOUT = """Checks a registry that was just deployed. It uploads about 100 MB, pushes small images to one repository and
-pulls them, and deletes everything again; the empty repository stays. Each claim holds, fails or is unknown; unknown
-never counts as holds. It uses no proxy, since the registry itself has to answer."""
+pulls them, and deletes everything again; the empty repository stays. Each claim holds, fails, is not offered by
+this installation, or is unknown; unknown never counts as holds. It uses no proxy, since the registry itself has to
+answer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         client.connect()
     except NoAnswer as error:
-        print(f"{client.url} does not answer: {printable(str(error))}", file=sys.stderr)
-        return 1
+        return _given_up(f"{client.url} does not answer: {printable(str(error))}")
+    except SignInRefused as error:
+        # Every check would repeat the password, and the registry would close the account for longer each time.
+        refusal = f"{parsed.user} cannot sign in at {client.url}: {printable(str(error))}"
+        return _given_up(f"{refusal}. {SIGN_IN_REMEDY}")
     return _go(client, checks, is_json=parsed.json)
+
+
+def _given_up(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
 
 
 def _go(client: SmokeClient, checks: Sequence[Check], *, is_json: bool) -> int:

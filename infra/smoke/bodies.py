@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from infra.smoke.answers import errors_of, summary_of
-from infra.smoke.claims import Check, Finding, decided, fails, holds, unknown
+from infra.smoke.answers import errors_of, is_cloudfront, summary_of
+from infra.smoke.claims import Check, Finding, decided, fails, holds, not_offered, unknown
 from infra.smoke.client import SmokeClient
 from infra.smoke.content import LARGEST_BODY, MEBIBYTE, MEGABYTE, RandomStream, an_image, padded
 from infra.smoke.wire import Answer, NoAnswer
@@ -45,8 +45,10 @@ def _patch(client: SmokeClient, body: bytes | Iterable[bytes]) -> tuple[int, str
 def usable_refusal(client: SmokeClient) -> Finding:
     """Checks for a 413 in the specification's format; docker fails on other bodies or shows only the number."""
     answer = client.put_manifest(bytes(OVER_ALL), client.tag())
-    is_usable = answer.status == TOO_LARGE and bool(errors_of(answer))
-    return decided(is_usable, f"PUT of a manifest of 12 MB: {summary_of(answer)}")
+    evidence = f"PUT of a manifest of 12 MB: {summary_of(answer)}"
+    if answer.status == TOO_LARGE and not errors_of(answer) and not is_cloudfront(answer):
+        return not_offered(f"an HTTP API has a format of its own (`cloudfront = true` refuses before it): {evidence}")
+    return decided(answer.status == TOO_LARGE and errors_of(answer), evidence)
 
 
 def early_refusal(client: SmokeClient) -> Finding:

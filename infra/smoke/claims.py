@@ -10,10 +10,15 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """The result of a check. UNKNOWN means that the check could not run or did not decide the claim."""
+    """The result of a check.
+
+    NOT_OFFERED means that the claim is about a part that this installation has not. UNKNOWN means that the check could
+    not run or did not decide the claim.
+    """
 
     HOLDS = "holds"
     FAILS = "fails"
+    NOT_OFFERED = "not offered"
     UNKNOWN = "unknown"
 
 
@@ -53,6 +58,11 @@ def holds(evidence: str) -> Finding:
 def fails(evidence: str) -> Finding:
     """Returns the finding that the claim is false."""
     return Finding(Verdict.FAILS, evidence)
+
+
+def not_offered(evidence: str) -> Finding:
+    """Returns the finding that the installation lacks the part; `evidence` names the variable that adds it."""
+    return Finding(Verdict.NOT_OFFERED, evidence)
 
 
 def unknown(evidence: str) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
-from infra.smoke.answers import summary_of
+from infra.smoke.answers import is_cloudfront, summary_of
 from infra.smoke.content import MANIFEST, Image, digest_of
 from infra.smoke.tokens import SignInRefused, Tokens
 from infra.smoke.wire import Answer, Headers, NoAnswer, exchange
@@ -60,10 +60,15 @@ class SmokeClient:
         self._unanswered = 0
 
     def connect(self) -> Answer:
-        """Sends the first request. Raises NoAnswer."""
+        """Sends the first request, and signs in. Raises NoAnswer, SignInRefused."""
         answer = exchange("GET", f"{self.url}/v2/")
         self.first_s = answer.seconds
+        self.tokens.authorization()
         return answer
+
+    def is_behind_cloudfront(self) -> bool:
+        """Tells whether CloudFront is in front of the registry, by one request."""
+        return is_cloudfront(exchange("GET", f"{self.url}/v2/"))
 
     def path(self, rest: str) -> str:
         """Returns a path within the repository."""

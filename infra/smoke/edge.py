@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from infra.smoke.answers import is_cloudfront, summary_of
-from infra.smoke.claims import Check, Finding, decided, fails, holds, unknown
+from infra.smoke.claims import Check, Finding, decided, fails, holds, not_offered, unknown
 from infra.smoke.client import SmokeClient
 from infra.smoke.content import GIGABYTE, LARGEST_BODY, RandomStream, digest_of
 from infra.smoke.wire import Answer, NoAnswer
@@ -22,9 +22,9 @@ def _put(client: SmokeClient, stream: RandomStream, digest: str) -> Answer:
 
 
 def _missing(answer: Answer) -> Finding | None:
-    """Returns the finding `unknown` if there is no edge in front, else None."""
+    """Returns the finding `not offered` if there is no edge in front, else None."""
     if answer.status == 413 and not is_cloudfront(answer):
-        return unknown(f"there is no edge in front (`cloudfront = true` adds it): {summary_of(answer)}")
+        return not_offered(f"there is no edge in front (`cloudfront = true` adds it): {summary_of(answer)}")
     return None
 
 
@@ -69,7 +69,7 @@ def staged(client: SmokeClient) -> Finding:
     """Checks that the first HEAD of a blob in staging copies it, with a checksum, within one request."""
     size = int(client.options.put_gb * GIGABYTE)
     if client.options.upload_proof != "staging":
-        return unknown("matters with `upload_proof = staging` only; then needs --upload-proof staging --put-gb 5")
+        return not_offered("matters with `upload_proof = staging` only; then needs --upload-proof staging --put-gb 5")
     if not size:
         return unknown("needs --put-gb 5, and the time to send that much")
     stream = RandomStream(size)

@@ -8,7 +8,7 @@ from infra.smoke.claims import Check, Verdict
 from infra.smoke.suite import CheckResult
 
 WIDTH = 120
-NAME, RESULT = 10, 9
+NAME, RESULT = 10, 13
 GAP = " " * (NAME + RESULT)
 
 

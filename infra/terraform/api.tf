@@ -39,6 +39,12 @@ resource "aws_apigatewayv2_stage" "default" {
   name        = "$default"
   auto_deploy = true
 
+  # Without limits here, a stage may use the whole account's, and somebody in a loop spends its money.
+  default_route_settings {
+    throttling_rate_limit  = var.throttle.rate
+    throttling_burst_limit = var.throttle.burst
+  }
+
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.gateway.arn
     format          = jsonencode(local.access_log)

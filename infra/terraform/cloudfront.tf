@@ -146,8 +146,9 @@ resource "aws_cloudfront_distribution" "edge" {
       domain_name = aws_lb.relay[0].dns_name
 
       vpc_origin_config {
-        vpc_origin_id       = relay.value.id
-        origin_read_timeout = 60
+        vpc_origin_id = relay.value.id
+        # The longest that CloudFront takes: the relay may hold a body back while others are on their way to S3.
+        origin_read_timeout = 120
       }
     }
   }

@@ -34,7 +34,8 @@ locals {
 resource "aws_lambda_function" "this" {
   for_each = local.functions
 
-  #checkov:skip=CKV_AWS_115:Requests share the account's concurrency; a reserve would refuse pushes while other functions are idle.
+  #checkov:skip=CKV_AWS_50:The variable tracing turns X-Ray on, which bills each trace.
+  #checkov:skip=CKV_AWS_115:The variable concurrency limits the API; by default all functions share the account's concurrency.
   #checkov:skip=CKV_AWS_116:The API is called synchronously; queues and streams have their own dead-letter queues; a schedule runs again.
   #checkov:skip=CKV_AWS_117:Table, bucket and secret are AWS endpoints protected by IAM; a VPC would add cost and cold starts (docs/limits.md).
   #checkov:skip=CKV_AWS_272:The package is reproducible and checked by its SHA-256, which proves what a signing profile would prove.
@@ -50,18 +51,23 @@ resource "aws_lambda_function" "this" {
   source_code_hash = filebase64sha256("${local.build}/${local.package.file}")
   kms_key_arn      = var.kms_key_arn
 
+  # Takes from the account's concurrency what others may not use, and -1 takes nothing.
+  reserved_concurrent_executions = each.key == "api_handler" ? coalesce(var.concurrency, -1) : -1
+
   environment {
     variables = local.environment
   }
 
   # The function records its traces itself, because the X-Ray SDK would double the cold start.
   tracing_config {
-    mode = "Active"
+    mode = var.tracing ? "Active" : "PassThrough"
   }
 
   logging_config {
     log_format = "JSON"
     log_group  = aws_cloudwatch_log_group.function[each.key].name
+    # The platform writes three lines for each invocation at INFO, and what they say is among the metrics of Lambda.
+    system_log_level = var.platform_logs ? "INFO" : "WARN"
   }
 
   lifecycle {

@@ -21,8 +21,10 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "gateway" {
-  #checkov:skip=CKV_AWS_338:These lines contain people's addresses, so log_retention_days limits their retention, to 90 days by default.
-  name              = "/aws/apigateway/${var.name}"
+  #checkov:skip=CKV_AWS_338:These lines contain people's addresses, so log_retention_days limits their retention, to 30 days by default.
+  # The policy of a log delivery grows by each group outside /aws/vendedlogs, and has room for about ten:
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
+  name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
@@ -30,7 +32,7 @@ resource "aws_cloudwatch_log_group" "gateway" {
 resource "aws_cloudwatch_log_group" "function" {
   for_each = local.functions
 
-  #checkov:skip=CKV_AWS_338:log_retention_days sets the retention, 90 days by default.
+  #checkov:skip=CKV_AWS_338:log_retention_days sets the retention, 30 days by default.
   name              = "/aws/lambda/${each.value.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

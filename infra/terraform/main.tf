@@ -2,16 +2,19 @@
 
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
 locals {
-  account = data.aws_caller_identity.current.account_id
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
 
   # Bucket names must be unique among all AWS accounts.
   bucket = "${var.name}-${local.account}-${var.region}"
 
   tags = merge({
-    Application = "cloudberth"
-    Environment = var.name
-    ManagedBy   = "terraform"
+    Application  = "cloudberth"
+    Installation = var.name
+    ManagedBy    = "terraform"
   }, var.tags)
 
   # Where clients reach the registry: the domain, else CloudFront, else the gateway.

@@ -10,7 +10,7 @@ output "docker_login" {
 
 output "fill_keys" {
   description = "Makes the keys, once, after the first apply; the registry refuses all requests without them."
-  value       = "python -m infra.secrets put ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"
+  value       = "python -m infra.secrets put ${aws_secretsmanager_secret.keys.arn}${local.edge_option}${local.relay_option}"
 }
 
 output "first_user" {
@@ -26,7 +26,7 @@ output "setup_secret" {
 output "rotate_keys" {
   description = "Makes new keys, and accepts the old ones until the second rotation after this one."
   value = join(" ", concat(
-    ["python -m infra.secrets rotate ${aws_secretsmanager_secret.keys.arn}${local.edge_option}"],
+    ["python -m infra.secrets rotate ${aws_secretsmanager_secret.keys.arn}${local.edge_option}${local.relay_option}"],
     [for key in sort(keys(local.functions)) : "--function ${local.functions[key].name}"],
   ))
 }
@@ -96,5 +96,6 @@ output "distribution_id" {
 }
 
 locals {
-  edge_option = join("", [for store in aws_cloudfront_key_value_store.edge : " --edge ${store.arn}"])
+  edge_option  = join("", [for store in aws_cloudfront_key_value_store.edge : " --edge ${store.arn}"])
+  relay_option = join("", [for service in aws_ecs_service.relay : " --relay ${service.id}"])
 }

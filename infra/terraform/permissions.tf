@@ -197,7 +197,7 @@ resource "aws_iam_role_policy" "function" {
     Version = "2012-10-17"
     Statement = concat(
       local.logging[each.key],
-      local.tracing,
+      [for statement in local.tracing : statement if var.tracing],
       local.using_key,
       try(local.reading_queue[each.key], []),
       try(local.reading_stream[each.key], []),

@@ -14,9 +14,9 @@ locals {
   }
 
   # Queue -> seconds until a message that was received and not deleted is visible again: six times its reader's timeout, as
-  # AWS advises. If a function reads a queue other than these four, that queue is made too.
+  # AWS advises. Each queue that a function reads is made, and one for what the stream could not hand over.
   queues = merge(
-    { for name in ["garbage", "mirrors", "scans", "dispatch-failed"] : name => 180 },
+    { "dispatch-failed" = 180 },
     { for key, trigger in local.queue_triggers : trigger.queue => 6 * local.functions[key].timeout },
   )
 }

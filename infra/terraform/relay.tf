@@ -5,7 +5,7 @@ locals {
   relay_port = 8080
 
   # Only an image in ECR needs permissions to be pulled.
-  relay_repository = try(regex("^(?P<account>[0-9]{12})\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^:@]+)", var.relay.image), null)
+  relay_repository = try(regex("^(?P<account>[0-9]{12})\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com(?:\\.cn)?/(?P<name>[^:@]+)", var.relay.image), null)
 
   fetching_image = [for repository in local.relay_repository[*] : [
     {
@@ -17,7 +17,7 @@ locals {
     {
       Effect   = "Allow"
       Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-      Resource = ["arn:aws:ecr:${repository.region}:${repository.account}:repository/${repository.name}"]
+      Resource = ["arn:${local.partition}:ecr:${repository.region}:${repository.account}:repository/${repository.name}"]
     },
   ]]
 }
@@ -25,7 +25,7 @@ locals {
 resource "aws_cloudwatch_log_group" "relay" {
   count = var.relay == null ? 0 : 1
 
-  #checkov:skip=CKV_AWS_338:log_retention_days sets the retention, 90 days by default.
+  #checkov:skip=CKV_AWS_338:log_retention_days sets the retention, 30 days by default.
   name              = "/aws/ecs/${var.name}-relay"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of this installation, with which the names of its resources begin, such as `registry` or `registry-test`. One account can have several installations with different names."
+  description = "Name of this installation, with which the names of its resources begin, such as `registry` or `registry-test`. One account can have several installations with different names, also in several regions: roles and CloudFront's functions are named in the whole account."
   type        = string
   nullable    = false
 
@@ -94,12 +94,10 @@ variable "architecture" {
 }
 
 locals {
-  # The settings that only an operator knows. The others are set from the resources of this module.
-  settings_of_operators = [
-    "CLOUDBERTH_DOWNLOADS", "CLOUDBERTH_FAST_READS", "CLOUDBERTH_FRESH_S", "CLOUDBERTH_GRACE_S", "CLOUDBERTH_PRESIGNED_UPLOAD_S",
-    "CLOUDBERTH_LEASE_S", "CLOUDBERTH_TAG_EXPIRATION_FROM", "CLOUDBERTH_TAG_EXPIRATION_MIN_S", "CLOUDBERTH_TAG_EXPIRATION_MAX_S", "CLOUDBERTH_LOG_S", "CLOUDBERTH_OAUTH_TOKEN_S", "CLOUDBERTH_OUTGOING_ALLOW",
-    "CLOUDBERTH_PRESIGN_S", "CLOUDBERTH_PULL_LOG", "CLOUDBERTH_SESSION_S", "CLOUDBERTH_SIGN_UP", "CLOUDBERTH_SPARSE_INDEX", "CLOUDBERTH_SUPERUSERS_FULL_ACCESS", "CLOUDBERTH_TOKEN_S", "CLOUDBERTH_UPLOAD_S",
-  ]
+  # The settings that only an operator knows, with the rules of chalicelib/settings.py (`python -m infra.setting_rules`
+  # writes them). The others are set from the resources of this module.
+  setting_rules         = jsondecode(file("${path.module}/settings.json"))
+  settings_of_operators = sort(keys(local.setting_rules))
 }
 
 variable "settings" {
@@ -111,6 +109,26 @@ variable "settings" {
   validation {
     condition     = length(setsubtract(keys(var.settings), local.settings_of_operators)) == 0
     error_message = "settings: ${join(", ", setsubtract(keys(var.settings), local.settings_of_operators))} cannot be set here. What can: ${join(", ", local.settings_of_operators)}."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, value in var.settings : can(regex(local.setting_rules[name].pattern, value))
+      if contains(local.settings_of_operators, name)
+    ])
+    error_message = "settings: ${join("; ", [
+      for name, value in var.settings : "${name} = ${value} (it takes ${try(local.setting_rules[name].says, "")})"
+      if try(!can(regex(local.setting_rules[name].pattern, value)), false)
+    ])}. The registry would refuse every request."
+  }
+
+  validation {
+    condition = try(
+      tonumber(lookup(var.settings, "CLOUDBERTH_GRACE_S", local.setting_rules.CLOUDBERTH_GRACE_S.default)) >
+      tonumber(lookup(var.settings, "CLOUDBERTH_PRESIGN_S", local.setting_rules.CLOUDBERTH_PRESIGN_S.default)),
+      true
+    )
+    error_message = "settings: CLOUDBERTH_GRACE_S must exceed CLOUDBERTH_PRESIGN_S, or an address outlives its bytes."
   }
 }
 
@@ -250,6 +268,79 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "throttle" {
+  description = "What the gateway lets through, over all clients, before it answers 429: `rate` requests a second on average, `burst` at once. It bounds what somebody in a loop can spend."
+  type = object({
+    rate  = optional(number, 500)
+    burst = optional(number, 2000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.throttle.rate >= 1 && var.throttle.burst >= 1 && var.throttle.rate <= 10000 && var.throttle.burst <= 10000
+    error_message = "throttle: rate ${var.throttle.rate} and burst ${var.throttle.burst} are not within 1 to 10,000: an account in a region has 10,000 requests a second unless AWS raises it."
+  }
+}
+
+variable "concurrency" {
+  description = "How many requests the API may answer at the same time; others wait or get 429. It is reserved, so that other functions of the account cannot use it. Null: the account's, which is 1,000, but 10 in a new account."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.concurrency == null || try(var.concurrency >= 1, false)
+    error_message = "concurrency: ${coalesce(var.concurrency, 0)} would refuse every request; null takes the account's."
+  }
+}
+
+variable "tracing" {
+  description = "Sends a trace of requests to AWS X-Ray, which bills each."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "platform_logs" {
+  description = "Keeps the lines that Lambda itself writes for each invocation. `make smoke` reads cold starts from them (C6)."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "budget" {
+  description = "Mails to `emails` when the account's bill of a month passes `usd` for what has the tag Application = cloudberth, or is forecast to. The tag must be activated as a cost allocation tag, or the budget sees nothing."
+  type = object({
+    usd    = number
+    emails = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null || try(var.budget.usd > 0 && length(var.budget.emails) > 0 && length(var.budget.emails) <= 10, false)
+    error_message = "budget: usd must be above 0, and emails has 1 to 10 addresses: AWS takes no others."
+  }
+}
+
+variable "alarm_actions" {
+  description = "Whom alarms tell, such as [\"arn:aws:sns:eu-central-1:123456789012:pager\"]; CloudWatch takes ARNs of topics and others. Without one, no alarm is made: each costs 0.10 USD a month after the first ten of an account."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.alarm_actions) <= 5 && alltrue([for arn in var.alarm_actions : can(regex("^arn:aws[a-z-]*:", arn))])
+    error_message = "alarm_actions: ${join(", ", var.alarm_actions)} is not what CloudWatch takes: up to 5 ARNs."
+  }
+}
+
+variable "alarm_bucket_gb" {
+  description = "The size of the bucket, in GB, above which an alarm tells of it."
+  type        = number
+  default     = 1000
+  nullable    = false
+}
+
 variable "access_logs" {
   description = "Keeps the access logs of S3 and CloudFront in a separate bucket for log_retention_days; CloudFront's have no paths, S3's have. The gateway's are always kept, in CloudWatch."
   type        = bool
@@ -260,7 +351,7 @@ variable "access_logs" {
 variable "log_retention_days" {
   description = "How many days logs are kept."
   type        = number
-  default     = 90
+  default     = 30
   nullable    = false
 
   validation {

@@ -12,7 +12,7 @@ import pytest
 from chalice.app import Blueprint
 
 from app import app as real
-from chalicelib.domain.errors import BlobUnknown
+from chalicelib.domain.errors import BlobUnknown, SettingInvalid
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.response import Reply, as_json
 from tests.support.app_client import AppClient
@@ -49,6 +49,12 @@ def refused() -> Reply:
 def broken() -> Reply:
     """Raises an exception that is not a domain error."""
     raise KeyError("a secret of the backend")
+
+
+@app.route("/v2/misconfigured", methods=["GET"])
+def misconfigured() -> Reply:
+    """Reads a wrong setting."""
+    raise SettingInvalid("CLOUDBERTH_PULL_LOG", "'none' is none of hourly, all")
 
 
 def ask(method: str, target: str, headers: Any = None, body: bytes = b"") -> tuple[dict[str, Any], Any]:
@@ -149,6 +155,16 @@ def test_a_bug_is_a_plain_500_and_logged_once_with_the_request(caplog: pytest.Lo
     (record,) = [record for record in caplog.records if record.exc_info]
     assert vars(record)["request_id"] == event["requestContext"]["requestId"]
     assert vars(record)["path"] == "/v2/broken"
+
+
+def test_a_wrong_setting_is_503_to_strangers_and_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    answer, document = ask("GET", "/v2/misconfigured")
+
+    assert answer["statusCode"] == 503
+    assert "CLOUDBERTH" not in answer["body"]
+    assert document["errors"][0]["code"] == "UNAVAILABLE"
+    (record,) = [record for record in caplog.records if record.message == "setting invalid"]
+    assert vars(record)["setting"] == "CLOUDBERTH_PULL_LOG"
 
 
 def test_concurrent_requests_do_not_see_each_other() -> None:

@@ -21,6 +21,8 @@ from botocore.exceptions import ClientError
 from infra.emulator.account import REGION
 from infra.emulator.deployment import Deployment
 from infra.emulator.emulator import Emulator
+from infra.emulator.module import ModuleVariables
+from infra.local.errors import StackError
 from infra.package import host_architecture
 from infra.packaging.build import build
 from infra.packaging.interpreters import RUNTIMES
@@ -54,7 +56,13 @@ def deployment(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     build(sources, directory / "build", RUNTIMES[0], host_architecture())
     with (
         Emulator(directory / "aws", auth=True, python=python) as emulator,
-        Deployment(emulator.url, directory / "terraform", directory / "build", host_architecture()) as applied,
+        Deployment(
+            emulator.url,
+            directory / "terraform",
+            directory / "build",
+            host_architecture(),
+            ModuleVariables({"deletion_protection": True}),
+        ) as applied,
     ):
         applied.deploy()
         yield applied
@@ -350,7 +358,19 @@ def test_a_job_fails_without_a_permission_and_works_again_with_it(deployment: De
     assert called(deployment, "reconcile") == ""
 
 
+def test_destroy_is_refused_while_deletion_protection_is_on_and_nothing_is_gone(deployment: Deployment) -> None:
+    before = deployment.module.resources()
+
+    with pytest.raises(StackError, match="deletion_protection is on: set it to false, run terraform apply"):
+        deployment.destroy()
+
+    assert deployment.module.resources() == before
+    assert requests.get(f"{deployment.url}/v2/", timeout=30).status_code == 401
+
+
 def test_a_destroyed_installation_leaves_nothing(deployment: Deployment) -> None:
+    deployment.module.change(deletion_protection=False)
+    deployment.apply()
     deployment.destroy()
 
     assert deployment.module.resources() == []

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib.domain.errors import WrongCredentials
 from infra import first_user
 from tests.support.backends import Backend
 
@@ -55,6 +56,23 @@ def test_the_second_time_nothing_is_changed(empty: Backend, capsys: pytest.Captu
 
     assert first_user.main(arguments(empty, "--name", "mallory")) == 0
     assert capsys.readouterr().out == "There is a first user already; nothing was changed.\n"
+
+
+def test_who_lost_the_only_password_gets_a_new_one(empty: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    first_user.main(arguments(empty))
+    old = capsys.readouterr().out.rpartition(" ")[2].strip()
+
+    assert first_user.main(arguments(empty, "--reset")) == 0
+
+    new = capsys.readouterr().out.partition("shown only once: ")[2].split()[0]
+    assert empty.services.identity.tokens.issue(("admin", new), None, []).token
+    with pytest.raises(WrongCredentials):
+        empty.services.identity.tokens.issue(("admin", old), None, [])
+
+
+def test_nobody_is_reset_who_is_not_there(empty: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    assert first_user.main(arguments(empty, "--reset", "--name", "nobody")) == 1
+    assert "nobody" in capsys.readouterr().err
 
 
 def test_a_bad_name_is_refused_by_a_sentence(empty: Backend, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,9 @@ from infra import sigv4a
 from infra.secrets import (
     Document,
     EdgeKeyStore,
+    KeyReaders,
     KeySecret,
+    RelayService,
     SecretReaders,
     SecretsError,
     accepting,
@@ -28,9 +30,11 @@ from infra.secrets import (
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"
 STORE = "arn:aws:cloudfront::123456789012:key-value-store/01234567-89ab-cdef-0123-456789abcdef"
 
+RELAY = "arn:aws:ecs:eu-central-1:123456789012:service/registry-relay/registry-relay"
+
 
 class Aws:
-    """Plays AWS with one secret, one store and one function; botocore checks the calls against its models."""
+    """Plays AWS with one secret, store, function and relay; botocore checks the calls against its models."""
 
     def __init__(self, document: Document | None) -> None:
         self.document = document
@@ -41,6 +45,7 @@ class Aws:
         self.vault = KeySecret(self._client(session, "secretsmanager"), SECRET)
         self.edge = EdgeKeyStore(self._client(session, "cloudfront-keyvaluestore"), STORE)
         self.functions = SecretReaders(self._client(session, "lambda"), ["registry-api"])
+        self.relay = RelayService(self._client(session, "ecs"), RELAY)
 
     def _client(self, session: Any, service: str) -> Any:
         client = session.create_client(service, region_name="eu-central-1")
@@ -56,6 +61,9 @@ class Aws:
             case "UpdateKeys":
                 assert params["IfMatch"] == "E1"
                 self.writes.append(("edge", {entry["Key"]: json.loads(entry["Value"]) for entry in params["Puts"]}))
+            case "UpdateService":
+                assert params["forceNewDeployment"]
+                self.writes.append(("relay", f"{params['cluster']}/{params['service']}"))
             case "UpdateFunctionConfiguration":
                 self.writes.append(("function", params["Description"]))
 
@@ -96,7 +104,7 @@ def test_no_two_installations_have_a_key_in_common() -> None:
 def test_an_empty_secret_gets_every_key_and_the_edge_its_two() -> None:
     aws = Aws(None)
 
-    assert put(aws.vault, aws.edge) == "Made new keys: envelope, origin, relay, setup, signing, upload."
+    assert put(aws.vault, aws.edge, None) == "Made new keys: envelope, origin, relay, setup, signing, upload."
     assert aws.document
     edge = {"upload": aws.document["upload"], "origin": aws.document["origin"]}
     assert aws.writes == [("secret", aws.document), ("edge", edge)]
@@ -106,7 +114,7 @@ def test_keys_that_are_there_stay() -> None:
     document = new_keys()
     aws = Aws(document)
 
-    assert put(aws.vault, aws.edge) == "All keys exist already."
+    assert put(aws.vault, aws.edge, None) == "All keys exist already."
     assert [target for target, _ in aws.writes] == ["edge"]
 
 
@@ -115,7 +123,7 @@ def test_a_key_that_a_newer_version_needs_is_added() -> None:
     del document["origin"]
     aws = Aws(document)
 
-    assert put(aws.vault, None) == "Made new keys: origin."
+    assert put(aws.vault, None, None) == "Made new keys: origin."
     assert aws.document
     assert {name: aws.document[name] for name in document} == document
     assert len(bytes.fromhex(aws.document["origin"][0])) == 32
@@ -125,7 +133,7 @@ def test_every_part_accepts_new_keys_before_any_part_uses_them() -> None:
     old = new_keys()
     aws = Aws(old)
 
-    rotate(aws.vault, aws.edge, aws.functions)
+    rotate(aws.vault, KeyReaders(aws.functions, aws.edge))
 
     assert [target for target, _ in aws.writes] == ["edge", "secret", "function", "edge", "secret", "function", "edge"]
     (_, first_edge), (_, accepted), _, (_, second_edge), (_, used), _, (_, last_edge) = aws.writes
@@ -135,6 +143,31 @@ def test_every_part_accepts_new_keys_before_any_part_uses_them() -> None:
     assert second_edge == {"upload": accepted["upload"], "origin": used["origin"]}
     assert last_edge == {"upload": used["upload"], "origin": used["origin"]}
     assert used["relay"] == old["relay"]
+
+
+def test_the_relay_starts_as_soon_as_its_key_exists() -> None:
+    aws = Aws(None)
+
+    put(aws.vault, None, aws.relay)
+
+    assert [target for target, _ in aws.writes] == ["secret", "relay"]
+    assert aws.writes[-1] == ("relay", "registry-relay/registry-relay")
+
+
+def test_a_relay_whose_first_deployment_was_interrupted_is_deployed_by_the_next_call() -> None:
+    aws = Aws(new_keys())
+
+    put(aws.vault, None, aws.relay)
+
+    assert [target for target, _ in aws.writes] == ["relay"]
+
+
+def test_the_relay_is_deployed_when_all_keys_are_rotated() -> None:
+    aws = Aws(new_keys())
+
+    rotate(aws.vault, KeyReaders(aws.functions, aws.edge, aws.relay))
+
+    assert [target for target, _ in aws.writes][-1] == "relay"
 
 
 def test_a_restarted_function_has_the_time_in_its_description() -> None:
@@ -173,7 +206,7 @@ def test_stolen_keys_are_no_longer_accepted() -> None:
     old = new_keys()
     aws = Aws(old)
 
-    sentence = rotate(aws.vault, aws.edge, aws.functions, kept=1)
+    sentence = rotate(aws.vault, KeyReaders(aws.functions, aws.edge), kept=1)
 
     assert "no longer accepted" in sentence
     assert aws.document
@@ -185,7 +218,7 @@ def test_an_incomplete_secret_is_not_rotated() -> None:
     aws = Aws(None)
 
     with pytest.raises(SecretsError, match=r"lacks envelope, origin, relay, setup, signing, upload: run .* put"):
-        rotate(aws.vault, None, aws.functions)
+        rotate(aws.vault, KeyReaders(aws.functions))
     assert aws.writes == []
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infra import setting_rules
 from tests.support.terraforming import (
     API,
     EXAMPLES,
@@ -100,6 +101,15 @@ def test_a_variable_that_is_missing_is_named(missing: str) -> None:
     [
         ({"region": "Frankfurt"}, "region: Frankfurt is not the name of an AWS region, which looks like eu-central-1."),
         ({"settings": {"CLOUDBERTH_TABLE": "t"}}, "settings: CLOUDBERTH_TABLE cannot be set here. What can: CLOUD"),
+        (
+            {"settings": {"CLOUDBERTH_PULL_LOG": "none"}},
+            "settings: CLOUDBERTH_PULL_LOG = none (it takes one of hourly, all). The registry would refuse every",
+        ),
+        ({"settings": {"CLOUDBERTH_TOKEN_S": "5m"}}, "CLOUDBERTH_TOKEN_S = 5m (it takes a whole number, 0 or more)."),
+        ({"settings": {"CLOUDBERTH_GRACE_S": "900"}}, "CLOUDBERTH_GRACE_S must exceed CLOUDBERTH_PRESIGN_S"),
+        ({"throttle": {"rate": 0}}, "throttle: rate 0 and burst 2000 are not within 1 to 10,000"),
+        ({"concurrency": 0}, "concurrency: 0 would refuse every request; null takes the account's."),
+        ({"budget": {"usd": 5, "emails": []}}, "budget: usd must be above 0, and emails has 1 to 10 addresses"),
         ({"waf": True}, "waf needs cloudfront = true: AWS WAF cannot stand before an HTTP API."),
         ({"allowed_addresses": ["198.51.100.0/24"]}, "allowed_addresses needs cloudfront = true: an HTTP API cannot"),
         (
@@ -200,6 +210,37 @@ def test_terraform_makes_no_key_that_its_state_would_hold() -> None:
 
     assert "aws_secretsmanager_secret" in types
     assert {word for word in types if re.search("secret_version|random|password|access_key|tls_", word)} == set()
+
+
+def test_the_rules_of_settings_are_those_of_the_code() -> None:
+    assert setting_rules.FILE.read_text("utf-8") == setting_rules.text(), "run: python -m infra.setting_rules"
+
+
+def test_good_settings_are_accepted() -> None:
+    settings = {
+        "CLOUDBERTH_FAST_READS": "No",
+        "CLOUDBERTH_OUTGOING_ALLOW": "a.example, ::1",
+        "CLOUDBERTH_TOKEN_S": "60",
+    }
+
+    assert refusals(GOOD | {"settings": settings}) == []
+
+
+def test_the_runbook_has_every_alarm() -> None:
+    text = (MODULE / "watch.tf").read_text("utf-8").partition("queries = {")[0]
+    named = set(re.findall(r"^      ([a-z-]+) = {", text, re.MULTILINE))
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+
+    assert len(named) >= 8
+    assert [alarm for alarm in sorted(named) if f"`{alarm}`" not in runbook] == []
+
+
+def test_destroy_is_refused_before_any_resource_is_gone() -> None:
+    text = "".join(path.read_text("utf-8") for path in sorted(MODULE.glob("*.tf")))
+    resources = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.MULTILINE)}
+    depends = (MODULE / "protection.tf").read_text("utf-8").partition("depends_on = [")[2]
+
+    assert set(re.findall(r"\w+\.\w+", depends)) == resources - {"terraform_data.protection"}
 
 
 def test_checkov_finds_nothing_without_a_written_reason() -> None:

@@ -79,7 +79,7 @@ def test_a_data_directory_in_use_is_refused_in_a_sentence_that_names_the_process
     message = refusal(CLOUDBERTH_PORT=str(free_port()), CLOUDBERTH_DATA=str(local_stack.data))
 
     assert str(local_stack.data) in message
-    assert f"(process {local_stack.process.pid})" in message
+    assert f"This stack runs already: process {local_stack.process.pid} " in message
     assert "CLOUDBERTH_DATA" in message
 
 

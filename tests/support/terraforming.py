@@ -68,7 +68,8 @@ def _variables() -> Path:
     """Returns a directory with only the module's variables, which need no provider and are checked quickly."""
     place = Path(_scratch().name) / "variables"
     place.mkdir()
-    shutil.copy(MODULE / "variables.tf", place)
+    for name in ("variables.tf", "settings.json"):
+        shutil.copy(MODULE / name, place)
     return place
 
 

@@ -172,6 +172,16 @@ class Accounts:
             parse_window(changes.window_s)
         return retry_on_conflict(lambda: self._change(actor, identifier, changes, hashed))
 
+    def reset_password(self, name: str, password: str) -> None:
+        """Gives a user a new password without the old one, for the operator of the installation; ends every session.
+
+        Raises AccountUnknown, FieldInvalid.
+        """
+        row = self.find(name)
+        if row.kind != AccountKind.USER:
+            raise AccountUnknown(name)
+        self.change(Actor(row.id, row.name, is_session=True), UserChanges(password=password))
+
     def _change(self, actor: Actor, identifier: str, changes: UserChanges, hashed: str | None) -> AccountRow:
         row, namespace = self._store.get(identifier), self._store.namespace(identifier)
         if row is None or namespace is None:

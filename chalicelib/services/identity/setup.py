@@ -57,11 +57,17 @@ class Setup:
             raise Denied("the first user", "make")
         account = self._accounts.create_user(name, password, email, first=True)
         row = self._accounts.find(account.name)
-        client_key, token = self._epochs.seal(row.id, row.epoch), self._token(row) if wants_token else None
+        client_key, token = (
+            self._epochs.seal(row.id, row.epoch),
+            self.create_token(row, TOKEN_S) if wants_token else None,
+        )
         return FirstUser(row.name, row.email, client_key, token)
 
-    def _token(self, user: AccountRow) -> str:
-        """Creates a token with all scopes of an application in the user's namespace, where they can revoke it."""
+    def create_token(self, user: AccountRow, life_s: int | None = None) -> str:
+        """Creates a token of an application in the user's namespace, where they can revoke it, and returns its secret.
+
+        The token has all scopes that its user may have; a `life_s` of None is the default.
+        """
         client_id = uuid4().hex.upper()[:20]
         application = ApplicationRow.under(
             keys.application(user.id, client_id),
@@ -73,7 +79,7 @@ class Setup:
         client = ClientRow.under(
             keys.client(client_id), client_id=client_id, namespace_id=user.id, organization=user.name, name=APPLICATION
         )
-        authorization = NewAuthorization(frozenset(OFFERED), APPLICATION, TOKEN_S)
+        authorization = NewAuthorization(frozenset(OFFERED), APPLICATION, life_s)
         token, secret = self._authorizations.prepared(user, client, authorization, user.name)
         transaction = Transaction()
         self._applications.add(transaction, application, user.name)

@@ -66,7 +66,7 @@ run "minimal" {
       aws_lambda_function.this["api_handler"].memory_size == 1769,
       aws_lambda_function.this["api_handler"].timeout == 29,
       one(aws_lambda_function.this["api_handler"].architectures) == "arm64",
-      aws_lambda_function.this["api_handler"].tracing_config[0].mode == "Active",
+      aws_lambda_function.this["api_handler"].tracing_config[0].mode == "PassThrough",
     ])
     error_message = "The API is what chalice declares, with its own name."
   }
@@ -89,7 +89,6 @@ run "minimal" {
     condition = { for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement :
       statement.Sid => statement.Resource } == {
       Logs                 = ["arn:aws:logs:eu-central-1:123456789012:log-group:group:*"]
-      Traces               = ["*"]
       Table                = ["arn:aws:dynamodb:eu-central-1:123456789012:table/registry"]
       Bytes                = ["arn:aws:s3:::bucket/in/*", "arn:aws:s3:::bucket/bodies/*"]
       Exports              = ["arn:aws:s3:::bucket/exports/*"]
@@ -100,7 +99,7 @@ run "minimal" {
         "arn:aws:dynamodb:eu-central-1:123456789012:table/registry/index/view",
       ]
     }
-    error_message = "The API's role reaches the table, its two indexes, three prefixes of the bucket, its keys and its log; only X-Ray has no ARN."
+    error_message = "The API's role reaches the table, its two indexes, three prefixes of the bucket, its keys and its log."
   }
 
   assert {
@@ -167,7 +166,12 @@ run "minimal" {
   }
 
   assert {
-    condition     = keys(aws_sqs_queue.this) == ["dispatch-failed", "garbage", "mirrors", "scans"]
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 0 && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) > 10
+    error_message = "Without somebody who hears them there are no alarms, and the dashboard shows what they would watch."
+  }
+
+  assert {
+    condition     = keys(aws_sqs_queue.this) == ["dispatch-failed"]
     error_message = "The queues have the names that the code uses."
   }
 
@@ -202,13 +206,13 @@ run "minimal" {
   }
 
   assert {
-    condition     = local.tags == { Application = "cloudberth", Environment = "registry", ManagedBy = "terraform" }
+    condition     = local.tags == { Application = "cloudberth", Installation = "registry", ManagedBy = "terraform" }
     error_message = "Everything is tagged with its installation."
   }
 
   assert {
     condition = alltrue([for group in concat([aws_cloudwatch_log_group.gateway], values(aws_cloudwatch_log_group.function)) :
-    group.retention_in_days == 90])
+    group.retention_in_days == 30])
     error_message = "Every log group has a retention."
   }
 }
@@ -231,9 +235,9 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
       aws_s3_bucket.blobs.bucket == "registry-test-123456789012-eu-central-1",
       aws_lambda_function.this["api_handler"].function_name == "registry-test-api",
       aws_iam_role.function["api_handler"].name == "registry-test-api",
-      aws_sqs_queue.this["garbage"].name == "registry-test-garbage",
+      aws_sqs_queue.this["dispatch-failed"].name == "registry-test-dispatch-failed",
       aws_secretsmanager_secret.keys.name == "registry-test-keys",
-      aws_cloudwatch_log_group.gateway.name == "/aws/apigateway/registry-test",
+      aws_cloudwatch_log_group.gateway.name == "/aws/vendedlogs/apigateway/registry-test",
     ])
     error_message = "Two installations in one account share no name."
   }
@@ -250,8 +254,8 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
   assert {
     condition = alltrue(concat([for arn in [
       aws_dynamodb_table.registry.server_side_encryption[0].kms_key_arn,
-      aws_sqs_queue.this["garbage"].kms_master_key_id,
-      aws_sqs_queue.dead["garbage"].kms_master_key_id,
+      aws_sqs_queue.this["dispatch-failed"].kms_master_key_id,
+      aws_sqs_queue.dead["dispatch-failed"].kms_master_key_id,
       aws_sns_topic.events.kms_master_key_id,
       aws_secretsmanager_secret.keys.kms_key_id,
       aws_cloudwatch_log_group.gateway.kms_key_id,
@@ -274,7 +278,7 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
     condition = alltrue([
       keys(aws_s3_bucket_public_access_block.this) == ["blobs", "logs"],
       aws_s3_bucket_logging.blobs[0].target_prefix == "s3/",
-      aws_s3_bucket_lifecycle_configuration.this["logs"].rule[1].expiration[0].days == 90,
+      aws_s3_bucket_lifecycle_configuration.this["logs"].rule[1].expiration[0].days == 30,
       [for statement in jsondecode(aws_s3_bucket_policy.this["logs"].policy).Statement : try(statement.Principal.Service, statement.Effect)] == ["logging.s3.amazonaws.com", "Deny"],
     ])
     error_message = "Access logs go to a separate private bucket, and have the retention of other logs."

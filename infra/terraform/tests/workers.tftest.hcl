@@ -13,7 +13,8 @@ mock_provider "aws" {
 }
 
 variables {
-  build = "tests/builds/workers"
+  build         = "tests/builds/workers"
+  alarm_actions = ["arn:aws:sns:eu-central-1:123456789012:pager"]
 }
 
 run "jobs" {
@@ -100,12 +101,12 @@ run "jobs" {
 
   assert {
     condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
-      api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
-      deliver_webhook = ["Logs", "Traces", "Queue"]
-      dispatch        = ["Logs", "Traces", "Stream", "Failures", "Table"]
-      garbage         = ["Logs", "Traces", "Queue"]
-      reconcile       = ["Logs", "Traces", "Table", "Manifests", "Bytes", "Look"]
-      timers          = ["Logs", "Traces", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
+      api_handler     = ["Logs", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
+      deliver_webhook = ["Logs", "Queue"]
+      dispatch        = ["Logs", "Stream", "Failures", "Table"]
+      garbage         = ["Logs", "Queue"]
+      reconcile       = ["Logs", "Table", "Manifests", "Bytes", "Look"]
+      timers          = ["Logs", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
     }
     error_message = "Each function has its own role, with the permissions of its trigger and no more."
   }
@@ -114,5 +115,22 @@ run "jobs" {
     condition = [for statement in jsondecode(aws_iam_role_policy.function["timers"].policy).Statement : statement.Resource
     if statement.Sid == "Exports"] == [["arn:aws:s3:::bucket/exports/*"]]
     error_message = "The timers write exports of the usage log, and no other bytes."
+  }
+
+  assert {
+    condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
+      "api-handler-errors", "api-throttled", "bucket-large", "deliver-webhook-dead-messages", "deliver-webhook-errors",
+      "dispatch-errors", "dispatch-failed-dead-messages", "dispatch-failed-messages", "dispatch-late", "garbage-dead-messages",
+      "garbage-errors", "gateway-errors", "gateway-slow", "reconcile-errors", "reconcile-silent", "setting-invalid",
+      "table-throttled", "timers-errors", "timers-failed", "timers-late", "timers-silent",
+    ])
+    error_message = "Every function, queue, job and stream has its alarm."
+  }
+
+  assert {
+    condition = {
+      for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.threshold if alarm.treat_missing_data == "breaching"
+    } == { reconcile-silent = 1, timers-silent = 1 }
+    error_message = "A job that does not run is a fault, and nothing else needs data."
   }
 }

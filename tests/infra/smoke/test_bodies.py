@@ -48,8 +48,17 @@ def test_anything_but_413_for_a_large_patch_fails(
     assert_fails("C3", above(10 * MEBIBYTE, answer, "PATCH"), f"of 11 MB: {word}")
 
 
-def test_a_refusal_in_the_gateways_own_format_fails(assert_fails: Callable[..., None]) -> None:
-    assert_fails("U5", above(10 * MEBIBYTE, BARE), "413 by gateway")
+def test_a_refusal_in_another_format_behind_cloudfront_fails(assert_fails: Callable[..., None]) -> None:
+    answer = Response(413, [("Content-Type", "text/html"), ("X-Amz-Cf-Id", "abc")], b"<html>")
+
+    assert_fails("U5", above(10 * MEBIBYTE, answer), "413 by CloudFront")
+
+
+def test_an_http_api_alone_offers_no_other_format(look: Callable[..., Finding]) -> None:
+    finding = look("U5", above(10 * MEBIBYTE, BARE))
+
+    assert finding.verdict is Verdict.NOT_OFFERED
+    assert "413 by gateway" in finding.evidence
 
 
 def test_a_reset_in_place_of_the_message_fails(assert_fails: Callable[..., None]) -> None:

@@ -1,5 +1,6 @@
 """Checks of the challenge, of signing in, and of the gateway's own host."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,10 @@ def changed(change: Callable[[Response], Response], status: int = 401) -> Fault:
         return change(response) if response.status == status else response
 
     return fault
+
+
+def credentials(request: Request) -> str:
+    return base64.b64decode(request.header("Authorization").removeprefix("Basic ")).decode()
 
 
 def renamed(response: Response) -> Response:
@@ -90,6 +95,17 @@ def test_a_token_endpoint_that_is_down_fails(assert_fails: Callable[..., None]) 
     assert_fails("B1", fault, "503 by gateway")
 
 
+def test_a_run_ends_with_a_right_password_so_that_nobody_is_locked_out(
+    fronted: Callable[..., Front], make_client: Callable[..., SmokeClient]
+) -> None:
+    front = fronted()
+    client = make_client(front.url)
+
+    run(client, chosen(["B2"])[0])
+
+    assert credentials(front.seen[-1]) == f"{client.options.user}:{client.options.password}"
+
+
 def test_a_token_for_any_password_fails(assert_fails: Callable[..., None]) -> None:
     def fault(request: Request, pass_on: PassOn) -> Response:
         return Response(200, body=b'{"token":"t"}') if "/v2/auth" in request.path else pass_on(request)
@@ -97,8 +113,12 @@ def test_a_token_for_any_password_fails(assert_fails: Callable[..., None]) -> No
     assert_fails("B2", fault, "200")
 
 
-def test_the_gateways_host_is_unknown_until_it_is_named(look: Callable[..., Finding]) -> None:
-    finding = look("B3")
+def test_without_cloudfront_the_gateways_host_is_the_registrys(look: Callable[..., Finding]) -> None:
+    assert look("B3").verdict is Verdict.NOT_OFFERED
+
+
+def test_behind_cloudfront_the_gateways_host_is_unknown_until_it_is_named(look: Callable[..., Finding]) -> None:
+    finding = look("B3", changed(lambda response: response.with_header("X-Amz-Cf-Id", "abc")))
 
     assert finding.verdict is Verdict.UNKNOWN
     assert "--gateway-host" in finding.evidence

@@ -42,10 +42,10 @@ def test_a_sound_edge_holds(name: str, look: Callable[..., Finding]) -> None:
 
 
 @pytest.mark.parametrize("name", ["U1", "U9", "U7"])
-def test_without_an_edge_nothing_is_known(name: str, look: Callable[..., Finding]) -> None:
+def test_without_an_edge_nothing_is_offered(name: str, look: Callable[..., Finding]) -> None:
     finding = look(name, on_edge(lambda request, pass_on: Response(413)), slow_s=0.1)
 
-    assert finding.verdict is Verdict.UNKNOWN
+    assert finding.verdict is Verdict.NOT_OFFERED
     assert "cloudfront = true" in finding.evidence
 
 
@@ -97,8 +97,9 @@ def test_the_answer_of_a_refused_put_is_unknown(look: Callable[..., Finding]) ->
     assert "see U1" in finding.evidence
 
 
-def test_staging_is_unknown_where_it_is_off_or_no_size_is_given(look: Callable[..., Finding]) -> None:
-    assert look("U3").verdict is Verdict.UNKNOWN
+def test_staging_is_not_offered_where_it_is_off_and_unknown_without_a_size(look: Callable[..., Finding]) -> None:
+    assert look("U3").verdict is Verdict.NOT_OFFERED
+    assert look("U3", upload_proof="staging").verdict is Verdict.UNKNOWN
     assert "--put-gb" in look("U3", upload_proof="staging").evidence
 
 

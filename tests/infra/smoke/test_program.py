@@ -59,7 +59,7 @@ def test_a_sound_registry_fails_nothing_and_keeps_nothing(
     done = smoke(front.url, "--password-file", str(file))
 
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^17 holds, 0 fails, 7 unknown$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^17 holds, 0 fails, 3 not offered, 4 unknown$", done.stdout, re.MULTILINE), done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert PASSWORD not in done.stdout + done.stderr
     assert len(pushed(front)) > 30
@@ -74,7 +74,7 @@ def test_a_broken_registry_fails_with_the_remedy(fronted: Callable[..., Front]) 
 
     assert done.returncode == 1
     assert '`upload_proof = "staging"`' in " ".join(done.stdout.split())
-    assert "1 holds, 1 fails, 0 unknown" in done.stdout
+    assert "1 holds, 1 fails, 0 not offered, 0 unknown" in done.stdout
 
 
 def test_a_crash_in_the_middle_leaves_nothing(
@@ -126,12 +126,16 @@ def test_json_has_the_same_results(stack: Stack) -> None:
     assert (document["url"], done.returncode) == (stack.url, 0)
 
 
-def test_a_wrong_password_fails_once_and_leaves_the_rest_unknown(stack: Stack) -> None:
-    done = smoke(stack.url, "--only", "B1,B5,U1", CLOUDBERTH_PASSWORD="not-this-one")
+def test_a_run_stops_at_the_first_refused_sign_in_with_one_sentence(fronted: Callable[..., Front]) -> None:
+    front = fronted()
 
-    assert done.returncode == 1
-    assert "0 holds, 1 fails, 2 unknown" in done.stdout
-    assert "not-this-one" not in done.stdout + done.stderr
+    done = smoke(front.url, "--only", "B1,B5,U1", CLOUDBERTH_PASSWORD="not-this-one")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"admin cannot sign in at {front.url}: no token: the registry answered 401")
+    assert len(done.stderr.splitlines()) == 1
+    assert "not-this-one" not in done.stderr
+    assert sum("/v2/auth" in request.path for request in front.seen) == 1
 
 
 def test_a_registry_that_does_not_answer_is_reported_in_one_sentence() -> None:

@@ -3,14 +3,39 @@
 from collections.abc import Callable
 
 from infra.smoke.claims import Finding, Verdict
-from tests.infra.smoke.faults import PassOn, Request, Reset, Response
+from tests.infra.smoke.faults import Fault, PassOn, Request, Reset, Response
+
+CLOUDFRONT = ("X-Amz-Cf-Id", "abc")
 
 
-def test_the_relay_is_unknown_until_somebody_has_the_time(look: Callable[..., Finding]) -> None:
+def behind_cloudfront(status: int) -> Fault:
+    """Answers each PATCH with a status, as CloudFront does."""
+
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        if request.method == "PATCH":
+            return Response(status, [CLOUDFRONT])
+        response = pass_on(request)
+        return Response(response.status, [*response.headers, CLOUDFRONT], response.body)
+
+    return fault
+
+
+def test_without_cloudfront_there_is_no_relay(look: Callable[..., Finding]) -> None:
     finding = look("U12")
 
-    assert finding.verdict is Verdict.UNKNOWN
-    assert "--relay-gb" in finding.evidence
+    assert finding.verdict is Verdict.NOT_OFFERED
+    assert "--relay-gb asks anyway" in finding.evidence
+
+
+def test_cloudfront_may_be_without_a_relay(look: Callable[..., Finding]) -> None:
+    finding = look("U12", behind_cloudfront(413))
+
+    assert finding.verdict is Verdict.NOT_OFFERED
+    assert "`relay = { ... }` adds it" in finding.evidence
+
+
+def test_a_relay_without_a_healthy_task_fails(assert_fails: Callable[..., None]) -> None:
+    assert_fails("U12", behind_cloudfront(503), "PATCH of 0.02 GB: 503")
 
 
 def test_a_relay_that_accepts_the_patch_holds(look: Callable[..., Finding]) -> None:

@@ -27,7 +27,7 @@ def test_names_fit_their_column() -> None:
 
 
 def test_a_row_says_what_is_claimed_and_what_was_found() -> None:
-    assert report.lines_of(ROWS[2]) == (f"B2        unknown  {CHECKS[2].claim}\n                   nobody saw")
+    assert report.lines_of(ROWS[2]) == (f"B2        unknown      {CHECKS[2].claim}\n                       nobody saw")
 
 
 def test_only_what_fails_says_what_to_do() -> None:
@@ -35,7 +35,7 @@ def test_only_what_fails_says_what_to_do() -> None:
 
 
 def test_unknown_is_counted_separately() -> None:
-    assert report.summary(ROWS, []).splitlines()[1] == "1 holds, 1 fails, 1 unknown"
+    assert report.summary(ROWS, []).splitlines()[1] == "1 holds, 1 fails, 0 not offered, 1 unknown"
 
 
 def test_what_was_left_behind_is_reported() -> None:
@@ -52,7 +52,7 @@ def test_the_list_has_every_claim_with_its_remedy() -> None:
 def test_json_has_all_fields() -> None:
     document = json.loads(report.as_json("https://registry.example", ROWS, ["x"]))
 
-    assert document["counts"] == {"holds": 1, "fails": 1, "unknown": 1}
+    assert document["counts"] == {"holds": 1, "fails": 1, "not offered": 0, "unknown": 1}
     assert document["left_behind"] == ["x"]
     assert document["checks"][0] == {
         "names": ["U2", "C1"],

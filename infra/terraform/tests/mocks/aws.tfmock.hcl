@@ -141,3 +141,7 @@ mock_resource "aws_lb_listener" {
 mock_resource "aws_ecs_task_definition" {
   defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:task-definition/registry-relay:1" }
 }
+
+mock_data "aws_partition" {
+  defaults = { partition = "aws" }
+}
