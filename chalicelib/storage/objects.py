@@ -18,6 +18,8 @@ from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailab
 READ_BYTES = 1024 * 1024
 # The most keys that S3 returns in one list, and removes in one delete.
 PAGE = 1000
+# S3's codes for what is not there and what is not allowed. An answer to HEAD has no body, so its status is its code.
+MISSING, REFUSED = ("NoSuchKey", "NoSuchUpload", "404"), ("AccessDenied", "403")
 # What an address is signed with unless its caller says otherwise: a browser that follows it saves what it gets.
 SIGNED = {
     "get_object": {"ResponseContentDisposition": CONTENT["Content-Disposition"], "ResponseContentType": CONTENT_TYPE},
@@ -26,6 +28,16 @@ SIGNED = {
 
 class ObjectGone(Exception):
     """The object or multipart upload does not exist, or no longer exists."""
+
+
+class BucketRefused(Exception):
+    """The registry's role lacks a permission on the bucket: its policy, the bucket's or that of the key is broken."""
+
+    def __init__(self, operation: str, key: str) -> None:
+        super().__init__(
+            f"S3 answers AccessDenied to {operation} of {key}, and not because nothing is there: compare the policies"
+            " of this function's role, the bucket and its KMS key with infra/terraform: permissions.tf and buckets.tf"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +188,50 @@ class ObjectStore:
         return address
 
     def _call(self, operation: str, **parameters: Any) -> Any:
+        """Calls S3. Raises ObjectGone, Unavailable and BucketRefused."""
+        try:
+            return self._ask(operation, **parameters)
+        except BucketRefused:
+            key = _object_read(operation, parameters)
+            if key is None:
+                raise
+            if not self._is_listed(key):
+                raise ObjectGone(operation) from None
+        # It may have been written since.
+        return self._ask(operation, **parameters)
+
+    def _is_listed(self, key: str) -> bool:
+        """Whether a list has the key.
+
+        Without s3:ListBucket on the whole bucket S3 answers AccessDenied for an object that is missing, and a condition
+        on `s3:prefix` is met by no request for an object. It is met by this list, and the key itself sorts first in it.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, API_HeadObject.html, API_ListObjectsV2.html
+        """
+        entries = self._ask("list_objects_v2", Prefix=key, MaxKeys=1).get("Contents", [])
+        return any(entry["Key"] == key for entry in entries)
+
+    def _ask(self, operation: str, **parameters: Any) -> Any:
         try:
             return getattr(self.client, operation)(Bucket=self._bucket, **parameters)
         except (Unreachable, HTTPClientError) as error:
             raise Unavailable("the bucket does not answer") from error
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchUpload", "404", "403"):
+            code = error.response["Error"]["Code"]
+            if code in MISSING:
                 raise ObjectGone(operation) from error
+            if code in REFUSED:
+                raise BucketRefused(operation, _place(operation, parameters)) from error
             raise
+
+
+def _object_read(operation: str, parameters: Mapping[str, Any]) -> str | None:
+    """Returns the key of the object that a call reads; None for a call that S3 does not refuse for a missing object."""
+    if operation == "copy_object":
+        return str(parameters["CopySource"]["Key"])
+    return str(parameters["Key"]) if operation in ("get_object", "head_object") else None
+
+
+def _place(operation: str, parameters: Mapping[str, Any]) -> str:
+    """Returns the key or the prefix that a call is about, for a log."""
+    source = f"{parameters['CopySource']['Key']} to " if operation == "copy_object" else ""
+    return source + str(parameters.get("Key") or parameters.get("Prefix", ""))
