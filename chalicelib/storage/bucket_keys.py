@@ -6,8 +6,8 @@ staging/<repository>/<algorithm>/<hex>/<upload>  the same, while their digest is
 bodies/<repository>/<ulid>                       manifests that are too long for an item
 exports/<sha256>                                 exported usage logs, by the hash of the secret in their URL
 
-A key has letters, digits, `-`, `.`, `_` and `/`, which no client and no signature escapes: `:` is a character that "might
-require special handling" (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+A key has letters, digits, `-`, `.`, `_` and `/`, which no client and no signature escapes; a colon "might require
+special handling" (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 infra/terraform/edge spells the second and third kind too; tests/infra/edge/vectors.json holds both to one grammar.
 """
 
