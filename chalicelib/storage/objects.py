@@ -1,25 +1,26 @@
 """Stores bytes in the bucket, verified by S3 where it can, and signs the URLs from which clients fetch them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as Unreachable
+from botocore.exceptions import ClientError
 from pynamodb.connection import TableConnection
 
 from chalicelib.domain.browsers import CONTENT, CONTENT_TYPE
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
+from chalicelib.storage.patience import answering, passes, slow_config, usual_config
 
 READ_BYTES = 1024 * 1024
 # The most keys that S3 returns in one list, and removes in one delete.
 PAGE = 1000
 # S3's codes for what is not there and what is not allowed. An answer to HEAD has no body, so its status is its code.
 MISSING, REFUSED = ("NoSuchKey", "NoSuchUpload", "404"), ("AccessDenied", "403")
+SLOW = ("copy_object", "complete_multipart_upload")
+SILENT = "the bucket does not answer"
 # What an address is signed with unless its caller says otherwise: a browser that follows it saves what it gets.
 SIGNED = {
     "get_object": {"ResponseContentDisposition": CONTENT["Content-Disposition"], "ResponseContentType": CONTENT_TYPE},
@@ -58,17 +59,23 @@ class ObjectStore:
     @cached_property
     def client(self) -> Any:
         """The S3 client. It sends only checksums that are passed explicitly; botocore's default would hash again."""
-        config = Config(
+        return self._make_client(usual_config)
+
+    @cached_property
+    def slow_client(self) -> Any:
+        """The client for calls that S3 answers only after it has copied or joined gigabytes."""
+        return self._make_client(slow_config)
+
+    def _make_client(self, config: Callable[..., Any]) -> Any:
+        options = config(
             signature_version="s3v4",
             max_pool_connections=self._connections,
-            connect_timeout=1,
-            read_timeout=20,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             # By default botocore signs URLs of s3.amazonaws.com, which redirects the clients of a new bucket.
             s3={"addressing_style": "virtual"},
         )
-        return self._table.connection.session.create_client("s3", config=config)
+        return self._table.connection.session.create_client("s3", config=options)
 
     def put(self, key: str, content: bytes, digest: Digest) -> None:
         """Writes an object. S3 verifies a sha256 digest; raises DigestInvalid when the bytes do not match it."""
@@ -82,19 +89,15 @@ class ObjectStore:
 
     def get(self, key: str) -> bytes:
         """Returns all bytes of an object."""
-        content: bytes = self._call("get_object", Key=key)["Body"].read()
-        return content
+        return _whole(self._call("get_object", Key=key)["Body"])
 
     def get_range(self, key: str, first: int, last: int) -> bytes:
         """Returns the bytes of an object from one offset to another, both inclusive."""
-        content: bytes = self._call("get_object", Key=key, Range=f"bytes={first}-{last}")["Body"].read()
-        return content
+        return _whole(self._call("get_object", Key=key, Range=f"bytes={first}-{last}")["Body"])
 
     def read(self, key: str) -> Iterator[bytes]:
         """Yields an object's bytes in chunks of 1 MiB."""
-        body = self._call("get_object", Key=key)["Body"]
-        chunks: Iterator[bytes] = body.iter_chunks(READ_BYTES)
-        return chunks
+        return _chunks(self._call("get_object", Key=key)["Body"])
 
     def size(self, key: str) -> int:
         """Returns an object's size in bytes."""
@@ -211,17 +214,30 @@ class ObjectStore:
         return any(entry["Key"] == key for entry in entries)
 
     def _ask(self, operation: str, **parameters: Any) -> Any:
+        client = self.slow_client if operation in SLOW else self.client
         try:
-            return getattr(self.client, operation)(Bucket=self._bucket, **parameters)
-        except (Unreachable, HTTPClientError) as error:
-            raise Unavailable("the bucket does not answer") from error
+            with answering(SILENT):
+                return getattr(client, operation)(Bucket=self._bucket, **parameters)
         except ClientError as error:
             code = error.response["Error"]["Code"]
+            if passes(error):
+                raise Unavailable(f"the bucket is busy ({code})") from error
             if code in MISSING:
                 raise ObjectGone(operation) from error
             if code in REFUSED:
                 raise BucketRefused(operation, _place(operation, parameters)) from error
             raise
+
+
+def _whole(body: Any) -> bytes:
+    with answering(SILENT):
+        content: bytes = body.read()
+    return content
+
+
+def _chunks(body: Any) -> Iterator[bytes]:
+    with answering(SILENT):
+        yield from body.iter_chunks(READ_BYTES)
 
 
 def _object_read(operation: str, parameters: Mapping[str, Any]) -> str | None:

@@ -35,7 +35,7 @@ class Bucket:
         self.cloud.iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=policy)
         key = self.cloud.iam.create_access_key(UserName=name)["AccessKey"]
         store = ObjectStore(self.name, TableConnection("none"))
-        store.client = self.cloud.with_key(key["AccessKeyId"], key["SecretAccessKey"]).s3
+        store.client = store.slow_client = self.cloud.with_key(key["AccessKeyId"], key["SecretAccessKey"]).s3
         return store
 
     def put(self, key: str, content: bytes = b"bytes") -> str:
