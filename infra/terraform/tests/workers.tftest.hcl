@@ -99,6 +99,15 @@ run "jobs" {
   }
 
   assert {
+    condition = { for key, config in aws_lambda_function_event_invoke_config.schedule : key =>
+      [config.function_name, config.maximum_retry_attempts, config.maximum_event_age_in_seconds] } == {
+      reconcile = ["registry-reconcile", 0, 60]
+      timers    = ["registry-timers", 0, 60]
+    }
+    error_message = "Lambda repeats no turn of a schedule, and drops one that waited for a minute: the next one follows."
+  }
+
+  assert {
     condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
       api_handler     = ["Logs", "Traces", "Table", "Indexes", "Bytes", "Find", "Exports", "Keys"]
       deliver_webhook = ["Logs", "Traces", "Queue"]

@@ -11,7 +11,7 @@ from chalicelib.edge.api.accounts.robots import MINE, ONE, THEIRS, robot_name
 from chalicelib.edge.api.framework.errors import TOKEN, problem
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object, text
 from chalicelib.edge.origins import client_address
-from chalicelib.edge.response import Reply, as_json
+from chalicelib.edge.response import Reply, as_json, challenged
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "robot")
@@ -79,7 +79,7 @@ def exchange() -> Reply:
     except (WrongCredentials, Unauthenticated):
         message = "Could not validate robot token"
         refusal = problem(401, TOKEN, message, error=message)
-        refusal.headers["WWW-Authenticate"] = 'Basic realm="robot federation"'
+        refusal.headers |= challenged('Basic realm="robot federation"')
         return refusal
     return as_json({"token": issued}, headers={"Cache-Control": "no-store"})
 
