@@ -25,14 +25,22 @@ PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "
 
 def usual_config(**options: Any) -> Config:
     """Returns the configuration of a client whose calls are answered at once."""
-    retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
-    return Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries, **options)
+    return Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        **options,
+    )
 
 
 def slow_config(**options: Any) -> Config:
     """Returns the configuration of a client whose calls take long; it makes each only once."""
-    retries = {"mode": "standard", "total_max_attempts": 1}
-    return Config(connect_timeout=CONNECT_S, read_timeout=SLOWLY_S, retries=retries, **options)
+    return Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=SLOWLY_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        **options,
+    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ TOGETHER = {
 }
 # Tests without a module of the same name, and why.
 WITHOUT_MODULE = {
+    "storage/test_denied_objects.py": "what objects.py makes of a refusal, on an emulator that enforces IAM",
     "services/registry/test_blobs_by_state.py": "blobs.py in every state of link and blob: one file would be too long",
     "services/lifecycle/test_garbage_races.py": "garbage.py and who comes in between: one file would be too long",
     "services/registry/test_closed_uploads.py": "the second half of uploads.py: one file would be too long",
