@@ -95,13 +95,16 @@ class RegistryApp(Chalice):
         return answer
 
     def _answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answers one event. `headers` of payload 1.0 hold only the last value of each, so the lists are joined."""
+        """Answers one event. `headers` of payload 1.0 hold only the last value of each, so the lists are joined.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+        """
         outer = event["requestContext"]
         if self._late and not is_registry_path(outer["path"]):
             self.complete()
         pattern, values = self.router.match(outer["path"])
         method = outer["httpMethod"]
-        headers = {name: ", ".join(lines) for name, lines in (event.get("multiValueHeaders") or {}).items()}
+        headers = {name: _joined(name, lines) for name, lines in (event.get("multiValueHeaders") or {}).items()}
         inner = {
             **event,
             "headers": headers or event["headers"],
@@ -158,3 +161,8 @@ class RegistryApp(Chalice):
                 return to_reply(error, request)
 
         return guarded
+
+
+def _joined(name: str, lines: Iterable[str]) -> str:
+    """Joins the lines of a header (RFC 9110, section 5.3), and those of cookies as HTTP/2 does (RFC 9113, 8.2.3)."""
+    return ("; " if name.lower() == "cookie" else ", ").join(lines)

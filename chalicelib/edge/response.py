@@ -33,6 +33,16 @@ def as_json(document: object, status: int = 200, headers: Headers | None = None)
     return Reply(text, {"Content-Type": "application/json", **(headers or {})}, status)
 
 
+def challenged(value: str) -> Headers:
+    """Returns the challenge of a 401 twice.
+
+    Where a gateway renames the first header, infra/terraform/api.tf restores it from the second. AWS does not say what
+    that mapping does to an answer that lacks the second, so no challenge is sent without it.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
+    """
+    return {"WWW-Authenticate": value, "Registry-Challenge": value}
+
+
 def next_link(path: str, parameters: Mapping[str, str | int]) -> Headers:
     """Returns the `Link` header to the next page (RFC 8288)."""
     return {"Link": f'<{path}?{urlencode(parameters)}>; rel="next"'}

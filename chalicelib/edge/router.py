@@ -1,13 +1,14 @@
-"""The router: matches paths to declared routes, which chalice itself leaves to API Gateway."""
+"""The router: matches paths to declared routes, which chalice itself leaves to API Gateway.
+
+The gateway has decoded the path once (infra/local/events.py plays it). Nothing here decodes it again: what is escaped
+still was escaped twice, and no name, tag or digest has such characters.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote
 
-# A repository's name spans slashes. Under /v2 it is taken raw, with its escapes: the grammar of names refuses the rest.
-# Elsewhere, clients that were generated from the API's documents escape its slashes.
+# A repository's name spans slashes, which some clients escape.
 PARAMETER_PATTERNS = {"repository": ".*?"}
-RAW_PREFIX = "/v2/"
 PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
@@ -18,12 +19,10 @@ class Router:
         self._routes = [(pattern, _compile(pattern)) for pattern in sorted(patterns, key=_rank)]
 
     def match(self, path: str) -> tuple[str | None, Mapping[str, str]]:
-        """Returns the pattern of a raw path and its parameters, unquoted except for the repository under /v2."""
+        """Returns the pattern of a decoded path and its parameters."""
         for pattern, expression in self._routes:
             if found := expression.fullmatch(path):
-                raw = PARAMETER_PATTERNS if pattern.startswith(RAW_PREFIX) else ()
-                parameters = found.groupdict().items()
-                return pattern, {name: value if name in raw else unquote(value) for name, value in parameters}
+                return pattern, found.groupdict()
         return None, {}
 
 

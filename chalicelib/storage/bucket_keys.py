@@ -1,10 +1,14 @@
 """Builds and reads every key of the bucket. No other file spells one.
 
-in/<repository>/<attempt>                bytes that the registry wrote, one key for each attempt
-in/<repository>/<digest>/<upload>        bytes that came over the upload edge or a presigned URL
-staging/<repository>/<digest>/<upload>   the same, while their digest is not verified
-bodies/<repository>/<ulid>               manifests that are too long for an item
-exports/<sha256>                         exported usage logs, by the hash of the secret in their URL
+in/<repository>/<attempt>                        bytes that the registry wrote, one key for each attempt
+in/<repository>/<algorithm>/<hex>/<upload>       bytes that came over the upload edge or a presigned URL
+staging/<repository>/<algorithm>/<hex>/<upload>  the same, while their digest is not verified
+bodies/<repository>/<ulid>                       manifests that are too long for an item
+exports/<sha256>                                 exported usage logs, by the hash of the secret in their URL
+
+A key has letters, digits, `-`, `.`, `_` and `/`, which no client and no signature escapes; a colon "might require
+special handling" (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+infra/terraform/edge spells the second and third kind too; tests/infra/edge/vectors.json holds both to one grammar.
 """
 
 import re
@@ -18,7 +22,7 @@ BODIES = "bodies/"
 # An empty prefix, as no repository has this id. The health check lists it.
 NOWHERE = INCOMING + "none/"
 ATTEMPT, BODY = re.compile(r"in/[^/]+/[^/]+"), re.compile(r"bodies/([^/]+)/[^/]+")
-EDGE_KEY = re.compile(r"in/[^/]+/(sha256:[0-9a-f]{64})/[^/]+")
+EDGE_KEY = re.compile(r"in/[^/]+/(sha256)/([0-9a-f]{64})/[^/]+")
 
 
 def incoming(repository_id: str, attempt: str) -> str:
@@ -28,12 +32,12 @@ def incoming(repository_id: str, attempt: str) -> str:
 
 def edge_prefix(repository_id: str, digest: Digest) -> str:
     """Returns the prefix of the keys under which the upload edge writes the bytes of a digest."""
-    return f"{INCOMING}{repository_id}/{digest}/"
+    return f"{INCOMING}{repository_id}/{digest.algorithm}/{digest.hex}/"
 
 
 def staging_prefix(repository_id: str, digest: Digest) -> str:
     """Returns the prefix of keys for bytes of a claimed digest that S3 cannot verify itself."""
-    return f"{STAGING}{repository_id}/{digest}/"
+    return f"{STAGING}{repository_id}/{digest.algorithm}/{digest.hex}/"
 
 
 def out_of_staging(s3_key: str) -> str:
@@ -44,7 +48,7 @@ def out_of_staging(s3_key: str) -> str:
 def edge_digest(s3_key: str) -> Digest | None:
     """Returns the digest in a key of the upload edge or of a presigned URL; None for any other key."""
     match = EDGE_KEY.fullmatch(s3_key)
-    return Digest.parse(match[1]) if match else None
+    return Digest.parse(f"{match[1]}:{match[2]}") if match else None
 
 
 def manifest_body(repository_id: str, ulid: str) -> str:

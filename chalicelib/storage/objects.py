@@ -1,23 +1,26 @@
 """Stores bytes in the bucket, verified by S3 where it can, and signs the URLs from which clients fetch them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as Unreachable
+from botocore.exceptions import ClientError
 from pynamodb.connection import TableConnection
 
 from chalicelib.domain.browsers import CONTENT, CONTENT_TYPE
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
+from chalicelib.storage.patience import answering, passes, slow_config, usual_config
 
 READ_BYTES = 1024 * 1024
 # The most keys that S3 returns in one list, and removes in one delete.
 PAGE = 1000
+# S3's codes for what is not there and what is not allowed. An answer to HEAD has no body, so its status is its code.
+MISSING, REFUSED = ("NoSuchKey", "NoSuchUpload", "404"), ("AccessDenied", "403")
+SLOW = ("copy_object", "complete_multipart_upload")
+SILENT = "the bucket does not answer"
 # What an address is signed with unless its caller says otherwise: a browser that follows it saves what it gets.
 SIGNED = {
     "get_object": {"ResponseContentDisposition": CONTENT["Content-Disposition"], "ResponseContentType": CONTENT_TYPE},
@@ -26,6 +29,16 @@ SIGNED = {
 
 class ObjectGone(Exception):
     """The object or multipart upload does not exist, or no longer exists."""
+
+
+class BucketRefused(Exception):
+    """The registry's role lacks a permission on the bucket: its policy, the bucket's or that of the key is broken."""
+
+    def __init__(self, operation: str, key: str) -> None:
+        super().__init__(
+            f"S3 answers AccessDenied to {operation} of {key}, and not because nothing is there: compare the policies"
+            " of this function's role, the bucket and its KMS key with infra/terraform: permissions.tf and buckets.tf"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +59,23 @@ class ObjectStore:
     @cached_property
     def client(self) -> Any:
         """The S3 client. It sends only checksums that are passed explicitly; botocore's default would hash again."""
-        config = Config(
+        return self._make_client(usual_config)
+
+    @cached_property
+    def slow_client(self) -> Any:
+        """The client for calls that S3 answers only after it has copied or joined gigabytes."""
+        return self._make_client(slow_config)
+
+    def _make_client(self, config: Callable[..., Any]) -> Any:
+        options = config(
             signature_version="s3v4",
             max_pool_connections=self._connections,
-            connect_timeout=1,
-            read_timeout=20,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             # By default botocore signs URLs of s3.amazonaws.com, which redirects the clients of a new bucket.
             s3={"addressing_style": "virtual"},
         )
-        return self._table.connection.session.create_client("s3", config=config)
+        return self._table.connection.session.create_client("s3", config=options)
 
     def put(self, key: str, content: bytes, digest: Digest) -> None:
         """Writes an object. S3 verifies a sha256 digest; raises DigestInvalid when the bytes do not match it."""
@@ -70,19 +89,15 @@ class ObjectStore:
 
     def get(self, key: str) -> bytes:
         """Returns all bytes of an object."""
-        content: bytes = self._call("get_object", Key=key)["Body"].read()
-        return content
+        return _whole(self._call("get_object", Key=key)["Body"])
 
     def get_range(self, key: str, first: int, last: int) -> bytes:
         """Returns the bytes of an object from one offset to another, both inclusive."""
-        content: bytes = self._call("get_object", Key=key, Range=f"bytes={first}-{last}")["Body"].read()
-        return content
+        return _whole(self._call("get_object", Key=key, Range=f"bytes={first}-{last}")["Body"])
 
     def read(self, key: str) -> Iterator[bytes]:
         """Yields an object's bytes in chunks of 1 MiB."""
-        body = self._call("get_object", Key=key)["Body"]
-        chunks: Iterator[bytes] = body.iter_chunks(READ_BYTES)
-        return chunks
+        return _chunks(self._call("get_object", Key=key)["Body"])
 
     def size(self, key: str) -> int:
         """Returns an object's size in bytes."""
@@ -176,11 +191,63 @@ class ObjectStore:
         return address
 
     def _call(self, operation: str, **parameters: Any) -> Any:
+        """Calls S3. Raises ObjectGone, Unavailable and BucketRefused."""
         try:
-            return getattr(self.client, operation)(Bucket=self._bucket, **parameters)
-        except (Unreachable, HTTPClientError) as error:
-            raise Unavailable("the bucket does not answer") from error
+            return self._ask(operation, **parameters)
+        except BucketRefused:
+            key = _object_read(operation, parameters)
+            if key is None:
+                raise
+            if not self._is_listed(key):
+                raise ObjectGone(operation) from None
+        # It may have been written since.
+        return self._ask(operation, **parameters)
+
+    def _is_listed(self, key: str) -> bool:
+        """Whether a list has the key.
+
+        Without s3:ListBucket on the whole bucket S3 answers AccessDenied for an object that is missing, and a condition
+        on `s3:prefix` is met by no request for an object. It is met by this list, and the key itself sorts first in it.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, API_HeadObject.html, API_ListObjectsV2.html
+        """
+        entries = self._ask("list_objects_v2", Prefix=key, MaxKeys=1).get("Contents", [])
+        return any(entry["Key"] == key for entry in entries)
+
+    def _ask(self, operation: str, **parameters: Any) -> Any:
+        client = self.slow_client if operation in SLOW else self.client
+        try:
+            with answering(SILENT):
+                return getattr(client, operation)(Bucket=self._bucket, **parameters)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchUpload", "404", "403"):
+            code = error.response["Error"]["Code"]
+            if passes(error):
+                raise Unavailable(f"the bucket is busy ({code})") from error
+            if code in MISSING:
                 raise ObjectGone(operation) from error
+            if code in REFUSED:
+                raise BucketRefused(operation, _place(operation, parameters)) from error
             raise
+
+
+def _whole(body: Any) -> bytes:
+    with answering(SILENT):
+        content: bytes = body.read()
+    return content
+
+
+def _chunks(body: Any) -> Iterator[bytes]:
+    with answering(SILENT):
+        yield from body.iter_chunks(READ_BYTES)
+
+
+def _object_read(operation: str, parameters: Mapping[str, Any]) -> str | None:
+    """Returns the key of the object that a call reads; None for a call that S3 does not refuse for a missing object."""
+    if operation == "copy_object":
+        return str(parameters["CopySource"]["Key"])
+    return str(parameters["Key"]) if operation in ("get_object", "head_object") else None
+
+
+def _place(operation: str, parameters: Mapping[str, Any]) -> str:
+    """Returns the key or the prefix that a call is about, for a log."""
+    source = f"{parameters['CopySource']['Key']} to " if operation == "copy_object" else ""
+    return source + str(parameters.get("Key") or parameters.get("Prefix", ""))

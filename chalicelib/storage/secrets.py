@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.domain.errors import SettingInvalid
+from chalicelib.domain.errors import SettingInvalid, Unavailable
+
+NOT_NOW = "the keys of this installation cannot be read now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class Secrets:
 
     @classmethod
     def load(cls, source: str) -> "Secrets":
-        """Reads the keys from a file or the ARN of a secret. Raises SettingInvalid, whose message shows no key."""
+        """Reads the keys from a file or the ARN of a secret. Raises SettingInvalid, which shows no key, or Unavailable.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+        """
         if not source:
             raise SettingInvalid("CLOUDBERTH_SECRETS", "name a file or the ARN of a secret")
         try:
@@ -58,10 +63,15 @@ def _secret(arn: str) -> str:
     from botocore.exceptions import ClientError
     from botocore.session import get_session
 
-    client: Any = get_session().create_client("secretsmanager")
+    from chalicelib.storage.patience import answering, passes, usual_config
+
+    client: Any = get_session().create_client("secretsmanager", config=usual_config())
     try:
-        text: str = client.get_secret_value(SecretId=arn)["SecretString"]
+        with answering(NOT_NOW):
+            text: str = client.get_secret_value(SecretId=arn)["SecretString"]
     except (ClientError, KeyError) as error:
+        if isinstance(error, ClientError) and passes(error):
+            raise Unavailable(NOT_NOW) from error
         why = f"{arn} holds no keys yet, or may not be read: run python -m infra.secrets put"
         raise SettingInvalid("CLOUDBERTH_SECRETS", why) from error
     return text

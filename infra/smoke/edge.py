@@ -121,8 +121,8 @@ CHECKS = (
     ),
     Check(
         "U3",
-        "A copy verifies a blob of 5 GB in staging within the time of one request (29 s).",
-        'Matters with `upload_proof = "staging"` only: layers above the size that fits 29 s cannot be pushed in one '
+        "A copy verifies a blob of 5 GB in staging within the time of one request (22 s).",
+        'Matters with `upload_proof = "staging"` only: layers above the size that fits 22 s cannot be pushed in one '
         "PUT; people push them through `python -m relay serve`.",
         staged,
     ),

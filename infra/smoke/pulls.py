@@ -92,11 +92,11 @@ def header_lines(client: SmokeClient) -> Finding:
 
 
 def spellings(client: SmokeClient) -> Finding:
-    """Checks that `%3A` is a colon, that a trailing slash is ignored, and that `%2F` breaks nothing."""
+    """Checks that a path is decoded once, `%3A` to a colon, `%2F` to a slash, and that a trailing slash is ignored."""
     image, tag = an_image(), client.tag()
     client.push(image, tag)
     blob = digest_of(image.blobs[0])
-    escaped = client.options.repository.replace("/", "%2F")
+    escaped, twice = (client.options.repository.replace("/", slash) for slash in ("%2F", "%252F"))
     wanted = {
         "manifest sha256%3A": (client.path(f"manifests/{quote(image.digest, safe='')}"), (200,)),
         "blob sha256%3A": (client.path(f"blobs/{quote(blob, safe='')}"), (307,)),
@@ -104,8 +104,8 @@ def spellings(client: SmokeClient) -> Finding:
         "/v2/": ("/v2/", (200,)),
         "tags/list/": (client.path("tags/list/"), (200,)),
         "manifests/TAG/": (client.path(f"manifests/{tag}/"), (200,)),
-        # Either decoding it or not is harmless.
-        "name with %2F": (f"/v2/{escaped}/manifests/{tag}", (200, 400, 401, 404)),
+        "name with %2F": (f"/v2/{escaped}/manifests/{tag}", (200,)),
+        "name with %252F": (f"/v2/{twice}/manifests/{tag}", (400, 404)),
     }
     found = {name: client.request("GET", path).status for name, (path, _) in wanted.items()}
     evidence = ", ".join(f"{name} {status}" for name, status in found.items())
@@ -154,9 +154,9 @@ CHECKS = (
     ),
     Check(
         "C5",
-        "In a path %3A is a colon, a trailing slash changes nothing, and %2F breaks nothing.",
-        "No setting changes it: clients that escape like this (some write sha256%3A) cannot pull. Report the value of "
-        "requestContext.path to the registry's makers.",
+        "A path is decoded once: %3A is a colon, %2F a slash, %252F neither; a trailing slash changes nothing.",
+        "No setting changes it: clients that escape like this (some write sha256%3A) cannot pull, and what is decoded "
+        "twice may pass a filter in front. Report the value of requestContext.path to the registry's makers.",
         spellings,
     ),
     Check(

@@ -19,7 +19,8 @@ resource "aws_apigatewayv2_integration" "registry" {
   payload_format_version = "1.0"
   timeout_milliseconds   = 30000
 
-  # Some gateways rename WWW-Authenticate, without which no client signs in, so the app sends the challenge twice.
+  # Some gateways rename WWW-Authenticate, without which no client signs in, so the app sends each challenge twice. A 401
+  # without a challenge, as of /api/v1, has nothing that the mapping could overwrite.
   response_parameters {
     status_code = 401
     mappings    = { "overwrite:header.www-authenticate" = "$response.header.registry-challenge" }

@@ -13,11 +13,12 @@ locals {
         Resource = [for prefix in concat(local.arrivals, ["bodies"]) : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
       },
       {
-        Sid       = "FindWhatTheEdgeWrote"
+        # What the edge wrote, and whether an object that S3 denies is missing (chalicelib/storage/objects.py).
+        Sid       = "Find"
         Effect    = "Allow"
         Action    = ["s3:ListBucket"]
         Resource  = [aws_s3_bucket.blobs.arn]
-        Condition = { StringLike = { "s3:prefix" = [for prefix in local.arrivals : "${prefix}/*"] } }
+        Condition = { StringLike = { "s3:prefix" = [for prefix in concat(local.arrivals, ["bodies"]) : "${prefix}/*"] } }
       },
       {
         Sid    = "Exports"
@@ -48,6 +49,14 @@ locals {
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/bodies/*"]
+      },
+      {
+        # Whether an object that S3 denies is missing.
+        Sid       = "Find"
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket"]
+        Resource  = [aws_s3_bucket.blobs.arn]
+        Condition = { StringLike = { "s3:prefix" = ["bodies/*", "exports/*"] } }
       },
     ], local.reading_keys)
 
@@ -88,11 +97,12 @@ locals {
         Resource = [for prefix in ["in", "bodies"] : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
       },
       {
+        # The whole prefixes, and whether an object that S3 denies is missing.
         Sid       = "Look"
         Effect    = "Allow"
         Action    = ["s3:ListBucket"]
         Resource  = [aws_s3_bucket.blobs.arn]
-        Condition = { StringLike = { "s3:prefix" = ["in/", "bodies/"] } }
+        Condition = { StringLike = { "s3:prefix" = ["in/*", "bodies/*"] } }
       },
     ]
   }

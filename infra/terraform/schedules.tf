@@ -32,6 +32,16 @@ resource "aws_cloudwatch_event_target" "schedule" {
   }
 }
 
+# EventBridge only hands the event over; Lambda itself would keep it for six hours and run a function that fails twice more.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+resource "aws_lambda_function_event_invoke_config" "schedule" {
+  for_each = local.schedules
+
+  function_name                = aws_lambda_function.this[each.key].function_name
+  maximum_event_age_in_seconds = 60
+  maximum_retry_attempts       = 0
+}
+
 resource "aws_lambda_permission" "schedule" {
   for_each = local.schedules
 

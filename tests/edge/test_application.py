@@ -82,6 +82,12 @@ def test_header_lines_of_one_name_are_joined() -> None:
     assert document["headers"]["x-one"] == "1"
 
 
+def test_cookies_on_several_lines_are_joined_as_cookies() -> None:
+    _, document = ask("GET", "/things/a/end", [("Cookie", "a=1; b=2"), ("Host", "x"), ("Cookie", "c=3")])
+
+    assert document["headers"]["cookie"] == "a=1; b=2; c=3"
+
+
 def test_an_event_without_multi_value_headers_is_understood() -> None:
     event = AppClient.event("GET", "/things/a/end", {"Accept": "a/b"}) | {"multiValueHeaders": None}
 

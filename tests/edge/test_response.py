@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from chalicelib.edge.response import Reply, as_json, empty, next_link
+from chalicelib.edge.response import Reply, as_json, challenged, empty, next_link
+from tests.support.stack import ROOT
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/octet-stream", "text/plain", "a/b+json"])
@@ -62,3 +63,12 @@ def test_the_link_to_the_next_page_has_its_parameters_escaped() -> None:
 def test_every_reply_can_be_serialized_for_lambda() -> None:
     for reply in (empty(202, {}), as_json([1]), Reply(bytes(range(256)), {})):
         assert json.loads(json.dumps(reply.to_dict([])))["statusCode"]
+
+
+def test_every_challenge_is_sent_twice() -> None:
+    writers = [
+        path.name for path in (ROOT / "chalicelib").rglob("*.py") if "WWW-Authenticate" in path.read_text("utf-8")
+    ]
+
+    assert writers == ["response.py"]
+    assert challenged("Bearer") == {"WWW-Authenticate": "Bearer", "Registry-Challenge": "Bearer"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import Tag
 from chalicelib.domain.uploads import UploadBody
+from chalicelib.storage import bucket_keys
 from chalicelib.wiring.registry import RegistryRoom
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_config, a_manifest, push_image
@@ -237,7 +238,7 @@ def test_a_blob_that_only_the_edge_knows_costs_one_list_and_one_transaction_more
     digest = Digest.of(content)
     actor, name = backend.owner()
     repository = backend.services.security.access.repository(actor, name)
-    backend.services.stores.objects.put(f"in/{repository.id}/{digest}/{'0' * 26}", content, digest)
+    backend.services.stores.objects.put(bucket_keys.edge_prefix(repository.id, digest) + "0" * 26, content, digest)
     backend.calls.take()
 
     backend.services.registry.blobs.find(actor, name, digest)

@@ -17,7 +17,9 @@ from uuid import uuid4
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from pynamodb.connection import TableConnection
 
+from chalicelib.storage.objects import ObjectGone, ObjectStore
 from infra.emulator.account import REGION
 from infra.emulator.deployment import Deployment
 from infra.emulator.emulator import Emulator
@@ -237,6 +239,22 @@ def test_no_function_may_do_another_functions_work(deployment: Deployment, what:
         with pytest.raises(ClientError) as refused:
             call(acting_as(deployment, function, service), names)
         assert refused.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), function
+
+
+@pytest.mark.parametrize(
+    ("function", "prefixes"),
+    [(API, ("in", "bodies")), ("timers", ("bodies", "exports")), ("reconcile", ("in", "bodies"))],
+)
+def test_a_function_is_told_that_an_object_it_reads_is_missing(
+    deployment: Deployment, function: str, prefixes: tuple[str, ...]
+) -> None:
+    objects = ObjectStore(deployment.outputs["environment"]["CLOUDBERTH_BUCKET"], TableConnection("none"))
+    objects.client = acting_as(deployment, function, "s3")
+
+    for prefix in prefixes:
+        with pytest.raises(ObjectGone):
+            objects.get(f"{prefix}/nobody/nothing")
+        assert not objects.exists(f"{prefix}/nobody/nothing")
 
 
 def test_the_sweep_can_reach_only_its_own_rows(deployment: Deployment) -> None:

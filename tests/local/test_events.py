@@ -33,14 +33,34 @@ def body_of(event: dict[str, Any]) -> bytes:
 
 
 def test_an_event_has_method_path_and_query_of_the_request() -> None:
-    event = to_event(scope("PUT", b"/v2/a%2Fb/", b"n=1&last=a%2Fb&n=2&empty=", (b"host", b"x")), b"")
+    event = to_event(scope("PUT", b"/v2/a/b/", b"n=1&last=a%2Fb&n=2&empty=", (b"host", b"x")), b"")
 
-    assert (event["version"], event["httpMethod"], event["path"]) == ("1.0", "PUT", "/v2/a%2Fb/")
+    assert (event["version"], event["httpMethod"], event["path"]) == ("1.0", "PUT", "/v2/a/b/")
     assert event["queryStringParameters"] == {"n": "2", "last": "a/b", "empty": ""}
     assert event["multiValueQueryStringParameters"] == {"n": ["1", "2"], "last": ["a/b"], "empty": [""]}
-    assert event["requestContext"]["path"] == "/v2/a%2Fb/"
+    assert event["requestContext"]["path"] == "/v2/a/b/"
     assert event["requestContext"]["identity"] == {"sourceIp": "127.0.0.1"}
     assert event["requestContext"]["requestId"] != to_event(scope(), b"")["requestContext"]["requestId"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "handed_over"),
+    [
+        (b"/v2/a%2Fb/c", "/v2/a/b/c"),
+        (b"/v2/a%252Fb/c", "/v2/a%252Fb/c"),
+        (b"/v2/a%25252Fb", "/v2/a%25252Fb"),
+        (b"/v2/a/blobs/sha256%3Aabc", "/v2/a/blobs/sha256:abc"),
+        (b"/v2/a/blobs/sha256%3aabc", "/v2/a/blobs/sha256:abc"),
+        (b"/v2/caf%C3%A9%25%C3%A9", "/v2/caf\u00e9%25\u00e9"),
+        (b"/v2/a%ffb", "/v2/a\ufffdb"),
+        (b"/v2/a%zz%", "/v2/a%zz%"),
+        (b"/v2/a+b", "/v2/a+b"),
+    ],
+)
+def test_a_path_is_decoded_once_as_in_an_http_api(sent: bytes, handed_over: str) -> None:
+    event = to_event(scope("GET", sent), b"")
+
+    assert event["path"] == event["requestContext"]["path"] == handed_over
 
 
 def test_missing_parts_are_null_as_in_api_gateway() -> None:

@@ -34,6 +34,7 @@ NAMES = {
     "null": "admin/a%00b",
     "newline": "admin/a%0d%0ab",
     "percent": "admin/a%25b",
+    "slash escaped twice": "admin%252Fapp",
     "question": "admin/a%3fb",
     "colon": "admin/a:b",
     "star": "admin/*",

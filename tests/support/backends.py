@@ -117,9 +117,11 @@ class Backend:
         table, objects = self.services.stores.table, self.services.stores.objects
         if endpoint in SHARED:
             table.connection, objects.client = SHARED[endpoint]
+            objects.slow_client = objects.client
             table.connection.add_meta_table(MetaTable(description(self.settings.table)))
             return
         SHARED[endpoint] = table.connection, objects.client
+        objects.slow_client = objects.client
         objects.client.meta.events.register("before-send.s3.*", count_bucket)
         seed.make_bucket(BUCKET, objects.client)
 

@@ -32,7 +32,7 @@ class FakeServer:
                 fake_server.asked.append((f"{self.command} {self.path}", headers))
                 answering(self)
 
-            do_POST = do_GET  # noqa: N815 - the name that http.server calls
+            do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 """Logs nothing."""

@@ -10,7 +10,7 @@ from chalice.app import Blueprint, Request
 
 from chalicelib.domain.names import REPOSITORY
 from chalicelib.domain.permissions import PULL, Need
-from chalicelib.edge.response import Headers
+from chalicelib.edge.response import Headers, challenged
 from chalicelib.settings import settings
 
 View = Callable[..., Any]
@@ -25,15 +25,14 @@ def operation(blueprint: Blueprint, method: str, path: str, need: Need) -> Calla
 
 
 def challenge(request: Request | None, error: str) -> Headers:
-    """Returns the challenge twice: API Gateway may rename the first header, Terraform maps the second onto it."""
+    """Returns the headers of a challenge."""
     config = settings()
     words = [f'Bearer realm="{config.url}/v2/auth"', f'service="{config.service}"']
     if scope := _scope(request):
         words.append(f'scope="{scope}"')
     if error:
         words.append(f'error="{error}"')
-    value = ",".join(words)
-    return {"WWW-Authenticate": value, "Registry-Challenge": value}
+    return challenged(",".join(words))
 
 
 def _scope(request: Request | None) -> str:

@@ -22,7 +22,10 @@ from chalicelib.storage.stores import Stores
 
 ACCESS = "access"
 REMEMBERED = 4096
-LARGEST_REQUEST = 100
+# Bytes of a token: an HTTP API takes 10,240 of request line and headers, and clients send others beside it.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+LARGEST_TOKEN = 7 * 1024
+LEAST_ENTRY = len('{"type":"repository","name":"","actions":[]},')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,14 @@ class Tokens:
     ) -> IssuedToken:
         """Issues a token for a name and password, or an anonymous one, with those of the scopes that the account has.
 
-        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for another service or invalid scopes.
+        Raises WrongCredentials, TooManyAttempts, and ScopeInvalid for another service, for invalid scopes and for more
+        than fit.
         """
         if service not in (None, "", self._signing.audience):
             raise ScopeInvalid(f"this registry's service is {self._signing.audience!r}")
         requested = Scope.merge(Scope.parse_all(scopes))
-        if len(requested) > LARGEST_REQUEST:
-            raise ScopeInvalid(f"a token has at most {LARGEST_REQUEST} scopes")
+        # In base64, and before anything is read for it.
+        _check_size(sum(LEAST_ENTRY + len(scope.name) for scope in requested) * 4 // 3, requested)
         identity = self._authentication.recognise(*credentials, address) if credentials else None
         account = identity.account if identity else None
         allowed_scopes = identity.scopes if identity else None
@@ -64,7 +68,9 @@ class Tokens:
             until = (identity.ends_at if identity else None) or 0
             credential = identity.credential if identity else None
             actor = Actor(account.id, account.name, account.kind, account.epoch, until=until, credential=credential)
-        return self._sign(actor, access, self._clock(), self._life_s)
+        issued = self._sign(actor, access, self._clock(), self._life_s)
+        _check_size(len(issued.token), requested)
+        return issued
 
     def prolong(self, actor: Actor, name: RepositoryName, upload: UploadRight, life_s: int) -> str:
         """Returns a token with which the same actor can end one long upload, and do nothing else.
@@ -135,6 +141,13 @@ class Tokens:
         if expires_at <= self._clock():
             raise Unauthenticated("the token has expired: get a new one", "invalid_token")
         return actor
+
+
+def _check_size(size: int, requested: Sequence[Scope]) -> None:
+    """Raises ScopeInvalid if a token of `size` bytes would not fit into a request."""
+    if size > LARGEST_TOKEN:
+        asked = f"a token has at most {LARGEST_TOKEN} bytes, and one for these {len(requested)} would have more"
+        raise ScopeInvalid(f"{asked}: ask for fewer repositories at once")
 
 
 def _ids(grant: Grant) -> dict[str, str | bool | None]:

@@ -9,10 +9,10 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib.domain.errors import RegistryError
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.accounts.accounts import FirstUserRow
-from chalicelib.storage.objects import ObjectGone, ObjectStore
+from chalicelib.storage.objects import BucketRefused, ObjectGone, ObjectStore
 from chalicelib.storage.table import get
 
-NO_ANSWER = (RegistryError, PynamoDBException, BotoCoreError, ClientError, ObjectGone)
+NO_ANSWER = (RegistryError, PynamoDBException, BotoCoreError, ClientError, BucketRefused, ObjectGone)
 
 
 class HealthStore:

@@ -41,8 +41,9 @@ def repair(emulator: Any) -> None:
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
             "http_version": "1.1",
         }
-        event = to_event(scope, body)
-        event["requestContext"] |= {"apiId": api_id, "stage": stage}
+        # ministack has decoded the path.
+        event = to_event(scope, body) | {"path": path}
+        event["requestContext"] |= {"apiId": api_id, "stage": stage, "path": path}
         owner = {"account_id": more["owner_account_id"], "region": more["owner_region"]}
         answer = await _run(gateway, functions, integration, event, owner)
         return _reply(answer, method)

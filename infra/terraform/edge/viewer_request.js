@@ -132,7 +132,8 @@ async function put(request, upload, size, hex) {
     }
     const switches = await stored('switches', {});
     const digest = 'sha256:' + hex;
-    const place = '/' + words[1] + '/' + digest + '/' + words[0];
+    // As chalicelib/storage/bucket_keys.py has it.
+    const place = '/' + words[1] + '/sha256/' + hex + '/' + words[0];
     if (switches.proof === 'staging') {
         return toBucket(request, '/staging' + place, digest, upload[1]);
     }

@@ -67,8 +67,9 @@ function served(request, uri, response) {
 // The digest of a request to the bucket: as viewer_request.js noted it, or as the key has it.
 function told(request, uri) {
     const noted = last(request.headers['cloudberth-digest']);
-    const third = uri.split('/')[3];
-    return noted || (SHA256.test(third) ? third : '');
+    const parts = uri.split('/');
+    const digest = parts[3] + ':' + parts[4];
+    return noted || (SHA256.test(digest) ? digest : '');
 }
 
 function strip(headers) {

@@ -279,7 +279,7 @@ run "everything_in_front" {
   assert {
     condition = alltrue([
       [for statement in jsondecode(aws_s3_bucket_policy.this["blobs"].policy).Statement : one(statement.Resource) if statement.Sid == "EdgePutObject"] == ["arn:aws:s3:::bucket/staging/*"],
-      [for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Condition if statement.Sid == "FindWhatTheEdgeWrote"] == [{ StringLike = { "s3:prefix" = ["in/*", "staging/*"] } }],
+      [for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Condition if statement.Sid == "Find"] == [{ StringLike = { "s3:prefix" = ["in/*", "staging/*", "bodies/*"] } }],
       contains([for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Resource if statement.Sid == "Bytes"][0], "arn:aws:s3:::bucket/staging/*"),
     ])
     error_message = "Bytes that S3 cannot prove are kept apart, where the registry may look."

@@ -88,12 +88,12 @@ run "minimal" {
   assert {
     condition = { for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement :
       statement.Sid => statement.Resource } == {
-      Logs                 = ["arn:aws:logs:eu-central-1:123456789012:log-group:group:*"]
-      Table                = ["arn:aws:dynamodb:eu-central-1:123456789012:table/registry"]
-      Bytes                = ["arn:aws:s3:::bucket/in/*", "arn:aws:s3:::bucket/bodies/*"]
-      Exports              = ["arn:aws:s3:::bucket/exports/*"]
-      FindWhatTheEdgeWrote = ["arn:aws:s3:::bucket"]
-      Keys                 = ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"]
+      Logs    = ["arn:aws:logs:eu-central-1:123456789012:log-group:group:*"]
+      Table   = ["arn:aws:dynamodb:eu-central-1:123456789012:table/registry"]
+      Bytes   = ["arn:aws:s3:::bucket/in/*", "arn:aws:s3:::bucket/bodies/*"]
+      Exports = ["arn:aws:s3:::bucket/exports/*"]
+      Find    = ["arn:aws:s3:::bucket"]
+      Keys    = ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"]
       Indexes = [
         "arn:aws:dynamodb:eu-central-1:123456789012:table/registry/index/due",
         "arn:aws:dynamodb:eu-central-1:123456789012:table/registry/index/view",
@@ -114,8 +114,8 @@ run "minimal" {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.function["api_handler"].policy).Statement : statement.Condition
       if statement.Action == ["s3:ListBucket"]
-    ] == [{ StringLike = { "s3:prefix" = ["in/*"] } }]
-    error_message = "Only the prefixes that CloudFront writes may be listed."
+    ] == [{ StringLike = { "s3:prefix" = ["in/*", "bodies/*"] } }]
+    error_message = "Only the prefixes that the API reads may be listed, and never the whole bucket."
   }
 
   assert {

@@ -100,15 +100,37 @@ run "jobs" {
   }
 
   assert {
+    condition = { for key, config in aws_lambda_function_event_invoke_config.schedule : key =>
+      [config.function_name, config.maximum_retry_attempts, config.maximum_event_age_in_seconds] } == {
+      reconcile = ["registry-reconcile", 0, 60]
+      timers    = ["registry-timers", 0, 60]
+    }
+    error_message = "Lambda repeats no turn of a schedule, and drops one that waited for a minute: the next one follows."
+  }
+
+  assert {
     condition = { for key, role in aws_iam_role_policy.function : key => [for statement in jsondecode(role.policy).Statement : statement.Sid] } == {
-      api_handler     = ["Logs", "Table", "Indexes", "Bytes", "FindWhatTheEdgeWrote", "Exports", "Keys"]
+      api_handler     = ["Logs", "Table", "Indexes", "Bytes", "Find", "Exports", "Keys"]
       deliver_webhook = ["Logs", "Queue"]
       dispatch        = ["Logs", "Stream", "Failures", "Table"]
       garbage         = ["Logs", "Queue"]
       reconcile       = ["Logs", "Table", "Manifests", "Bytes", "Look"]
-      timers          = ["Logs", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Keys"]
+      timers          = ["Logs", "Table", "Indexes", "Exports", "Garbage", "Manifests", "Find", "Keys"]
     }
     error_message = "Each function has its own role, with the permissions of its trigger and no more."
+  }
+
+  # Without it S3 answers AccessDenied for an object that is missing, and a condition is met by a list alone.
+  assert {
+    condition = { for key in ["api_handler", "reconcile", "timers"] : key => [
+      for statement in jsondecode(aws_iam_role_policy.function[key].policy).Statement : statement.Condition
+      if statement.Action == ["s3:ListBucket"]
+      ] } == {
+      api_handler = [{ StringLike = { "s3:prefix" = ["in/*", "bodies/*"] } }]
+      reconcile   = [{ StringLike = { "s3:prefix" = ["in/*", "bodies/*"] } }]
+      timers      = [{ StringLike = { "s3:prefix" = ["bodies/*", "exports/*"] } }]
+    }
+    error_message = "Each function may list the prefixes whose objects it reads, and no others."
   }
 
   assert {

@@ -65,3 +65,12 @@ def test_a_caller_who_may_not_pull_is_refused(app_client: AppClient) -> None:
     app_client.backend.user("bob")
     for token in ({}, app_client.token("admin/app", name="bob"), app_client.token("admin/other")):
         assert app_client.ask("GET", PATH, token).status in (401, 403)
+
+
+def test_an_escaped_slash_is_a_slash_and_one_that_is_escaped_twice_is_none(app_client: AppClient) -> None:
+    push_image(app_client.backend, "v1")
+    token = app_client.token("admin/app")
+    twice = app_client.ask("GET", PATH.replace("admin/", "admin%252F"), token)
+
+    assert app_client.ask("GET", PATH.replace("admin/", "admin%2F"), token).json()["tags"] == ["v1"]
+    assert (twice.status, twice.code) == (400, "NAME_INVALID")

@@ -138,8 +138,16 @@ def test_a_spelling_that_is_not_found_fails(word: str, assert_fails: Callable[..
     assert_fails("C5", on("GET", word, lambda response: Response(404)), "404")
 
 
-def test_an_escape_that_breaks_somebody_fails(assert_fails: Callable[..., None]) -> None:
-    assert_fails("C5", on("GET", "/v2/admin%2F", lambda response: Response(502)), "name with %2F 502")
+@pytest.mark.parametrize("status", [400, 502])
+def test_an_escaped_slash_that_is_not_decoded_fails(status: int, assert_fails: Callable[..., None]) -> None:
+    assert_fails("C5", on("GET", "/v2/admin%2F", lambda response: Response(status)), f"name with %2F {status}")
+
+
+def test_a_path_that_is_decoded_twice_fails(assert_fails: Callable[..., None]) -> None:
+    def fault(request: Request, pass_on: PassOn) -> Response:
+        return pass_on(replace(request, path=request.path.replace("%252F", "%2F")))
+
+    assert_fails("C5", fault, "name with %252F 200")
 
 
 def test_what_cannot_be_deleted_fails(assert_fails: Callable[..., None]) -> None:

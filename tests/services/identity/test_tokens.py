@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,10 +15,11 @@ from joserfc.jwk import ECKey
 from chalicelib.domain.errors import Denied, ScopeInvalid, Unauthenticated
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PULL, PUSH, Role, Source
-from chalicelib.services.identity.tokens import Tokens
+from chalicelib.services.identity.tokens import LARGEST_TOKEN, Tokens
 from chalicelib.services.security.signing import LEEWAY_S, Signing
 from tests.support.backends import Backend, secrets_of
 from tests.support.builders import a_repository, an_actor_with_role
+from tests.support.stack import ROOT
 
 ALL = "repository:admin/app:pull,push"
 
@@ -163,11 +165,44 @@ def test_an_invalid_scope_is_refused(backend: Backend, scope: str) -> None:
         backend.services.identity.tokens.issue(("admin", "password"), None, [scope])
 
 
-def test_more_than_a_hundred_scopes_are_refused(backend: Backend) -> None:
-    with pytest.raises(ScopeInvalid, match="100"):
-        backend.services.identity.tokens.issue(
-            None, None, [f"repository:admin/a{number}:pull" for number in range(101)]
-        )
+def most_that_fit(backend: Backend, name: str, scopes: list[str]) -> int:
+    """Returns how many of the scopes fit into one token of an account."""
+    credentials = (name, "password") if name else None
+    for number in range(len(scopes), 0, -1):
+        try:
+            token = backend.services.identity.tokens.issue(credentials, None, scopes[:number]).token
+        except ScopeInvalid:
+            continue
+        assert len(token) <= LARGEST_TOKEN
+        return number
+    raise AssertionError("not even one fits")
+
+
+def test_as_many_scopes_fit_into_a_token_as_the_limits_say(backend: Backend) -> None:
+    names = [f"admin/application-{number:02d}" for number in range(30)]
+    for name in names:
+        a_repository(backend, name)
+    with_rights = most_that_fit(backend, "admin", [f"repository:{name}:pull,push" for name in names])
+    without = most_that_fit(backend, "", [f"repository:admin/application-{number:02d}:pull" for number in range(99)])
+    (line,) = [line for line in (ROOT / "docs/limits.md").read_text("utf-8").splitlines() if "An access token" in line]
+
+    assert {"7", str(with_rights), str(without)} <= set(re.findall(r"\d+", line))
+
+
+def test_scopes_that_do_not_fit_are_refused_before_any_right_is_read(backend: Backend) -> None:
+    scopes = [f"repository:admin/application-{number}:pull" for number in range(2000)]
+    backend.calls.take()
+
+    with pytest.raises(ScopeInvalid, match=r"a token has at most 7168 bytes, .*ask for fewer repositories"):
+        backend.services.identity.tokens.issue(None, None, scopes)
+    assert backend.calls.take() == []
+
+
+def test_one_scope_of_a_long_name_always_fits(backend: Backend) -> None:
+    name = "admin/" + "a" * 249
+    token = backend.services.identity.tokens.issue(("admin", "password"), None, [f"repository:{name}:*"]).token
+
+    assert backend.services.identity.tokens.believe(token).grants[name].actions
 
 
 @pytest.mark.parametrize("service", ["elsewhere.test", "http://registry.test"])

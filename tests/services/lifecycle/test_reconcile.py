@@ -78,7 +78,7 @@ def test_the_bytes_of_blobs_stay_whatever_route_they_took(alone: Backend) -> Non
 
 def test_keys_of_other_forms_stay(alone: Backend) -> None:
     a_repository(alone)
-    for key in ("in/x", "in/x/sha256:abc/y", "in/x/y/z/w", "other/x/y/z"):
+    for key in ("in/x", "in/x/sha256/abc/y", "in/x/y/z/w", "other/x/y/z"):
         alone.services.stores.objects.put(key, b"", Digest.of(b""))
     settle(alone)
 

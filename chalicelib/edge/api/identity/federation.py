@@ -10,7 +10,7 @@ from chalicelib.edge import request
 from chalicelib.edge.api.accounts.robots import MINE, ONE, THEIRS, robot_name
 from chalicelib.edge.api.framework.operations import TEXT, Operations, a_list, an_object, text
 from chalicelib.edge.origins import client_address
-from chalicelib.edge.response import Reply, as_json
+from chalicelib.edge.response import Reply, as_json, challenged
 from chalicelib.wiring import services
 
 operations = Operations(__name__, "robot")
@@ -76,7 +76,7 @@ def exchange() -> Reply:
         name, token = request.credentials() or ("", "")
         issued = services().identity.federation.exchange(name, token, client_address(request.request()))
     except (WrongCredentials, Unauthenticated):
-        challenge = {"WWW-Authenticate": 'Basic realm="robot federation"'}
+        challenge = challenged('Basic realm="robot federation"')
         return as_json({"error": "Could not validate robot token"}, 401, challenge)
     return as_json({"token": issued}, headers={"Cache-Control": "no-store"})
 

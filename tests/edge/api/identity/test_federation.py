@@ -119,6 +119,7 @@ def test_a_refused_token_gets_no_details(alice: ApiClient, issuer: Issuer) -> No
         (401, "{'error': 'Could not validate robot token'}")
     }
     assert refusals[0].headers["www-authenticate"].startswith("Basic ")
+    assert refusals[0].headers["registry-challenge"] == refusals[0].headers["www-authenticate"]
 
 
 def test_an_issuer_that_does_not_answer_is_reported_as_temporary(alice: ApiClient, issuer: Issuer) -> None:
