@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from chalicelib.domain.accounts import SESSION_PREFIX
-from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, WrongCredentials
+from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, Unauthenticated, WrongCredentials
 from chalicelib.domain.events import LOGIN, LOGOUT
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.activity.usage_log import UsageLog
@@ -52,8 +52,10 @@ class Sessions:
     def verify(self, actor: Actor, password: str, cookie: str) -> Session:
         """Starts a fresh session for a signed-in user who gives their password again. A token cannot do this.
 
-        Raises WrongCredentials, TooManyAttempts.
+        Raises Unauthenticated, WrongCredentials, TooManyAttempts.
         """
+        if actor.is_anonymous:
+            raise Unauthenticated("Requires authentication")
         if not actor.is_session:
             raise WrongCredentials
         account = self._authentication.by_password(WEB, actor.name, password, actor.address)

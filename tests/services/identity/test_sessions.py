@@ -1,8 +1,10 @@
 """Tests that a password starts a session, a sign-out or new password ends it, and each has a CSRF token."""
 
+from dataclasses import replace
+
 import pytest
 
-from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, WrongCredentials
+from chalicelib.domain.errors import CsrfInvalid, FreshLoginRequired, Unauthenticated, WrongCredentials
 from chalicelib.domain.permissions import Actor
 from chalicelib.services.identity.sessions import Session
 from tests.support.backends import Backend
@@ -93,8 +95,11 @@ def test_a_token_needs_no_fresh_password(backend: Backend) -> None:
 
 
 def test_a_browser_without_a_session_cannot_verify_a_password(backend: Backend) -> None:
-    with pytest.raises(WrongCredentials):
-        backend.services.identity.sessions.verify(Actor(None, ""), "password", "")
+    token = backend.signed_in("admin")
+    for actor, refused in ((Actor(None, ""), Unauthenticated), (replace(token, is_session=False), WrongCredentials)):
+        with pytest.raises(refused) as refusal:
+            backend.services.identity.sessions.verify(actor, "password", "")
+        assert type(refusal.value) is refused
 
 
 def test_a_csrf_token_goes_with_its_own_cookie_only(backend: Backend) -> None:
