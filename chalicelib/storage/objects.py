@@ -144,8 +144,10 @@ class ObjectStore:
         for start in range(0, len(keys), PAGE):
             entries = [{"Key": key} for key in keys[start : start + PAGE]]
             answer = self._call("delete_objects", Delete={"Objects": entries, "Quiet": True})
-            if errors := answer.get("Errors"):
-                raise Unavailable(f"S3 did not delete {len(errors)} objects: {errors[0].get('Code')}")
+            for error in answer.get("Errors", []):
+                if error.get("Code") in REFUSED:
+                    raise BucketRefused("delete_objects", error["Key"])
+                raise Unavailable(f"S3 did not delete some objects: {error.get('Code')}")
 
     def begin_parts(self, key: str) -> str:
         """Begins a multipart upload and returns its id."""
@@ -250,4 +252,5 @@ def _object_read(operation: str, parameters: Mapping[str, Any]) -> str | None:
 def _place(operation: str, parameters: Mapping[str, Any]) -> str:
     """Returns the key or the prefix that a call is about, for a log."""
     source = f"{parameters['CopySource']['Key']} to " if operation == "copy_object" else ""
-    return source + str(parameters.get("Key") or parameters.get("Prefix", ""))
+    first = next(iter(parameters.get("Delete", {}).get("Objects", ())), {"Key": ""})
+    return source + str(parameters.get("Key") or parameters.get("Prefix") or first["Key"])

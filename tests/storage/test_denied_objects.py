@@ -8,10 +8,12 @@ import pytest
 from pynamodb.connection import TableConnection
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import ulid
 from chalicelib.storage.objects import BucketRefused, ObjectGone, ObjectStore
 from infra.emulator.emulator import Emulator
-from tests.support.emulation import Cloud, emulators_python, unique
+from tests.support.emulation import Cloud, client, emulators_python, unique
+from tests.support.fake_server import FakeServer, respond
 
 ALL = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 
@@ -98,6 +100,26 @@ def test_a_write_that_is_denied_is_a_broken_policy(bucket: Bucket) -> None:
         bucket.store(actions=("s3:GetObject",)).put(key, b"bytes", Digest.of(b"bytes"))
     with pytest.raises(BucketRefused, match=f"AccessDenied to delete_object of {key}"):
         bucket.store(actions=("s3:GetObject",)).delete(key)
+
+
+@pytest.mark.parametrize(("code", "error"), [("AccessDenied", BucketRefused), ("InternalError", Unavailable)])
+def test_a_deletion_of_many_of_which_one_failed_says_why(code: str, error: type[Exception]) -> None:
+    """The emulator refuses such a call as a whole. https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+    failed = f"<Error><Key>bodies/a</Key><Code>{code}</Code><Message>no</Message></Error>"
+    result = f'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{failed}</DeleteResult>'
+    with FakeServer(lambda handler: respond(handler, result.encode())).running() as server:
+        store = ObjectStore("bucket", TableConnection("none"))
+        store.client = client(server.url, "s3")
+
+        with pytest.raises(error, match=code):
+            store.delete_all(["in/a", "bodies/a"])
+
+
+def test_a_deletion_of_many_that_is_denied_as_a_whole_names_one(bucket: Bucket) -> None:
+    key = bucket.put(a_key())
+
+    with pytest.raises(BucketRefused, match=f"AccessDenied to delete_objects of {key}"):
+        bucket.store(actions=("s3:GetObject",)).delete_all([key, a_key()])
 
 
 @pytest.mark.parametrize("read", READS)
