@@ -37,3 +37,9 @@ def after_deletion(stored: Retained, now: int) -> Retained:
     """Returns what keeps a deleted manifest: the Time Machine's window, which begins now or began with its last tag."""
     ended_at = now if stored.live_until is None else min(stored.live_until, now)
     return replace(stored, live_until=ended_at, leased_until=now, deleted_at=now)
+
+
+def is_retained(stored: Retained, now: int, window_s: int) -> bool:
+    """Whether a tag, the Time Machine's window of so many seconds over one, or a lease keeps a manifest."""
+    is_in_window = stored.live_until is not None and stored.live_until + window_s > now
+    return is_in_window or (stored.leased_until or 0) > now

@@ -1,6 +1,9 @@
 """What a push, a tag or a deletion means for how long a manifest is kept."""
 
-from chalicelib.domain.manifest_changes import Retained, after_deletion, after_push, after_tag
+import pytest
+
+from chalicelib.domain.manifest_changes import Retained, after_deletion, after_push, after_tag, is_retained
+from chalicelib.domain.tags import FOREVER
 
 NOW, LEASE_END = 1000, 4600
 
@@ -39,3 +42,21 @@ def test_a_deletion_ends_tags_and_lease_now_unless_the_last_tag_ended_before() -
     assert after_deletion(Retained(10, live_until=2000, leased_until=3000), NOW) == Retained(10, NOW, NOW, NOW)
     assert after_deletion(Retained(10, live_until=700), NOW) == Retained(10, 700, NOW, NOW)
     assert after_deletion(Retained(10), NOW) == Retained(10, NOW, NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("retained", "is_kept"),
+    [
+        (Retained(1), False),
+        (Retained(1, live_until=FOREVER), True),
+        (Retained(1, live_until=901), True),
+        (Retained(1, live_until=900), False),
+        (Retained(1, leased_until=1001), True),
+        (Retained(1, leased_until=1000), False),
+        (Retained(1, live_until=1000, leased_until=1000, deleted_at=1000), True),
+    ],
+)
+def test_a_manifest_is_retained_by_its_tags_until_the_window_closes_and_by_a_lease(
+    retained: Retained, is_kept: bool
+) -> None:
+    assert is_retained(retained, 1000, 100) is is_kept

@@ -30,6 +30,7 @@ from chalicelib.domain.states import NamespaceState, State
 from chalicelib.domain.tag_changes import ExpirationBounds, TagState, TagUpdate, immutability
 from chalicelib.domain.tags import end_of, expiry
 from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.registry.manifest_keepers import ManifestKeepers
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.storage import keys
@@ -61,6 +62,7 @@ class Tags:
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._stores = access, usage_log, stores
         self._tags, self._manifests, self._clock = stores.tags, stores.manifests, stores.clock
+        self._keepers = ManifestKeepers(stores)
         settings = stores.settings
         self._bounds = ExpirationBounds(settings.tag_expiration_min_s, settings.tag_expiration_max_s)
 
@@ -153,7 +155,7 @@ class Tags:
     def _point(self, change: _Change, tag: Tag, update: TagUpdate, stored: TagRow | None) -> None:
         """Points a tag to a manifest that can be pulled; a requested end counts before that of the manifest's label."""
         digest = update.digest
-        manifest = self._manifest(change.repository, digest)
+        manifest = self._manifest(change, digest)
         if digest is None or not manifest.is_pullable:
             raise ResourceUnknown("manifest", str(digest))
         original = stored.digest if stored and stored.is_alive(change.now) else None
@@ -206,7 +208,7 @@ class Tags:
         """
 
         def change_tag(change: _Change) -> None:
-            manifest = self._manifest(change.repository, digest)
+            manifest = self._manifest(change, digest)
             stored = self._tags.get(change.repository.id, tag)
             life = NewLife(_labelled_end(manifest, change), is_reversion=True)
             self._begin(change, tag, manifest, life, stored)
@@ -217,8 +219,8 @@ class Tags:
     def forget(self, actor: Actor, name: RepositoryName, tag: Tag, digest: Digest, *, is_alive: bool) -> None:
         """Makes the Time Machine forget that a tag named a manifest, which is deleted now if no other tag keeps it.
 
-        `is_alive` says that the tag still names the manifest; it is deleted first. Raises as `update` does, but not
-        RepositoryFrozen: the past of a frozen repository may be forgotten.
+        The tag's history forgets it too. `is_alive` says that the tag still names the manifest; it is deleted first.
+        Raises as `update` does, but not RepositoryFrozen: the past of a frozen repository may be forgotten.
         """
 
         def change_tag(change: _Change) -> None:
@@ -228,8 +230,11 @@ class Tags:
             if edge is None or names_it is not is_alive:
                 raise ResourceUnknown("tag", tag)
             if row is not None and names_it:
-                change.tags.end(row)
-            change.tags.forget(digest, tag)
+                change.tags.end_for_good(row)
+            else:
+                change.tags.forget(digest, tag)
+            # First, since the edge lets an interrupted call be repeated.
+            self._tags.remove_ended_lives(change.repository.id, tag, digest, change.now)
             change.tags.settle(change.window_s)
             self._record(change, EXPIRE_FOR_GOOD, tag, digest)
 
@@ -270,10 +275,10 @@ class Tags:
         row = stored or self._tags.get(change.repository.id, tag)
         return _alive(row, change.now, ResourceUnknown("tag", tag))
 
-    def _manifest(self, repository: Repository, digest: Digest | None) -> ManifestRow:
+    def _manifest(self, change: _Change, digest: Digest | None) -> ManifestRow:
         """Returns a manifest that is kept. Raises ResourceUnknown."""
-        row = self._manifests.get(repository.id, digest) if digest else None
-        if row is None or not row.is_living:
+        row = self._manifests.get(change.repository.id, digest) if digest else None
+        if row is None or not self._keepers.keep(change.repository.id, row, change.now, change.window_s):
             raise ResourceUnknown("manifest", str(digest))
         return row
 

@@ -15,7 +15,7 @@ from chalicelib.domain.tags import is_alive
 from chalicelib.domain.timers import EXPIRY
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import DigestText, Integer, OptionalInteger, OptionalText
-from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query, query_backwards
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, newest, query, query_backwards, remove_all
 from chalicelib.storage.timers import TimerRow, timer
 
 # In seconds. It is longer than any window of the Time Machine.
@@ -167,6 +167,17 @@ class TagStore:
             life = LifeRow.under(keys.life(repository_id, row.name, row.life))
             keep_until = LifeRow.expires_at.set(now + self._history_s)
             transaction.update(life, LifeRow.ended_at.set(now), LifeRow.cut.set(1), keep_until)
+
+    def remove_life(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
+        """Removes the life of a tag that the transaction removes."""
+        transaction.delete(LifeRow.under(keys.life(repository_id, row.name, row.life)))
+
+    def remove_ended_lives(self, repository_id: str, name: str, digest: Digest, now: int) -> None:
+        """Removes the lives of a tag on a manifest that have ended."""
+        ended = [
+            row for row in self.lives(repository_id, name) if row.digest == digest and not is_alive(row.ended_at, now)
+        ]
+        remove_all(row.key for row in ended)
 
     def change(self, transaction: Transaction, row: TagRow, repository_id: str) -> None:
         """Writes a changed end or immutability of a tag, if its life is the one that was read; moves its timer."""

@@ -105,6 +105,14 @@ def test_a_deleted_tag_shows_when_it_ended_and_what_goes_with_it_while_the_time_
         retention_of(backend, "v1")
 
 
+def test_a_forgotten_tag_has_no_retention(backend: Backend) -> None:
+    manifest = push_image(backend, "v1", "v2")
+    TagActions(backend).forget("v1", str(manifest.digest), is_alive=True)
+
+    with pytest.raises(ResourceUnknown):
+        retention_of(backend, "v1")
+
+
 @pytest.mark.parametrize("is_recorded", [True, False])
 def test_an_expired_tag_shows_its_expiration_as_the_cause(backend: Backend, is_recorded: bool) -> None:
     push_image(backend, "v1", labels={"quay.expires-after": "2h"})

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import (
     ManifestUnknown,
     RepositoryFrozen,
     ResourceUnknown,
+    TagExpired,
     TagImmutable,
     TagInvalid,
 )
@@ -23,7 +24,15 @@ from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.table import get
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_manifest, a_referrer, an_actor_with_role, push_image, push_manifest, token_actor
+from tests.support.builders import (
+    a_manifest,
+    a_referrer,
+    an_actor_with_role,
+    an_index,
+    push_image,
+    push_manifest,
+    token_actor,
+)
 from tests.support.crashes import crash_everywhere
 from tests.support.rows import change, end_due_at, events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, advance_clock, content_keys, expire_everything, sweep
@@ -197,6 +206,67 @@ def test_another_tag_keeps_the_manifest_of_a_forgotten_tag(backend: Backend) -> 
     assert pulled(backend, Tag("v2")) == manifest.digest
 
 
+@pytest.mark.parametrize("is_alive", [True, False], ids=["while it lives", "when it is dead"])
+def test_what_was_forgotten_is_in_no_history_and_cannot_be_restored_from_that_second_on(
+    backend: Backend, is_alive: bool
+) -> None:
+    other = push_image(backend, "v1", "v2")
+    manifest = push_image(backend, "v1")
+    act(backend, "delete", "v1")
+    push_manifest(backend, manifest, "v1")
+    if not is_alive:
+        act(backend, "delete", "v1")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=is_alive)
+
+    assert [digest for digest, _, _ in lives(backend)] == [str(other.digest)]
+    for action in ("restore", "point"):
+        for tag in ("v1", "new"):
+            with pytest.raises(ResourceUnknown):
+                act(backend, action, tag, str(manifest.digest))
+    invariants.check(backend)
+    act(backend, "restore", "v1", str(other.digest))
+    push_manifest(backend, manifest, "v1")
+    assert pulled(backend, Tag("v1")) == manifest.digest
+    invariants.check(backend)
+
+
+def test_a_pull_of_a_forgotten_tag_does_not_mention_the_time_machine(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    act(backend, "forget", "v1", str(manifest.digest), is_alive=True)
+
+    with pytest.raises(ManifestUnknown) as refused:
+        backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, Tag("v1"))
+    assert not isinstance(refused.value, TagExpired)
+
+
+def test_a_forgotten_manifest_that_something_else_keeps_can_be_restored(backend: Backend) -> None:
+    child, subject = push_image(backend, "child"), push_image(backend, "subject")
+    leased = push_image(backend)
+    push_manifest(backend, leased, "leased")
+    referrer = push_manifest(backend, a_manifest(subject=subject.digest), "referrer")
+    push_manifest(backend, an_index([child.digest]), "index")
+    for tag, manifest in (("child", child), ("leased", leased), ("referrer", referrer)):
+        act(backend, "forget", tag, str(manifest.digest), is_alive=True)
+        act(backend, "restore", tag, str(manifest.digest))
+        assert pulled(backend, Tag(tag)) == manifest.digest
+    invariants.check(backend)
+
+
+def test_a_tag_cannot_be_restored_after_the_window_even_if_the_collector_is_late(backend: Backend) -> None:
+    manifest = push_image(backend, "v1")
+    act(backend, "delete", "v1")
+    advance_clock(backend, WINDOW_S + 60)
+
+    with pytest.raises(ResourceUnknown):
+        act(backend, "restore", "v1", str(manifest.digest))
+    with pytest.raises(ManifestUnknown) as refused:
+        backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, Tag("v1"))
+    assert not isinstance(refused.value, TagExpired), "nothing can be revived"
+    push_manifest(backend, manifest, "v1")
+    assert pulled(backend, Tag("v1")) == manifest.digest
+    invariants.check(backend)
+
+
 @pytest.mark.parametrize(("tag", "is_alive"), [("v1", False), ("none", False), ("none", True)])
 def test_only_a_tag_in_the_named_state_can_be_forgotten(backend: Backend, tag: str, is_alive: bool) -> None:
     manifest = push_image(backend, "v1")
@@ -307,6 +377,9 @@ CHANGES: dict[str, Callable[[Backend, RepositoryName, Manifest], object]] = {
     ),
     "point": lambda backend, name, old: TagActions(backend, repository=str(name)).point("v1", str(old.digest)),
     "restore": lambda backend, name, old: TagActions(backend, repository=str(name)).restore("v1", str(old.digest)),
+    "forget": lambda backend, name, old: TagActions(backend, repository=str(name)).forget(
+        "v1", str(old.digest), is_alive=False
+    ),
 }
 
 
