@@ -51,10 +51,13 @@ class Period:
         return [day_text(at) for at in range(self.start, self.end, DAY_S)]
 
     def newest_before(self, position: str | None) -> str:
-        """Returns the highest ULID of the next page, given the position at which the page before it ended, if any."""
-        if position is None or not is_ulid(position) or not self.oldest < position <= self.newest:
+        """Returns the highest ULID of the next page, given the position at which the page before it ended, if any.
+
+        It is empty if that position is before the period, because the days have moved on: nothing is left then.
+        """
+        if position is None or not is_ulid(position) or position > self.newest:
             return self.newest
-        return before(position)
+        return before(position) if position > self.oldest else ""
 
 
 @dataclass(frozen=True, slots=True)

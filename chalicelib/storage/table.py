@@ -184,13 +184,17 @@ def query(
     return model.query(pk, condition, limit=limit, page_size=page or limit, consistent_read=True)
 
 
-def query_backwards(model: type[R], key: Key, limit: int | None = None) -> Iterator[R]:
-    """Yields rows of a partition whose sort keys begin with `key[1]`, the last first, consistently, at most `limit`."""
+def query_backwards(model: type[R], key: Key, limit: int | None = None, *, upto: str = "") -> Iterator[R]:
+    """Yields rows of a partition whose sort keys begin with `key[1]`, the last first, consistently, at most `limit`.
+
+    With `upto`, which begins with `key[1]` too, it yields no rows whose sort keys are after that.
+    """
     pk, prefix = key
     if not is_key(key):
         return iter(())
+    condition = Row.sk.between(prefix, upto) if upto else _begins_with(prefix)
     options: dict[str, Any] = {"limit": limit, "page_size": limit, "consistent_read": True}
-    return model.query(pk, _begins_with(prefix), scan_index_forward=False, **options)
+    return model.query(pk, condition, scan_index_forward=False, **options)
 
 
 def _begins_with(prefix: str) -> Condition | None:

@@ -25,6 +25,7 @@ SERVICES = {
     "registry.body_cache",
     "registry.direct_uploads",
     "registry.expiry_labels",
+    "registry.manifest_keepers",
     "registry.manifest_leases",
     "registry.manifest_sizes",
     "registry.manifests",

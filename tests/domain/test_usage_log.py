@@ -41,8 +41,10 @@ def test_a_page_begins_after_the_one_before_it_or_at_the_newest_record() -> None
     inside = ulid(day_start("2023-11-02"))
 
     assert period.newest_before(inside) == before(inside)
-    for position in (None, "", "nonsense", inside.lower(), ulid(NOW), ulid(0)):
+    for position in (None, "", "nonsense", inside.lower(), ulid(NOW)):
         assert period.newest_before(position) == period.newest
+    for position in (period.oldest, ulid(1)):
+        assert period.newest_before(position) < period.oldest, "a page before the period is the end, not its beginning"
 
 
 def test_counts_cover_at_most_a_month() -> None:

@@ -126,6 +126,8 @@ class UsageLogReader:
 
     def _newest(self, runs: Sequence[LogPartition], period: Period, after: str | None, page: int) -> Iterator[LogRow]:
         top, bottom = period.newest_before(after), period.oldest
+        if top < bottom:
+            return iter(())
         each = min(page, max(READ_AT_ONCE // len(runs), PAGE + 1))
         lists = [self._store.newest(run, top, bottom, each) for run in runs]
         return heapq.merge(*lists, key=lambda row: row.sk, reverse=True)

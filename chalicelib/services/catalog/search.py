@@ -1,12 +1,14 @@
 """Searches visible repositories, users, organizations, teams and robots by the beginnings of words.
 
-A search reads a bounded number of names, and checks the rights on what it found in the table itself.
+A search reads a bounded number of names, and finds exact ones by their keys. The rights on what it found are checked in
+the table itself.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind, RobotName
+from chalicelib.domain.errors import NameInvalid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.pages import Page
 from chalicelib.domain.permissions import Actor
@@ -79,16 +81,25 @@ class Search:
     def _hits(self, actor: Actor, text: str) -> Iterator[RepositoryHit]:
         words = query_words(text)
         rows = self._rows(words, (SearchKind.REPOSITORY,))
-        visible = self._visibility.of(actor) if rows else None
-        for start in range(0, len(rows), BATCH_READ // 2):
-            some = rows[start : start + BATCH_READ // 2]
-            living, namespaces = self._repositories.with_namespaces(
-                [row.id for row in some], {row.namespace_id for row in some}
-            )
+        found = list({**self._named(text), **{row.id: row.namespace_id for row in rows}}.items())
+        visible = self._visibility.of(actor) if found else None
+        for start in range(0, len(found), BATCH_READ // 2):
+            some = dict(found[start : start + BATCH_READ // 2])
+            living, namespaces = self._repositories.with_namespaces(list(some), set(some.values()))
             for identifier, row in living.items():
                 namespace = namespaces.get(row.namespace_id)
                 if namespace and visible and (hit := _hit(identifier, row, namespace, visible, words)):
                     yield hit
+
+    def _named(self, text: str) -> dict[str, str]:
+        """Returns the ids of the repository whose full name the text is, and of its namespace, read by their keys."""
+        try:
+            name = RepositoryName.parse(text.strip().lower())
+        except NameInvalid:
+            return {}
+        pointer = self._accounts.find(name.namespace) if "/" in text else None
+        row = self._repositories.find(pointer.id, name) if pointer else None
+        return {row.repository_id: pointer.id} if row and pointer else {}
 
     def _rows(self, words: Sequence[str], kinds: Sequence[SearchKind]) -> list[SearchWordRow]:
         """Returns the rows that any of the words finds, without duplicates, in the order of the words."""
@@ -131,11 +142,15 @@ class Search:
     def _accounts_named(
         self, text: str, kinds: Sequence[SearchKind] = (SearchKind.USER, SearchKind.ORGANIZATION)
     ) -> list[Entity]:
-        """Returns users and organizations, whose names are public."""
+        """Returns users and organizations, whose names are public; first the one with this very name."""
         words = query_words(text)
         rows = [row for row in self._rows(words, kinds) if matches(row.name, words)][: PAGE * PAGE]
-        namespaces = self._accounts.namespaces([row.namespace_id for row in rows])
-        living = [row for row in namespaces.values() if row.state == NamespaceState.LIVE]
+        exact = self._accounts.find(text.strip().lower())
+        ids = [exact.id] if exact else []
+        namespaces = self._accounts.namespaces(list(dict.fromkeys([*ids, *(row.namespace_id for row in rows)])))
+        living = [
+            row for row in namespaces.values() if row.state == NamespaceState.LIVE and SearchKind(row.kind) in kinds
+        ]
         return [Entity(row.name, row.kind) for row in living[:PAGE]]
 
     def entities(

@@ -52,6 +52,7 @@ class _Walk:
         self.queue = deque(self.tags)
         self.rows: dict[Digest, ManifestRow] = {}
         self.manifests: dict[Digest, Manifest] = {}
+        self.has_unread_referrers = False
 
     def name(self, digest: Digest, tag: str) -> None:
         """Adds a tag on a manifest to those that end."""
@@ -80,7 +81,8 @@ class Reclaimable:
             self._look(repository_id, walk, walk.queue.popleft())
         blobs, following = self._blobs_of(repository_id, walk, after)
         manifests = tuple(ReclaimableManifest(digest, row.size) for digest, row in walk.rows.items())
-        return ReclaimableManifests(() if after else manifests, blobs, following, not walk.queue)
+        is_whole = not walk.queue and not walk.has_unread_referrers
+        return ReclaimableManifests(() if after else manifests, blobs, following, is_whole)
 
     def _look(self, repository_id: str, walk: _Walk, digest: Digest) -> None:
         """Adds a manifest that nothing else keeps, and queues the manifests that it kept."""
@@ -90,8 +92,9 @@ class Reclaimable:
         manifest = parse_manifest(content, row.media_type, digest.algorithm)
         walk.rows[digest], walk.manifests[digest] = row, manifest
         walk.queue.extend(child.digest for child in manifest.children)
-        referrers = self._manifests.referrers(repository_id, digest, None, MOST_MANIFESTS)
-        walk.queue.extend(Digest.parse(referrer.digest) for referrer in referrers)
+        referrers = list(self._manifests.referrers(repository_id, digest, None, MOST_MANIFESTS + 1))
+        walk.has_unread_referrers |= len(referrers) > MOST_MANIFESTS
+        walk.queue.extend(Digest.parse(referrer.digest) for referrer in referrers[:MOST_MANIFESTS])
         for life in self._tags.signature_lives(repository_id, digest):
             walk.name(life.digest, life.name)
 

@@ -98,9 +98,9 @@ class Retention:
 
     def _of_ended(self, repository: Repository, tag: Tag, window_s: int, after: str) -> TagRetention:
         """Returns the retention of a tag by its last life. Raises ResourceUnknown unless the Time Machine keeps it."""
-        life = kept_life(repository, tag, self._stores)
+        life = kept_life(repository, tag, self._stores, window_s)
         ended_at = life.ended_at if life else None
-        if life is None or ended_at is None or ended_at + window_s <= self._clock():
+        if life is None or ended_at is None:
             raise ResourceUnknown("tag", tag)
         reclaimable = self._reclaimable.of(repository.id, {life.digest: [tag]}, ended_at, after)
         expires_at, cause = (None, DELETION) if life.is_cut else (ended_at, EXPIRATION)

@@ -49,7 +49,7 @@ class TagHistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class TagHistoryQuery:
-    """Selects at most `limit` lives, after `skip` others or after the life `after`, of one tag or by a filter.
+    """Selects at most `limit` lives, after the life `after` or else after `skip` others, of one tag or by a filter.
 
     `is_alive` selects only tags that are alive.
     """
@@ -105,18 +105,19 @@ class TagHistory:
         """Yields one tag's rows from the table, so that a client sees its own write; other rows from an index."""
         before = query.after if is_ulid(query.after) else ""
         if query.tag:
-            lives = self._rows_of_tag(repository_id, query)
-            return (row for row in lives if not before or row.view_at < before)
+            return self._rows_of_tag(repository_id, query, before)
         page = READ_AT_ONCE if query.filter else min(query.skip + query.limit + 1, READ_AT_ONCE)
         if query.is_alive:
             return self._tags.newest(repository_id, before, page)
         return self._tags.newest_lives(repository_id, before, page)
 
-    def _rows_of_tag(self, repository_id: str, query: TagHistoryQuery) -> Iterator[TagRow | LifeRow]:
-        """Yields the tag itself if only a live one is wanted, else its lives."""
+    def _rows_of_tag(self, repository_id: str, query: TagHistoryQuery, before: str) -> Iterator[TagRow | LifeRow]:
+        """Yields the tag itself if only a live one is wanted, else its lives; what began before `before`, if given."""
         if not query.is_alive:
-            yield from self._tags.lives(repository_id, query.tag)
-        elif row := self._tags.get(repository_id, query.tag):
+            yield from self._tags.lives(repository_id, query.tag, before)
+            return
+        row = self._tags.get(repository_id, query.tag)
+        if row is not None and (not before or row.view_at < before):
             yield row
 
     def _is_selected(self, row: TagRow | LifeRow, query: TagHistoryQuery) -> bool:

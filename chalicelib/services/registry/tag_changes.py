@@ -168,15 +168,18 @@ class TagChanges:
 
 
 def tag_unknown(repository: Repository, tag: str, stores: Stores) -> ManifestUnknown:
-    """Returns the error for a tag that does not exist: TagExpired while the Time Machine keeps its manifest."""
-    error = TagExpired if kept_life(repository, tag, stores) else ManifestUnknown
-    return error(str(repository.name), tag)
+    """Returns the error for a tag that does not exist: TagExpired while the Time Machine keeps it."""
+    namespace = stores.accounts.namespace(repository.namespace_id)
+    life = kept_life(repository, tag, stores, namespace.window_s if namespace else 0)
+    return (TagExpired if life else ManifestUnknown)(str(repository.name), tag)
 
 
-def kept_life(repository: Repository, tag: str, stores: Stores) -> LifeRow | None:
-    """Returns the last life of a tag that has ended, if its manifest is still there; None if it is not."""
+def kept_life(repository: Repository, tag: str, stores: Stores, window_s: int) -> LifeRow | None:
+    """Returns the last life of a tag that has ended, while the Time Machine keeps it; None after the window."""
     life = stores.tags.last_life(repository.id, tag)
-    if life is None or stores.manifests.edge(repository.id, life.digest, tag) is None:
+    if life is None or life.ended_at is None or life.ended_at + window_s <= stores.clock():
+        return None
+    if stores.manifests.edge(repository.id, life.digest, tag) is None:
         return None
     row = stores.manifests.get(repository.id, life.digest)
     return life if row is not None and row.is_living else None

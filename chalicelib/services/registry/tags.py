@@ -219,7 +219,7 @@ class Tags:
     def forget(self, actor: Actor, name: RepositoryName, tag: Tag, digest: Digest, *, is_alive: bool) -> None:
         """Makes the Time Machine forget that a tag named a manifest, which is deleted now if no other tag keeps it.
 
-        Its history forgets it too. `is_alive` says that the tag still names the manifest, which is deleted first.
+        The tag's history forgets it too. `is_alive` says that the tag still names the manifest; it is deleted first.
         Raises as `update` does, but not RepositoryFrozen: the past of a frozen repository may be forgotten.
         """
 

@@ -202,9 +202,11 @@ class TagStore:
         """Yields the lives of all tags before the life `before`, the latest first. The index lags."""
         return newest(LifeRow, keys.view_lives(repository_id), before, page)
 
-    def lives(self, repository_id: str, name: str) -> Iterator[LifeRow]:
-        """Yields the lives of one tag, the latest first."""
-        return query_backwards(LifeRow, keys.life(repository_id, name, ""))
+    def lives(self, repository_id: str, name: str, before: str = "") -> Iterator[LifeRow]:
+        """Yields the lives of one tag before the life `before`, all if it is empty, the latest first."""
+        upto = keys.life(repository_id, name, before)[1] if before else ""
+        rows = query_backwards(LifeRow, keys.life(repository_id, name, ""), upto=upto)
+        return (row for row in rows if row.sk != upto)
 
     def last_life(self, repository_id: str, name: str) -> LifeRow | None:
         """Returns the latest life of a tag, ended or not."""

@@ -107,6 +107,21 @@ def test_pages_follow_each_other_without_gap_or_repeat_however_many_happened_at_
     assert (count[PULL], count[PUSH]) == (45, 8)
 
 
+def test_pages_that_are_read_across_midnight_end_and_do_not_begin_again(backend: Backend) -> None:
+    a_repository(backend)
+    now = backend.clock()
+    record(*(an_event(now - DAY_S - number, namespace=backend.account().id) for number in range(PAGE + 5)))
+    first = backend.services.activity.usage_log_reader.page(backend.signed_in("admin"), MINE, asked(backend))
+    backend.clock.ahead_s += 2 * DAY_S
+    record(an_event(backend.clock(), namespace=backend.account().id))
+    second = backend.services.activity.usage_log_reader.page(
+        backend.signed_in("admin"), MINE, asked(backend), first.following
+    )
+
+    assert first.following is not None
+    assert (second.entries, second.following) == ([], None)
+
+
 def test_a_full_last_page_has_no_next_page(backend: Backend) -> None:
     acme = an_organization(backend)
     STORE.write_pulls([an_event(backend.clock(), namespace=acme) for _ in range(PAGE)])

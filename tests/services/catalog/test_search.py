@@ -10,6 +10,7 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import ANONYMOUS, Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.catalog import search
 from chalicelib.services.catalog.search import MOST_PAGES, PAGE
 from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import Backend
@@ -94,6 +95,29 @@ def test_a_page_has_ten_hits_and_there_are_ten_pages(backend: Backend) -> None:
         for number in (1, MOST_PAGES - 1, MOST_PAGES, 99)
     ]
     assert more == [True, True, False, False], "a client that counts up ends with the tenth page"
+
+
+def test_exact_names_are_found_however_many_others_begin_with_the_same_word(
+    acme: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_READ", 1)
+    admin = acme.signed_in("admin")
+    for name in ("bob-1", "bob-2"):
+        acme.user(name)
+        a_repository(acme, f"{name}/web")
+    web = NewRepository(RepositoryName("acme", "web"), Visibility.PRIVATE)
+    acme.services.registry.repositories.create(admin, web)
+
+    assert "acme/web" in found(acme, admin, "acme/web")
+    assert "acme/web" in found(acme, admin, "Acme/Web")
+    assert "acme/web" not in found(acme, acme.signed_in("bob"), "acme/web")
+    assert len(found(acme, admin, "acme/web-front")) == 1
+    for name in ("bob", "bob-1", "bob-2"):
+        assert (name, None) in names(acme, admin, name)
+        assert name in {entity.name for entity in acme.services.catalog.search.everything(admin, name)[0]}
+    assert names(acme, admin, "acme") == [], "an organization is no user"
+    for nonsense in ("none/web", "acme/none", "/", "acme/", "acme/web:v1"):
+        found(acme, admin, nonsense)
 
 
 def test_a_hit_has_the_time_of_the_last_push(backend: Backend) -> None:

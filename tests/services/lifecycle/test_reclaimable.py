@@ -142,6 +142,19 @@ def test_a_large_prediction_is_paged_and_bounded(backend: Backend, monkeypatch: 
     assert not lost(backend, manifest).is_whole
 
 
+def test_a_prediction_is_not_whole_if_a_subject_has_more_referrers_than_are_read(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = push_image(backend, "v1")
+    for number in range(3):
+        push_manifest(backend, a_manifest(subject=image.digest), f"sbom-{number}")
+    assert lost(backend, image).is_whole
+    monkeypatch.setattr(reclaimable, "MOST_MANIFESTS", 2)
+
+    loss = lost(backend, image)
+    assert (digests(loss), loss.is_whole) == ({image.digest}, False)
+
+
 def test_an_unknown_manifest_frees_nothing(backend: Backend) -> None:
     push_image(backend, "v1")
 

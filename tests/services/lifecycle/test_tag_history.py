@@ -13,6 +13,7 @@ from chalicelib.services.lifecycle import tag_history
 from chalicelib.services.lifecycle.tag_history import TagHistoryPage, TagHistoryQuery
 from tests.support.backends import Backend
 from tests.support.builders import an_index, push_image, push_manifest, token_actor
+from tests.support.rows import repository_of
 from tests.support.sweeping import advance_clock, delete_tag
 
 NAME = RepositoryName.parse("admin/app")
@@ -123,6 +124,18 @@ def test_pages_by_number_end_with_an_error_that_says_how_to_go_on(
     for skip in (5, 6, 10**9):
         with pytest.raises(FieldInvalid, match=r"page: .* next_page"):
             page(backend, 2, skip=skip)
+
+
+def test_the_later_pages_of_one_tags_history_read_no_newer_lives(backend: Backend) -> None:
+    for _ in range(6):
+        push_image(backend, "v1")
+    first = page(backend, 2, tag="v1")
+    read = backend.services.stores.tags.lives(repository_of(backend).id, "v1", first.following or "")
+
+    assert len(list(read)) == 4
+    rest = page(backend, 9, tag="v1", after=first.following or "")
+    assert (len(rest.lives), rest.following) == (4, None)
+    assert not {life.id for life in first.lives} & {life.id for life in rest.lives}
 
 
 def test_a_filter_whose_page_lies_behind_what_is_read_says_how_to_go_on(

@@ -260,6 +260,9 @@ def test_a_tag_cannot_be_restored_after_the_window_even_if_the_collector_is_late
 
     with pytest.raises(ResourceUnknown):
         act(backend, "restore", "v1", str(manifest.digest))
+    with pytest.raises(ManifestUnknown) as refused:
+        backend.services.registry.manifests.pull(token_actor(backend, "admin", "admin/app"), NAME, Tag("v1"))
+    assert not isinstance(refused.value, TagExpired), "nothing can be revived"
     push_manifest(backend, manifest, "v1")
     assert pulled(backend, Tag("v1")) == manifest.digest
     invariants.check(backend)

@@ -87,18 +87,18 @@ LIMIT = "Limit to the number of results to return per page. Max 100."
             "integer",
             "The number of the page, from 1, among the newest 4,000 entries; `next_page` goes further",
         ),
-        Parameter("next_page", "string", "The token from the previous page"),
+        Parameter("next_page", "string", "The token from the previous page, which counts before `page`"),
     ),
 )
 def list_tags(actor: Actor, repository: str) -> dict[str, Any]:
     """Lists tags, the latest first, with their history unless only active tags are asked for."""
     limit = min(max(_whole_number("limit", 50, LIMIT), 1), LARGEST_PAGE)
     page = max(_whole_number("page", 1, "Page index for the results. Default 1."), 1)
-    name_filter = request.parameter("filter_tag_name")
+    name_filter, following = request.parameter("filter_tag_name"), request.parameter("next_page") or ""
     query = TagHistoryQuery(
         limit,
-        (page - 1) * limit,
-        request.parameter("next_page") or "",
+        0 if following else (page - 1) * limit,
+        following,
         request.parameter("specificTag") or "",
         TagFilter.parse(name_filter) if name_filter else None,
         request.flag("onlyActiveTags"),

@@ -63,6 +63,10 @@ def test_a_list_has_pages_limits_and_filters(admin: ApiClient, app_client: AppCl
     assert (too_far.status, "4,000" in message, "next_page" in message) == (400, True, True)
     assert admin.get(TAGS + "/?limit=100&page=40").json()["has_additional"] is False
     assert [tag["name"] for tag in listed(admin, "?specificTag=a")] == ["a"]
+    page = admin.get(TAGS + "/?limit=1").json()
+    for number in (2, 9999):
+        following = listed(admin, f"?limit=1&page={number}&next_page={page['next_page']}")
+        assert [tag["name"] for tag in following] == ["b"], "the token says where to go on, whatever the number"
     for query in ("?limit=abc", "?filter_tag_name=nonsense", "?page=x"):
         assert admin.get(f"{TAGS}/{query}").status == 400
 
