@@ -72,7 +72,8 @@ def test_timers_of_all_kinds_of_a_target_are_in_one_shard_and_read_together(back
     put_all(timer(kind, "1", 10) for kind in (GARBAGE, EXPIRY, PULLS))
     backend.calls.take()
 
-    rows, _ = TimerStore().due(*keys.due_timers("1"), [GARBAGE, EXPIRY], 10, 100)
+    (shard,) = keys.due_timers("1")
+    rows, _ = TimerStore().due(shard, [GARBAGE, EXPIRY], 10, 100)
 
     assert sorted(row.kind for row in rows) == [EXPIRY, GARBAGE]
     assert backend.calls.take() == ["Query"]
