@@ -1,10 +1,13 @@
 """Plays EventBridge on a laptop: it calls the app's scheduled functions, in one thread for each rule.
 
 One more thread plays DynamoDB's TTL service (infra/local/timetolive.py) and calls the function of the table's stream.
+While nothing is due, the timers and the TTL service rest; a worker that arms a timer wakes the timers
+(infra/local/waking.py).
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
 """
 
+import argparse
 import logging
 import os
 import pkgutil
@@ -12,32 +15,41 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from chalice.app import ScheduledEventConfig
 
-from infra.local import timetolive
+from chalicelib.services.lifecycle.timers import AHEAD_S
+from chalicelib.wiring import services
+from infra.local import timetolive, waking
 
 UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
 # The longest that a call may take, in seconds; on AWS the function's own timeout limits it.
 TURN_S = 300.0
 # A person at a laptop does not want to wait a minute for a timer. A killed call holds its timers until its limit ends.
-QUICK = {"timers": (1.0, 15.0)}
+TIMERS, TIMERS_S, TIMERS_TURN_S = "timers", 1.0, 15.0
+# At rest there are so many seconds between calls.
+REST_S = float(AHEAD_S)
 log = logging.getLogger("clockwork")
 
 
 @dataclass(frozen=True)
 class ScheduleRule:
-    """A scheduled function: its name, the function, the seconds between calls and the longest that a call may take."""
+    """A scheduled function: its name, the function, the seconds between calls and the longest that a call may take.
+
+    `rest_s` turns what the function returned into the seconds to rest after the call, unless somebody wakes the rule.
+    """
 
     name: str
     function: Callable[[dict[str, Any], Any], object]
     every_s: float
     turn_s: float
+    rest_s: Callable[[Any], float] = lambda _: 0.0
 
 
 class LambdaContext:
@@ -56,6 +68,7 @@ class Clockwork:
 
     def __init__(self, rules: Sequence[ScheduleRule]) -> None:
         self._rules, self._stopped = rules, threading.Event()
+        self._woken = {rule.name: threading.Event() for rule in rules}
 
     def run(self) -> None:
         """Runs until `stop`, and then until the running calls have ended."""
@@ -68,14 +81,23 @@ class Clockwork:
     def stop(self) -> None:
         """Lets the running calls end by themselves and starts no other."""
         self._stopped.set()
+        for name in self._woken:
+            self.wake(name)
+
+    def wake(self, name: str) -> None:
+        """Ends the rest of a rule, or prevents the rest after its running call."""
+        self._woken[name].set()
 
     def _repeat(self, rule: ScheduleRule) -> None:
         while not self._stopped.is_set():
-            begun = time.monotonic()
+            begun, woken = time.monotonic(), self._woken[rule.name]
+            woken.clear()
             try:
-                rule.function(event(rule.name), LambdaContext(rule.turn_s, self._stopped))
+                result = rule.function(event(rule.name), LambdaContext(rule.turn_s, self._stopped))
             except Exception:
                 log.exception("a call of %s failed", rule.name)
+            else:
+                woken.wait(rule.rest_s(result))
             self._stopped.wait(max(begun + rule.every_s - time.monotonic(), 0))
 
 
@@ -108,8 +130,17 @@ def _expression(source: ScheduledEventConfig) -> str:
 
 
 def _rule(name: str, handler: str, expression: str) -> ScheduleRule:
-    every_s, turn_s = QUICK.get(name, (seconds(expression), TURN_S))
-    return ScheduleRule(name, pkgutil.resolve_name(handler), every_s, turn_s)
+    function = pkgutil.resolve_name(handler)
+    if name == TIMERS:
+        return ScheduleRule(name, function, TIMERS_S, TIMERS_TURN_S, rest_after)
+    return ScheduleRule(name, function, seconds(expression), TURN_S)
+
+
+def rest_after(turn: Mapping[str, Any]) -> float:
+    """Returns how many seconds to rest after a turn of the timers: until the next one is due, and none after work."""
+    if not turn["is_all"] or any(turn[outcome] for outcome in ("done", "later", "failed", "lost")):
+        return 0.0
+    return REST_S if turn["next_at"] is None else max(turn["next_at"] - time.time(), 0.0)
 
 
 def seconds(expression: str) -> float:
@@ -120,17 +151,24 @@ def seconds(expression: str) -> float:
     return float(int(match[1]) * UNITS_S[match[2]])
 
 
-def time_to_live() -> ScheduleRule:
+def time_to_live(client: Any) -> ScheduleRule:
     """Returns the rule of the TTL service, with the delay of the environment."""
-    service = timetolive.service(float(os.environ["CLOUDBERTH_TTL_LATE_S"]))
-    return ScheduleRule("ttl", service.turn, timetolive.EVERY_S, TURN_S)
+    service = timetolive.service(client, float(os.environ["CLOUDBERTH_TTL_LATE_S"]))
+    return ScheduleRule("ttl", service.turn, timetolive.EVERY_S, TURN_S, lambda is_idle: REST_S if is_idle else 0.0)
 
 
 def main() -> None:
     """Runs until SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bell", type=int, required=True, help="file descriptor of the pipe that wakes the timers")
+    bell = parser.parse_args().bell
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    clockwork = Clockwork([*rules(), time_to_live()])
+    client = services().stores.table.connection.client
+    clockwork = Clockwork([*rules(), time_to_live(client)])
+    wake = partial(clockwork.wake, TIMERS)
+    waking.after_arming(client, wake)
+    threading.Thread(target=waking.listen, args=(bell, wake), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: clockwork.stop())
     clockwork.run()
 

@@ -8,8 +8,10 @@ import asyncio
 import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from contextvars import copy_context
+from functools import partial
+from types import FrameType
 
 import uvicorn
 
@@ -37,6 +39,7 @@ from infra.local.events import LARGEST_HEADERS, fits, from_answer, headers_size,
 from infra.local.places import Places
 from infra.local.relaying import RelayedBody, Relaying
 from infra.local.upload_routes import UploadRequest, UploadRoute
+from infra.local.waking import after_arming, ring
 
 INTEGRATION_S = 30
 # A body above this size occupies one of a few places while it is in memory, so that many clients cannot fill it.
@@ -162,11 +165,29 @@ class Gateway:
         return self._readers if is_read and not body else self._writers
 
 
+class RestingServer(uvicorn.Server):
+    """A server that wakes up once a second to write the date; uvicorn's own looks ten times whether it should end."""
+
+    async def main_loop(self) -> None:
+        """Runs until a signal."""
+        self._ends, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ends.wait(), 1)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ends the server at once."""
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self._ends.set)
+
+
 def main() -> None:
     """Serves on a socket that the supervisor opened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the listening socket")
-    listener = socket.socket(fileno=parser.parse_args().fd)
+    parser.add_argument("--bell", type=int, required=True, help="file descriptor of the pipe that wakes the clockwork")
+    arguments = parser.parse_args()
+    listener = socket.socket(fileno=arguments.fd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     # docker and skopeo try TLS first, and uvicorn would log that as an invalid request.
@@ -175,6 +196,7 @@ def main() -> None:
     # This makes both clients before the first request; concurrent threads would each make their own.
     container.accounts.accounts.has_first_user()
     container.stores.objects.exists("none")
+    after_arming(container.stores.table.connection.client, partial(ring, arguments.bell))
     config = uvicorn.Config(
         Gateway(container),
         loop="uvloop",
@@ -187,7 +209,7 @@ def main() -> None:
         timeout_graceful_shutdown=5,
         backlog=2048,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    RestingServer(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,8 @@ def _seaweed(settings: StackSettings, port: int, lock: int) -> BackendServer:
     blobs = settings.data / "blobs"
     blobs.mkdir(exist_ok=True)
     s3, master, admin = port, port + 1, port + 2
+    # A master that finds an earlier start's state wakes up 400 times a second (3 % of a core), and uses none of it.
+    shutil.rmtree(blobs / f"m{master}", ignore_errors=True)
     options = {
         "dir": blobs,
         "ip": LOOPBACK,

@@ -23,6 +23,7 @@ from infra.local.environment import (
 from infra.local.errors import StackError
 from infra.local.processes import ChildProcess, Program, in_words, rotate, spawn
 from infra.local.servers import BackendServer, answers, credentials, endpoints, servers, tidy
+from infra.local.waking import bell
 
 READY_S = 60.0
 # Waiting for the gateway's own limit of 30 s would make Ctrl-C seem broken; clients that are cut off retry.
@@ -59,13 +60,14 @@ class Supervisor:
         # First the directory, so that a second start of the same stack is told from another program on its port.
         lock = data.hold(self.settings.data)
         listeners: list[socket.socket] = []
+        heard, rung = bell()
         try:
             listeners = listen(self.settings.port, self.settings.workers)
             environment = self._start_servers(lock)
             seeded(self._seed(environment))
-            self._start_workers(environment, listeners, lock)
-            command = (sys.executable, "-m", "infra.local.clockwork")
-            self._start_child(Program(CLOCKWORK, command, environment, ROOT, inherited=(lock,)))
+            self._start_workers(environment, listeners, (rung, lock))
+            command = (sys.executable, "-m", "infra.local.clockwork", "--bell", str(heard))
+            self._start_child(Program(CLOCKWORK, command, environment, ROOT, inherited=(heard, lock)))
             ready(time.monotonic() - begun)
             while True:
                 self._pause()
@@ -75,14 +77,18 @@ class Supervisor:
             self._stop()
             for listener in listeners:
                 listener.close()
-            os.close(lock)
+            for descriptor in (heard, rung, lock):
+                os.close(descriptor)
 
-    def _start_workers(self, environment: Mapping[str, str], listeners: Sequence[socket.socket], lock: int) -> None:
+    def _start_workers(
+        self, environment: Mapping[str, str], listeners: Sequence[socket.socket], shared: tuple[int, int]
+    ) -> None:
+        """Starts the workers of the gateway, which all inherit the clockwork's bell and the lock."""
         for number, listener in enumerate(listeners, start=1):
-            command = (sys.executable, "-m", "infra.local.gateway", "--fd", str(listener.fileno()))
-            self._start_child(
-                Program(f"gateway-{number}", command, environment, ROOT, inherited=(listener.fileno(), lock))
-            )
+            options = ("--fd", str(listener.fileno()), "--bell", str(shared[0]))
+            command = (sys.executable, "-m", "infra.local.gateway", *options)
+            inherited = (listener.fileno(), *shared)
+            self._start_child(Program(f"gateway-{number}", command, environment, ROOT, inherited))
         deadline = time.monotonic() + READY_S
         while not answers(self.settings.port, "/health"):
             if time.monotonic() > deadline:

@@ -1,5 +1,6 @@
 """The clockwork plays EventBridge."""
 
+import queue
 import threading
 import time
 from functools import partial
@@ -10,7 +11,7 @@ import pytest
 import requests
 
 from infra.local import clockwork
-from infra.local.clockwork import Clockwork, LambdaContext, ScheduleRule, event, rules, seconds
+from infra.local.clockwork import Clockwork, LambdaContext, ScheduleRule, event, rest_after, rules, seconds
 from tests.support.stack import Stack, wait_for
 
 
@@ -72,6 +73,58 @@ def test_every_rule_goes_on_while_another_fails_or_is_slow() -> None:
 
     assert not thread.is_alive()
     assert calls["slow"] == 1
+
+
+IDLE = {"done": 0, "later": 0, "failed": 0, "lost": 0, "is_all": True, "next_at": None}
+
+
+@pytest.mark.parametrize("found", [{"done": 1}, {"later": 1}, {"failed": 1}, {"lost": 1}, {"is_all": False}])
+def test_the_timers_do_not_rest_after_a_turn_that_found_work(found: dict[str, Any]) -> None:
+    assert rest_after({**IDLE, **found}) == 0
+
+
+def test_the_timers_rest_five_seconds_or_until_the_next_timer_is_due() -> None:
+    assert rest_after(IDLE) == 5
+    assert 2 < rest_after({**IDLE, "next_at": time.time() + 3}) <= 3
+    assert rest_after({**IDLE, "next_at": int(time.time()) - 1}) == 0
+
+
+def test_a_rule_rests_as_long_as_its_last_call_says_unless_it_is_woken_or_stopped() -> None:
+    calls: queue.Queue[str] = queue.Queue()
+
+    def rule(name: str) -> ScheduleRule:
+        return ScheduleRule(name, lambda event, _: calls.put(name), 0.001, 5, lambda _: 3600)
+
+    clock = Clockwork([rule("woken"), rule("resting")])
+    thread = threading.Thread(target=clock.run)
+    thread.start()
+    assert {calls.get(timeout=10), calls.get(timeout=10)} == {"woken", "resting"}
+    for _ in range(5):
+        clock.wake("woken")
+        assert calls.get(timeout=10) == "woken"
+    clock.stop()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert "resting" not in list(calls.queue)
+
+
+def test_a_rule_that_is_woken_during_its_call_does_not_rest_after_it() -> None:
+    calls: queue.Queue[int] = queue.Queue()
+
+    def turn(_event: object, _context: object) -> None:
+        if calls.qsize() == 0:
+            clock.wake("turn")
+        calls.put(1)
+
+    clock = Clockwork([ScheduleRule("turn", turn, 0.001, 5, lambda _: 3600)])
+    thread = threading.Thread(target=clock.run)
+    thread.start()
+    wait_for(lambda: calls.qsize() == 2, "the second call")
+    clock.stop()
+    thread.join(10)
+
+    assert calls.qsize() == 2
 
 
 def test_a_call_has_no_time_left_when_the_clockwork_stops() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import requests
+import uvicorn
 import uvloop
 
 from chalicelib.domain.digests import Digest
@@ -24,7 +26,7 @@ from chalicelib.edge.response import Reply, as_json
 from chalicelib.storage.objects import ObjectStore
 from infra.local import gateway as module
 from infra.local.events import LARGEST_HEADERS
-from infra.local.gateway import HEAVY_PLACES, Gateway
+from infra.local.gateway import HEAVY_PLACES, Gateway, RestingServer
 from infra.local.supervisor import listen
 from tests.support.backends import Backend
 from tests.support.builders import a_quota
@@ -352,3 +354,15 @@ def test_an_upload_can_be_resumed_after_the_client_left(stack: Stack) -> None:
 
     assert answer.status_code == 204
     assert closing.status_code == 201
+
+
+def test_a_server_that_rests_ends_as_soon_as_it_is_told() -> None:
+    async def serve() -> None:
+        server = RestingServer(uvicorn.Config(lambda: None))
+        running = asyncio.create_task(server.main_loop())
+        await asyncio.sleep(0)
+        assert not running.done()
+        server.handle_exit(signal.SIGTERM, None)
+        await asyncio.wait_for(running, 0.5)
+
+    asyncio.run(serve())

@@ -47,7 +47,7 @@ def built_keys(function: Callable[..., Any]) -> list[Any]:
 
 
 def test_different_arguments_and_different_builders_give_different_keys() -> None:
-    keys_by_builder = {name: built_keys(function) for name, function in builders() if name != "due"}
+    keys_by_builder = {name: built_keys(function) for name, function in builders()}
     # The key of a repository's record does not contain the namespace.
     keys_by_builder["log"] = list(set(keys_by_builder["log"]))
     counted = Counter(key for keys_of_builder in keys_by_builder.values() for key in keys_of_builder)
@@ -109,12 +109,12 @@ def test_the_log_partitions_are_those_of_all_namespaces() -> None:
 def test_sizes_and_due_work_are_spread_over_eight_fixed_shards() -> None:
     digests = [Digest.of(bytes([number])) for number in range(200)]
     shards = {keys.sizes("n", "r", digest)[0][1] for digest in digests}
-    due = {keys.due("garbage", str(digest)) for digest in digests}
+    due = {partition for digest in digests for partition in keys.due_timers(str(digest))}
 
     assert shards == {f"SIZE#{number}" for number in range(8)}
-    assert due == {f"garbage#{number}" for number in range(8)}
+    assert sorted(due) == keys.due_timers() == [f"TIMER#{number}" for number in range(8)]
     assert all(namespace[1] == repository[1] for namespace, repository in (keys.sizes("n", "r", it) for it in digests))
-    assert keys.due("garbage", "R#1#TAG#v1") == "garbage#0"
+    assert keys.due_timers("R#1#TAG#v1") == ["TIMER#0"]
 
 
 def test_the_key_of_a_live_tag_is_recognized() -> None:

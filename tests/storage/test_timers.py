@@ -1,7 +1,7 @@
 """Storage of timers, found in all shards by the time they are due."""
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.timers import EXPIRY, GARBAGE, Due
+from chalicelib.domain.timers import EXPIRY, GARBAGE, PULLS, Due
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, TurnRow, garbage_timer, timer
@@ -14,8 +14,7 @@ TARGETS = [keys.blob_target("1", Digest.of(bytes([number]))) for number in range
 def due(backend: Backend, kind: str, until: int) -> set[str]:
     """Returns the targets of the due timers of a kind, with one query for each shard."""
     store = TimerStore()
-    partitions = [keys.due_shard(kind, shard) for shard in range(keys.SHARDS)]
-    return {row.target for partition in partitions for row in store.due(partition, until, 100)}
+    return {row.target for shard in keys.due_timers() for row in store.due(shard, [kind], until, 100)[0]}
 
 
 def a_timer(due_at: int = 10) -> TimerRow:
@@ -56,13 +55,28 @@ def test_a_timer_never_has_a_time_to_live(backend: Backend) -> None:
 
 
 def test_the_oldest_timers_come_first_up_to_a_limit(backend: Backend) -> None:
-    shard = keys.due(GARBAGE, "0")
-    same = [str(number) for number in range(200) if keys.due(GARBAGE, str(number)) == shard]
+    (shard,) = keys.due_timers("0")
+    same = [str(number) for number in range(200) if keys.due_timers(str(number)) == [shard]]
     put_all(timer(GARBAGE, target, 1000 - number) for number, target in enumerate(same))
 
-    targets = [row.target for row in TimerStore().due(shard, 2000, 3)]
+    rows, may_be_more = TimerStore().due(shard, [GARBAGE, EXPIRY], 2000, 3)
 
-    assert targets == same[:-4:-1]
+    assert ([row.target for row in rows], may_be_more) == (same[:-4:-1], True)
+    assert TimerStore().due(shard, [GARBAGE], 2000, 100)[1] is False
+    newest = list(TimerStore().newest_due(shard, [GARBAGE], 999, 1))
+    assert [row.target for row in newest] == same[1:]
+    assert list(TimerStore().newest_due(shard, [EXPIRY], 2000, 1)) == []
+
+
+def test_timers_of_all_kinds_of_a_target_are_in_one_shard_and_read_together(backend: Backend) -> None:
+    put_all(timer(kind, "1", 10) for kind in (GARBAGE, EXPIRY, PULLS))
+    backend.calls.take()
+
+    (shard,) = keys.due_timers("1")
+    rows, _ = TimerStore().due(shard, [GARBAGE, EXPIRY], 10, 100)
+
+    assert sorted(row.kind for row in rows) == [EXPIRY, GARBAGE]
+    assert backend.calls.take() == ["Query"]
 
 
 def test_a_moved_timer_is_due_at_its_new_time_and_keeps_its_progress(backend: Backend) -> None:
@@ -90,6 +104,7 @@ def test_a_timer_that_was_written_again_is_neither_moved_nor_removed_by_an_earli
 
 def test_due_timers_are_counted_over_all_shards_up_to_a_limit(backend: Backend) -> None:
     put_all(timer(GARBAGE, target, number) for number, target in enumerate(TARGETS))
+    put_all(timer(EXPIRY, target, 30) for target in TARGETS)
     store = TimerStore()
 
     assert [store.count(GARBAGE, 19, most) for most in (100, 5)] == [20, 5]

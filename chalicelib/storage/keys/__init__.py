@@ -69,7 +69,7 @@ TIMER#<kind>#<target>    META                    work that is due at a time; tar
                                                  R#<repo>#TAG#<tag>#<life>, BLOB#<digest>, KEY#<digest>#<S3 key>,
                                                  R#<repo>, R#<repo>#HOUR#<seconds>, UP#<upload>, N#<namespace> …
 
-Index `due`  (due, due_at):   <kind>#<shard> / seconds        tags with an end, timers
+Index `due`  (due, due_at):   TIMER#<shard> / seconds         timers of all kinds
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody
 Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<repository> / ULID, LOG#N#…#c|p / ULID,
                               CATALOG#public|private / full name, ACCOUNTS#user|organization / name,

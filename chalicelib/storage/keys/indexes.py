@@ -7,18 +7,18 @@ from chalicelib.storage.keys.key import SHARDS
 
 def due_logs(shard: str, namespace_id: str = "") -> list[str]:
     """Index `due`: the partition of a namespace's log records; without a namespace, all partitions of log records."""
-    kind = f"LOG#{shard}"
-    return [due(kind, namespace_id)] if namespace_id else [due_shard(kind, shard) for shard in range(SHARDS)]
+    return _due(f"LOG#{shard}", namespace_id)
 
 
-def due(kind: str, target: str) -> str:
-    """Index `due`: the partition of the work for a target."""
-    return due_shard(kind, zlib.crc32(target.encode()) % SHARDS)
+def due_timers(target: str = "") -> list[str]:
+    """Index `due`: the partition of a target's timers of all kinds; without a target, all partitions of timers."""
+    return _due("TIMER", target)
 
 
-def due_shard(kind: str, shard: int) -> str:
-    """Index `due`: one partition of a kind of work."""
-    return f"{kind}#{shard}"
+def _due(rows: str, spread_by: str) -> list[str]:
+    if spread_by:
+        return [f"{rows}#{zlib.crc32(spread_by.encode()) % SHARDS}"]
+    return [f"{rows}#{shard}" for shard in range(SHARDS)]
 
 
 def view_alive(repository_id: str) -> str:

@@ -36,7 +36,7 @@ def test_a_run_does_the_due_work_and_reports_it(
     assert done == ["1"]
     assert summary.pop("late_s") >= 2
     assert summary.pop("began_at") is not None
-    assert summary == {"done": 1, "later": 0, "failed": 0, "lost": 0, "is_all": True}
+    assert summary == {"done": 1, "later": 0, "failed": 0, "lost": 0, "is_all": True, "next_at": None}
 
 
 def test_a_run_is_logged_as_a_metric_of_its_installation(

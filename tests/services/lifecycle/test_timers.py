@@ -1,11 +1,13 @@
 """A due timer is run at least once, whatever crashes, and unfinished work continues."""
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import pytest
 
-from chalicelib.domain.timers import EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
-from chalicelib.services.lifecycle.timers import LEFT_S, Timers, TimerTurn
+from chalicelib.domain.timers import EXPIRY, EXPORT, GARBAGE, PURGE, Due, HasTime, Later, Work
+from chalicelib.services.lifecycle import timers
+from chalicelib.services.lifecycle.timers import AHEAD_S, LEFT_S, PAGE, SLICE_S, Timers, TimerTurn
 from chalicelib.storage import keys
 from chalicelib.storage.table import get, put_all
 from chalicelib.storage.timers import TimerRow, TimerStore, timer
@@ -75,7 +77,7 @@ def test_a_timer_that_is_not_due_stays(backend: Backend) -> None:
     assert (worker.calls, due_at(PURGE, "1")) == ([], at)
 
 
-def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
+def test_timers_of_a_kind_without_an_owner_are_left_alone_and_hide_no_others(backend: Backend) -> None:
     push_image(backend, "v1")
     backend.clock.ahead_s += 2 * backend.settings.lease_s
     armed(backend, PURGE, "1")
@@ -83,27 +85,113 @@ def test_a_kind_without_an_owner_is_not_even_read(backend: Backend) -> None:
     backend.calls.take()
 
     assert run(backend, purge=Worker()).done == 1
-    assert backend.calls.take() == ["Query"] * 1 + registry_calls_after_a_find(backend, "1")
+    assert backend.calls.take() == ["Query"] * keys.SHARDS + ["UpdateItem", "PutItem", "DeleteItem", "PutItem"]
     assert rows_like(backend, "TIMER#garbage") == before != []
 
-
-def registry_calls_after_a_find(backend: Backend, target: str) -> list[str]:
-    """Returns the calls of a turn: one query for each shard, the claim and the removal, and two writes of the turn."""
-    shard = int(keys.due(PURGE, target).rpartition("#")[2])
-    return (
-        ["Query"] * shard
-        + ["UpdateItem", "PutItem", "DeleteItem"]
-        + ["Query"] * (keys.SHARDS - 1 - shard)
-        + ["PutItem"]
-    )
+    put_all(timer(EXPORT, target, int(backend.clock()) - 9) for target in beside("1", 3 * PAGE))
+    armed(backend, PURGE, "1", ago_s=1)
+    assert run(backend, purge=Worker()).done == 1
+    assert len(rows_like(backend, "TIMER#export")) == 3 * PAGE
 
 
-def test_a_turn_without_work_costs_a_query_for_each_kind_and_shard(backend: Backend) -> None:
+def beside(target: str, count: int) -> list[str]:
+    """Returns other targets whose timers are in the same shard."""
+    numbers = (f"other-{number}" for number in itertools.count())
+    shard = keys.due_timers(target)
+    return list(itertools.islice((one for one in numbers if keys.due_timers(one) == shard), count))
+
+
+def test_a_turn_without_work_costs_eight_queries_whatever_the_number_of_kinds(backend: Backend) -> None:
+    armed(backend, PURGE, "1", ago_s=-3600)
     backend.calls.take()
 
-    run(backend, purge=Worker(), export=Worker())
+    assert backend.services.lifecycle.timers.run(lambda: LONG).is_idle
 
-    assert backend.calls.take() == ["Query"] * 2 * keys.SHARDS
+    assert backend.calls.take() == ["Query"] * 8
+
+
+def test_a_turn_says_when_the_next_timer_is_due_if_that_is_soon(backend: Backend) -> None:
+    assert run(backend, purge=Worker(), export=Worker()).next_at is None
+    armed(backend, PURGE, "1", ago_s=-AHEAD_S - 60)
+    assert run(backend, purge=Worker(), export=Worker()).next_at is None
+    armed(backend, PURGE, "2", ago_s=-AHEAD_S + 1)
+    soon = armed(backend, EXPORT, "3", ago_s=-AHEAD_S + 2)
+
+    turn = run(backend, purge=Worker(), export=Worker())
+
+    assert (turn.next_at, turn.is_idle) == (soon, True)
+
+
+@pytest.mark.parametrize("ago_s", [9, 5, 1])
+def test_a_flood_of_garbage_delays_no_other_kind(backend: Backend, ago_s: int) -> None:
+    now, order = int(backend.clock()), list[tuple[str, str]]()
+    put_all(timer(GARBAGE, target, now - 5) for target in beside("1", 12 * PAGE))
+    for kind in (EXPIRY, EXPORT, PURGE):
+        armed(backend, kind, "1", ago_s)
+
+    def note(due: Due, has_time: HasTime) -> None:
+        order.append((due.kind, due.target))
+
+    run(backend, lambda: LONG if len(order) < 12 else LEFT_S, garbage=note, expiry=note, export=note, purge=note)
+
+    assert {kind for kind, _ in order[:8]} == {GARBAGE, EXPIRY, EXPORT, PURGE}
+    assert [target for kind, target in order if kind != GARBAGE] == ["1"] * 3
+
+
+def test_a_flood_behind_a_flood_delays_no_third_kind_and_gets_its_own_share(backend: Backend) -> None:
+    now, order = int(backend.clock()), list[str]()
+    targets = beside("1", 12 * PAGE)
+    put_all([*(timer(GARBAGE, one, now - 90) for one in targets), *(timer(EXPORT, one, now - 50) for one in targets)])
+    armed(backend, PURGE, "1", ago_s=2)
+
+    def note(due: Due, has_time: HasTime) -> None:
+        order.append(due.kind)
+
+    run(backend, lambda: LONG if len(order) < 2 * PAGE else LEFT_S, garbage=note, export=note, purge=note)
+
+    assert order[:3].count(PURGE) == 1
+    assert [order.count(kind) for kind in (GARBAGE, EXPORT)] == [PAGE, PAGE - 1]
+
+
+def test_looking_past_a_flood_takes_a_bounded_number_of_calls(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "LOOKS", 1)
+    now, order, padding = int(backend.clock()), list[str](), "x" * 1500
+    flood = [timer(GARBAGE, target, now - 60) for target in beside("1", 900)]
+    for row in flood:
+        row.place = padding
+    put_all(flood)
+    armed(backend, PURGE, "1", ago_s=1)
+    backend.calls.take()
+
+    def note(due: Due, has_time: HasTime) -> None:
+        order.append(due.kind)
+
+    run(backend, lambda: LONG if len(order) < 5 else LEFT_S, garbage=note, purge=note)
+
+    assert PURGE in order
+    assert backend.calls.take().count("Query") == keys.SHARDS + 1
+
+
+def test_work_that_is_never_done_leaves_time_for_what_waits_and_continues_when_nothing_does(backend: Backend) -> None:
+    times: list[float] = []
+
+    def endless(due: Due, has_time: HasTime) -> Later | None:
+        begun = backend.clock.ahead_s
+        while has_time() and backend.clock.ahead_s - begun < 4 * SLICE_S:
+            backend.clock.ahead_s += 1
+        times.append(backend.clock.ahead_s - begun)
+        return Later(int(backend.clock()), "half") if not due.place else None
+
+    worker = Worker()
+    armed(backend, EXPORT, "1", ago_s=9)
+    armed(backend, PURGE, "2", ago_s=5)
+
+    turn = run(backend, export=endless, purge=worker)
+
+    assert (turn.later, turn.done, turn.is_all) == (1, 2, True)
+    assert times == [SLICE_S, 4 * SLICE_S]
 
 
 def test_unfinished_work_continues_at_its_place_and_time(backend: Backend) -> None:
