@@ -78,6 +78,11 @@ class Source(StrEnum):
     TEAM = "team"
 
 
+def permits(actions: frozenset[str], action: str) -> bool:
+    """Whether granted actions include an action. A right to push includes the right to delete."""
+    return action in actions or ANY in actions or (action == DELETE and PUSH in actions)
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A token's right on one repository. `repository_id` is None until the repository exists.

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import ScopeInvalid
-from chalicelib.domain.permissions import ANONYMOUS, Actor, Role, Scope
+from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Role, Scope, permits
+
+
+def test_who_may_push_may_delete_and_who_may_pull_may_not() -> None:
+    assert permits(frozenset({PUSH}), DELETE)
+    assert not permits(frozenset({PULL}), DELETE)
+    assert not permits(frozenset({DELETE}), PUSH)
+    assert permits(frozenset({ANY}), PUSH)
 
 
 def test_each_role_includes_those_before_it() -> None:

@@ -33,7 +33,7 @@ from tests.clients.images import MIB, Layout, Noise, an_image, content_of, diges
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
 from tests.clients.registry import Registry
-from tests.support.applied import TURN, acting_as, called, log_of, unclocked, without
+from tests.support.applied import TURN, acting_as, called, expiry_timers, log_of, unclocked, without
 from tests.support.emulation import emulators_python
 from tests.support.stack import wait_for
 from tests.support.terraforming import program
@@ -342,11 +342,11 @@ def test_the_streams_function_records_the_expiry_of_a_removed_tag_once(
             wait_for(lambda: "AccessDenied" in log_of(deployment, STREAM), "the refusal in the log")
             assert ends(deployment, repository) == []
         wait_for(lambda: ends(deployment, repository) == ["v1"], "word of the end")
-        assert len(timers(deployment)) == 1
+        assert len(expiry_timers(deployment)) == 1
 
         assert called(deployment, "timers") == ""
 
-    assert timers(deployment) == []
+    assert expiry_timers(deployment) == []
     assert ends(deployment, repository) == ["v1"]
 
 
@@ -355,12 +355,6 @@ def ends(deployment: Deployment, repository: str) -> list[str]:
     who = Person(deployment, deployment.admin, deployment.password).sign_in()
     entries = who.get(f"/api/v1/repository/{repository}/logs").json()["logs"]
     return [entry["metadata"]["tag"] for entry in entries if entry["kind"] == "tag_expired"]
-
-
-def timers(deployment: Deployment) -> list[dict[str, Any]]:
-    """Returns the timers of tags that expire; only the scheduled function removes them."""
-    rows = deployment.account.client("dynamodb").scan(TableName=deployment.outputs["environment"]["CLOUDBERTH_TABLE"])
-    return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]
 
 
 def test_a_job_fails_without_a_permission_and_works_again_with_it(deployment: Deployment) -> None:

@@ -73,3 +73,9 @@ def called(deployment: Deployment, function: str) -> str:
     name = deployment.outputs["functions"][function]
     answer = deployment.account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(TURN))
     return answer["Payload"].read().decode() if "FunctionError" in answer else ""
+
+
+def expiry_timers(deployment: Deployment) -> list[dict[str, Any]]:
+    """Returns the timers of tags that expire; only the scheduled function removes them."""
+    rows = deployment.account.client("dynamodb").scan(TableName=deployment.outputs["environment"]["CLOUDBERTH_TABLE"])
+    return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]

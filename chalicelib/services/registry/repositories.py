@@ -8,13 +8,13 @@ from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
 from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, Grant, HolderKind, Role
+from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, Grant, HolderKind, Role, permits
 from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.services.activity.usage_log import UsageLog
-from chalicelib.services.security.access import Access, permits
+from chalicelib.services.security.access import Access
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, holds
 from chalicelib.storage.accounts.permissions import RoleHolder

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed, ResourceUnknown, Unauthenticated
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import ANY, DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source
+from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source, permits
 from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.scopes import (
@@ -378,11 +378,6 @@ class WriteAccess:
         """The immutability rules of the namespace and the repository."""
         rows = self._namespace.row, self._name.row
         return [rule for row in rows if row is not None for rule in from_text(row.immutability)]
-
-
-def permits(actions: frozenset[str], action: str) -> bool:
-    """Whether granted actions include an action. A right to push includes the right to delete."""
-    return action in actions or ANY in actions or (action == DELETE and PUSH in actions)
 
 
 def refusal(actor: Actor, what: str, action: str) -> Unauthenticated | Denied:

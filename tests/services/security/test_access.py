@@ -12,7 +12,6 @@ from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS, ANY, DELETE, PULL, PUSH, Actor, Need, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.uploads import UploadBody
-from chalicelib.services.security.access import permits
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
@@ -208,13 +207,6 @@ def test_a_token_from_before_the_first_push_finds_the_repository_created_since(b
     made = a_repository(backend)
 
     assert backend.services.security.access.repository(early, APP) == made
-
-
-def test_who_may_push_may_delete_and_who_may_pull_may_not() -> None:
-    assert permits(frozenset({PUSH}), DELETE)
-    assert not permits(frozenset({PULL}), DELETE)
-    assert not permits(frozenset({DELETE}), PUSH)
-    assert permits(frozenset({ANY}), PUSH)
 
 
 @dataclass
