@@ -150,7 +150,7 @@ def options(load: Load) -> dict[str, Usage]:
         "KMS key (`kms_key_arn`)": {"key_month": 1},
         "X-Ray, one call in twenty and those of the jobs": traces(load),
         "a polled queue (five pollers, each asks every 20 s)": {"queue_request": 5 * HOURS * 180},
-        "ten alarms and a dashboard, beyond those that are free": {"alarm_month": 10, "dashboard_month": 1},
+        "ten alarms (`alarm_actions`) and a fourth dashboard": {"alarm_month": 10, "dashboard_month": 1},
         "metrics of the jobs, if there is work in each hour": {"metric_month": 3},
     }
 
