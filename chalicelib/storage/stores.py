@@ -12,6 +12,7 @@ from chalicelib.domain.leases import Lease
 from chalicelib.settings import Settings
 from chalicelib.storage.accounts.accounts import AccountStore
 from chalicelib.storage.accounts.teams import TeamStore
+from chalicelib.storage.activity.lookups import LookupStore
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.identity.tokens import TokenStore
 from chalicelib.storage.objects import ObjectStore
@@ -64,6 +65,7 @@ class Stores:
         self.tokens = TokenStore()
         self.throttles = ThrottleStore()
         self.manifests, self.usage_log = ManifestStore(self.objects), UsageLogStore(settings.log_s)
+        self.lookups = LookupStore()
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from chalicelib.services.activity.lookups import Lookups
 from chalicelib.services.activity.usage_log import PullLog, UsageLog
-from chalicelib.storage.activity.lookups import LookupStore
 from chalicelib.storage.stores import Stores
 from chalicelib.wiring.security import SecurityRoom
 
@@ -24,7 +23,7 @@ class ActivityRoom:
         is_hourly = settings.pull_log == "hourly"
         pulls = PullLog(stores.usage_log, is_hourly, settings.pull_batch_s)
         # Only where a write costs nothing do processes outlive their responses.
-        lookups = Lookups(LookupStore(), is_hourly, stores.clock, writes_pushers=settings.pull_batch_s > 0)
+        lookups = Lookups(stores.lookups, is_hourly, stores.clock, writes_pushers=settings.pull_batch_s > 0)
         self.usage_log = UsageLog(stores.usage_log, pulls, lookups, stores.clock)
 
     @cached_property
