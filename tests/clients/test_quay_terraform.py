@@ -27,10 +27,11 @@ class Provider:
         return bool(self._caller.get(path).json().get("status") == 404)
 
     def refused(self, method: str, path: str, body: object = None) -> str:
-        """Returns what the provider prints of an error: the message in its model of errors."""
+        """Returns what the provider prints of an error: the text in its model of errors, or the body's only text."""
         answer = self._caller.ask(method, path, body)
         assert answer.status_code >= 400, answer.text
-        return str(answer.json()["error_message"])
+        document = answer.json()
+        return str(document["error_message"] if "error_message" in document else document["message"])
 
 
 @pytest.fixture

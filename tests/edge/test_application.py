@@ -134,7 +134,7 @@ def test_an_unsupported_method_outside_v2_is_405_in_quay_s_form() -> None:
     answer, document = ask("DELETE", "/things/a/end")
 
     assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, PUT")
-    assert document["error_type"] == "invalid_request"
+    assert list(document) == ["message"]
 
 
 def test_a_domain_error_becomes_its_reply() -> None:
