@@ -18,6 +18,13 @@ class NoRoom(RelayError):
         super().__init__(f"the namespace's quota has room for {room} bytes of this upload: ask for more")
 
 
+class NoPlace(RelayError):
+    """The relay receives as many bodies as it can."""
+
+    def __init__(self) -> None:
+        super().__init__("the relay receives as many layers as it can: try again, or give it more tasks")
+
+
 class ClientLeft(RelayError):
     """The client disconnected before its body was complete."""
 

@@ -5,20 +5,26 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from relay.errors import NoPlace
+
 
 class Places:
-    """A number of places, of which each holder has at most a share; whoever finds none waits for one."""
+    """A number of places, of which each holder has at most a share; whoever finds none waits for one.
 
-    def __init__(self, count: int, share: int) -> None:
-        self._count, self._share = count, share
+    Who has waited `patience_s` seconds is turned away.
+    """
+
+    def __init__(self, count: int, share: int, patience_s: float) -> None:
+        self._count, self._share, self._patience_s = count, share, patience_s
         self._held: Counter[str] = Counter()
         self._changed = threading.Condition()
 
     @contextmanager
     def held_by(self, holder: str) -> Iterator[None]:
-        """Holds a place for a holder."""
+        """Holds a place for a holder. Raises NoPlace."""
         with self._changed:
-            self._changed.wait_for(lambda: self._has_place(holder))
+            if not self._changed.wait_for(lambda: self._has_place(holder), self._patience_s):
+                raise NoPlace
             self._held[holder] += 1
         try:
             yield

@@ -15,7 +15,7 @@ from chalicelib.domain import hashing
 from chalicelib.domain.errors import BlobUploadInvalid
 from chalicelib.domain.uploads import LARGEST_BODY, SMALLEST_PART
 from relay.auth import Credentials
-from relay.errors import ClientLeft, NoRoom, Refused
+from relay.errors import ClientLeft, NoPlace, NoRoom, Refused
 from relay.parts import PartCutter
 from relay.places import Places
 from relay.progress import ProgressBoard, ProgressLine
@@ -34,7 +34,11 @@ from relay.server import READ_SIZE, Body, PeekedBody
 
 # The number of bodies that are received at once, of all accounts and of one, each with two parts of 8 MB or more; the
 # others wait unread.
-UPLOADS_AT_ONCE, UPLOADS_OF_ACCOUNT = 3, 2
+UPLOADS_AT_ONCE, UPLOADS_OF_ACCOUNT = 6, 4
+# How long a body waits unread for others to end, in seconds: half of what CloudFront waits for an answer.
+PATIENCE_S = 60.0
+# When a client that was turned away may come again, in seconds.
+RETRY_AFTER_S = 10
 # The number of addresses that are requested at once: they are enough for 256 MB of parts.
 ADDRESSES_AT_ONCE = 32
 # The age in seconds up to which an address is used. It is valid for ten minutes, and a slow part takes minutes itself.
@@ -146,7 +150,7 @@ class StreamedUploads:
 
     def __init__(self, registry: Registry, board: ProgressBoard, patience_s: float) -> None:
         self._registry, self._board, self._patience_s = registry, board, patience_s
-        self._places = Places(UPLOADS_AT_ONCE, UPLOADS_OF_ACCOUNT)
+        self._places = Places(UPLOADS_AT_ONCE, UPLOADS_OF_ACCOUNT, PATIENCE_S)
 
     def accepts(self, target: RequestTarget, length: int | None) -> bool:
         """Returns whether a body is handled here; the registry takes small bodies itself."""
@@ -157,6 +161,9 @@ class StreamedUploads:
         try:
             with self._places.held_by(credentials.subject):
                 return self._receive(target, body, credentials)
+        except NoPlace as error:
+            full = error_response(503, "UNAVAILABLE", str(error))
+            return Response(full.status, {**full.headers, "Retry-After": str(RETRY_AFTER_S)}, full.body)
         except Refused as refused:
             return Response(refused.status, refused.headers, refused.body)
         except BlobUploadInvalid as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -18,11 +20,15 @@ from chalicelib.domain import hashing
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.uploads import MEBIBYTE, SMALLEST_PART
 from chalicelib.services.registry.relays import ADDRESS_S
+from relay import streamed_upload
 from relay.auth import Credentials
 from relay.errors import NoRoom, Refused
 from relay.parts import PartCutter
+from relay.progress import ProgressBoard
+from relay.protocol import RequestTarget
 from relay.registry import Registry
-from relay.streamed_upload import ADDRESSES_AT_ONCE, StreamedUpload
+from relay.server import Body
+from relay.streamed_upload import ADDRESSES_AT_ONCE, StreamedUpload, StreamedUploads
 from tests.support.stack import Stack
 
 REPOSITORY = "admin/relayed"
@@ -209,6 +215,23 @@ def test_a_body_stops_at_the_quota_of_its_namespace() -> None:
     with pytest.raises(NoRoom):
         sent.put(part)
     assert sent.offset == 16 * MEBIBYTE
+
+
+def test_a_body_that_finds_no_place_gets_503_and_stays_unread(
+    stack: Stack, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamed_upload, "PATIENCE_S", 0.05)
+    uploads = StreamedUploads(registry, ProgressBoard(io.StringIO()), 1)
+    target = RequestTarget.of("PATCH", f"/v2/{REPOSITORY}/blobs/uploads/x", "")
+    body, mine = Body(io.BytesIO(b"x"), 1), credentials(stack)
+    with ExitStack() as held:
+        for _ in range(streamed_upload.UPLOADS_OF_ACCOUNT):
+            held.enter_context(uploads._places.held_by(mine.subject))
+        response = uploads.receive(target, body, mine)
+
+    assert (response.status, response.headers["Retry-After"]) == (503, "10")
+    assert b"UNAVAILABLE" in response.body
+    assert not body.is_done
 
 
 def test_an_upload_may_outlast_the_clients_token(stack: Stack) -> None:
