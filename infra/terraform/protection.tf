@@ -54,6 +54,7 @@ resource "terraform_data" "protection" {
     aws_lambda_event_source_mapping.queue,
     aws_lambda_event_source_mapping.stream,
     aws_lambda_function.this,
+    aws_lambda_function_event_invoke_config.schedule,
     aws_lambda_permission.gateway,
     aws_lambda_permission.schedule,
     aws_lb.relay,

@@ -145,7 +145,7 @@ def test_a_member_sees_the_repository_of_their_team_and_others_see_nothing(pushe
 
     assert done(pushed.mate.get(path))["can_write"] is False
     assert person(stack).get(path).status_code == 403
-    assert Caller(stack).get(path).status_code == 403
+    assert Caller(stack).get(path).status_code == 401
 
 
 def test_a_robot_with_a_replaced_token_logs_in_only_with_the_new_one(
@@ -239,7 +239,7 @@ def test_a_token_that_its_user_revokes_is_refused(pushed: Company, stack: Stack)
     (mine,) = [one["uuid"] for one in given if one["application"]["name"] == bot.name]
     bot.user.delete(f"/api/v1/user/authorizations/{mine}")
 
-    assert reader.get(path).status_code == 403
+    assert reader.get(path).status_code == 401
 
 
 def test_an_oauth_token_pulls_with_podman_what_its_scope_permits(

@@ -20,7 +20,7 @@ from chalicelib.domain.permissions import Role
 from chalicelib.domain.repositories import Visibility
 from tests.support import invariants
 from tests.support.app_client import Answer, AppClient
-from tests.support.builders import a_config, a_descriptor, a_manifest, an_actor_with_role, an_index, token_actor
+from tests.support.builders import a_config, a_descriptor, a_manifest, an_actor_with_role, an_index, built, token_actor
 from tests.support.rows import events
 
 URL = "http://registry.test"
@@ -60,7 +60,7 @@ class Client:
 
     def push_blob(self, content: bytes, repository: str = "admin/app", chunks: int = 0) -> Digest:
         """Pushes a blob that a HEAD does not find, in one PUT or in so many chunks before it."""
-        digest, path = Digest.of(content), f"/v2/{repository}/blobs"
+        digest, path = built(content), f"/v2/{repository}/blobs"
         if self.ask("HEAD", f"{path}/{digest}").status == 307:
             return digest
         begun = self.ask("POST", f"{path}/uploads/")

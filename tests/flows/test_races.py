@@ -210,7 +210,7 @@ def test_a_blob_from_concurrent_pushes_by_all_ways_is_linked_and_counted_once(ba
     at_once([lambda way=way: way(backend, content) for way in WAYS.values()] * 3)
 
     check_one_blob(backend, content)
-    assert all(f"/{Digest.of(content)}/" in key for key in remaining_keys(backend))
+    assert all(f"/sha256/{Digest.of(content).hex}/" in key for key in remaining_keys(backend))
 
 
 def test_a_blob_pushed_concurrently_into_two_repositories_is_stored_once(backend: Backend) -> None:

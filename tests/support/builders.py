@@ -37,12 +37,18 @@ def a_config(labels: Mapping[str, str] | None = None) -> bytes:
     return json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode()
 
 
+def built(content: bytes, algorithm: str = "sha256") -> Digest:
+    """Returns the digest of content that a test pushes in a way of its own, whose size descriptors then have."""
+    digest = Digest.of(content, algorithm)
+    _SIZES[digest] = len(content)
+    return digest
+
+
 def a_blob(backend: Backend, content: bytes | None = None, repository: str = "admin/app") -> Digest:
     """Pushes a blob, of random content by default; returns its digest."""
     content = os.urandom(64) if content is None else content
     name = RepositoryName.parse(repository)
-    digest = Digest.of(content)
-    _SIZES[digest] = len(content)
+    digest = built(content)
     backend.services.registry.uploads.push(token_actor(backend, name.namespace, repository), name, digest, content)
     return digest
 
@@ -144,8 +150,7 @@ def a_referrer(backend: Backend, subject: Digest, repository: str = "admin/app",
 
 def a_direct_upload(backend: Backend, content: bytes, at: float | None = None, repository: str = "admin/app") -> str:
     """Writes bytes as the upload edge does, for an upload that began at `at`; returns their key."""
-    digest = Digest.of(content)
-    _SIZES[digest] = len(content)
+    digest = built(content)
     key = bucket_keys.edge_prefix(a_repository(backend, repository).id, digest) + ulid(at)
     backend.services.stores.objects.put(key, content, digest)
     return key

@@ -1,5 +1,7 @@
 """Tests that superusers count the registry's size, in several requests if needed."""
 
+import os
+
 import pytest
 
 from chalicelib.domain.errors import Denied, Unauthenticated
@@ -12,7 +14,7 @@ from tests.support.builders import a_blob, an_organization
 def test_bytes_of_users_and_organizations_are_counted_on_request(backend: Backend) -> None:
     an_organization(backend, "acme")
     for repository in ("admin/app", "admin/other"):
-        a_blob(backend, b"x" * 100, repository)
+        a_blob(backend, os.urandom(100), repository)
     admin, sizes = backend.signed_in("admin"), backend.services.accounts.registry_sizes
     assert sizes.last(admin) == RegistrySize(0, None, is_running=False)
 

@@ -12,7 +12,7 @@ from chalicelib.storage import bucket_keys, objects
 from infra.local import seed
 from tests.support import invariants
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_direct_upload, a_manifest, a_repository, push_manifest, token_actor
+from tests.support.builders import a_blob, a_direct_upload, a_manifest, a_repository, built, push_manifest, token_actor
 from tests.support.crashes import crash_everywhere
 from tests.support.uploading import upload
 
@@ -181,7 +181,7 @@ def test_the_objects_of_a_push_that_crashed_are_removed(alone: Backend) -> None:
 def test_objects_that_blobs_and_manifests_name_stay_in_every_algorithm(alone: Backend, algorithm: str) -> None:
     name, content = RepositoryName.parse("admin/app"), b"bytes"
     a_repository(alone)
-    digest, actor = Digest.of(content, algorithm), token_actor(alone, "admin", "admin/app")
+    digest, actor = built(content, algorithm), token_actor(alone, "admin", "admin/app")
     alone.services.registry.uploads.push(actor, name, digest, content)
     push_manifest(alone, a_manifest([digest], annotations={"padding": "x" * 40_000}), "v1")
     upload(alone, [b"in ", b"chunks"], algorithm=algorithm)

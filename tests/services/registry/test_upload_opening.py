@@ -10,6 +10,7 @@ from chalicelib.domain.errors import BlobUploadUnknown, Denied, NameUnknown, Quo
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.uploads import LARGEST_PUT, UploadBody
 from chalicelib.services.registry.presigned_uploads import BlobSize
+from chalicelib.storage import bucket_keys
 from tests.support.backends import Backend
 from tests.support.builders import a_blob, a_manifest, a_quota, a_repository, push_manifest, token_actor
 from tests.support.crashes import just_before_commit
@@ -189,7 +190,7 @@ def test_a_blob_that_the_edge_took_for_a_begun_repository_is_found_and_creates_i
     actor, text = begun(backend)
     content = os.urandom(100)
     repository, token = backend.services.registry.uploads.opening.token(actor, NEW, text)
-    key = f"in/{repository.id}/{Digest.of(content)}/{token.upload_id}"
+    key = bucket_keys.edge_prefix(repository.id, Digest.of(content)) + token.upload_id
     with pytest.raises(NameUnknown):
         backend.services.registry.blobs.find(actor, NEW, Digest.of(content))
     backend.services.stores.objects.put(key, content, Digest.of(content))
