@@ -50,7 +50,7 @@ def test_rows_with_counterparts_are_read_with_the_others(backend: Backend) -> No
     assert store.remove_some(found[0], 0)
 
     calls = backend.calls.take()
-    # One query, then a transaction for each of config, layers, manifest and role, and one batch for the rest. Before each
+    # One query, then a transaction for each of config, layers, manifest and role, and one batch for the rest. Before a
     # blob goes, the number of the namespace's repositories that have it is read.
     assert (calls[0], calls.count("Query"), calls.count("TransactWriteItems")) == ("Query", 1, 6)
     assert calls.count("GetItem") == 4
