@@ -151,7 +151,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     more = parser.add_argument_group("options for some checks")
     more.add_argument("--gateway-host", metavar="HOST", default="", help="B3: API Gateway's own host behind CloudFront")
-    more.add_argument("--log-group", metavar="NAME", default="", help="C6: the function's log group; AWS credentials")
+    more.add_argument(
+        "--log-group", metavar="NAME", default="", help="C6, C7: the function's log group; AWS credentials"
+    )
     proofs = ("checksum", "payload", "staging")
     more.add_argument(
         "--upload-proof", choices=proofs, default="checksum", help="U1, U3: the setting of the installation"

@@ -17,6 +17,8 @@ PAGES = 20
 TEXT = re.compile(r"Init Duration: ([0-9.]+) ms")
 # The longest acceptable cold start, in milliseconds.
 LONGEST_INIT_MS = 1500
+# One `docker pull` has some ten requests at once.
+LEAST_CONCURRENCY = 100
 CHUNK = 2 * MEBIBYTE
 # The seconds that a chunk may take longer than the same bytes in one PUT. Without libcrypto it takes 3 s for each MiB.
 QUICK_S, SLOW_S = 1.0, 2.0
@@ -30,7 +32,9 @@ def cold_start(client: SmokeClient) -> Finding:
         return unknown(f"{seen}; needs --log-group (see `terraform output log_groups`) and AWS credentials")
     found = init_durations(client.options.log_group)
     if not found:
-        return unknown(f"{seen}; {client.options.log_group} shows no cold start within a day")
+        return unknown(
+            f"{seen}; {client.options.log_group} shows no cold start within a day; it does with `platform_logs = true`"
+        )
     median = statistics.median(found)
     measured = f"{len(found)} cold starts within a day: median {median:.0f} ms, longest {max(found):.0f} ms"
     return decided(median <= LONGEST_INIT_MS, f"{measured}; {seen}")
@@ -71,6 +75,23 @@ def init_duration(line: str) -> float | None:
         return float(report["record"]["metrics"]["initDurationMs"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def concurrency(client: SmokeClient) -> Finding:
+    """Reads how many functions the account may run at once: new accounts often have 10, for all functions together.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html
+    """
+    if not client.options.log_group:
+        return unknown("needs --log-group (see `terraform output log_groups`) and AWS credentials")
+    from botocore.session import get_session
+
+    # botocore makes a client's operations from AWS's own model.
+    account: Any = get_session().create_client("lambda")
+    limits = account.get_account_settings()["AccountLimit"]
+    at_once, left = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
+    words = f"{at_once} executions at once in this account and region, {left} of them not reserved"
+    return decided(at_once >= LEAST_CONCURRENCY, words)
 
 
 def resumed_hash(client: SmokeClient) -> Finding:
@@ -117,6 +138,13 @@ CHECKS = (
         "Check that the package is sealed: `python -m infra.package` prints its import time. More memory is more CPU: "
         "lambda_memory_size in .chalice/config.json, then package and apply again.",
         cold_start,
+    ),
+    Check(
+        "C7",
+        "The account may run 100 functions at once.",
+        "Ask for more in the console of Service Quotas (AWS Lambda, concurrent executions) before a team pushes: until "
+        "then a few pulls at once get 429 or 503, which clients repeat.",
+        concurrency,
     ),
     Check(
         "U8",

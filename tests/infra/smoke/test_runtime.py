@@ -70,6 +70,27 @@ def test_long_cold_starts_in_the_log_fail(logging: Callable[..., Front], look: C
     assert look("C6", log_group=GROUP).verdict is Verdict.FAILS
 
 
+@pytest.mark.parametrize(("limit", "verdict"), [(10, Verdict.FAILS), (1000, Verdict.HOLDS)])
+def test_an_account_that_runs_few_functions_at_once_fails(
+    limit: int, verdict: Verdict, logging: Callable[..., Front], fronted: Callable[..., Front],
+    look: Callable[..., Finding], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    logging()
+    limits = {"ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": limit}
+    body = json.dumps({"AccountLimit": limits}).encode()
+    account = fronted(lambda request, pass_on: Response(200, [("Content-Type", "application/json")], body))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", account.url)
+
+    finding = look("C7", log_group=GROUP)
+
+    assert finding.verdict is verdict
+    assert f"{limit} executions at once" in finding.evidence
+
+
+def test_without_credentials_the_accounts_concurrency_is_unknown(look: Callable[..., Finding]) -> None:
+    assert look("C7").verdict is Verdict.UNKNOWN
+
+
 def test_a_log_without_cold_starts_is_unknown(logging: Callable[..., Front], look: Callable[..., Finding]) -> None:
     logging()
 
