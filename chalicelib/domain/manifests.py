@@ -199,9 +199,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _int64(text: str) -> int:
-    if len(text) > LONGEST_INT64 or int(text) not in INT64:
-        raise ManifestInvalid(f"the number {text[:40]} does not fit into 64 bits")
-    return int(text)
+    if len(text) <= LONGEST_INT64 and (number := int(text)) in INT64:
+        return number
+    raise ManifestInvalid(f"the number {text[:40]} does not fit into 64 bits")
 
 
 def _no_constant(text: str) -> object:

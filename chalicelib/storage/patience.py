@@ -4,7 +4,7 @@ A function of 29 s shall answer 503 itself, and not be killed while it waits. bo
 to five attempts: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,20 +25,19 @@ PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "
 
 def usual_config(**options: Any) -> Config:
     """Returns the configuration of a client whose calls are answered at once."""
-    return Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        **options,
-    )
+    return _config(READ_S, ATTEMPTS, options)
 
 
 def slow_config(**options: Any) -> Config:
     """Returns the configuration of a client whose calls take long; it makes each only once."""
+    return _config(SLOWLY_S, 1, options)
+
+
+def _config(read_s: int, attempts: int, options: Mapping[str, Any]) -> Config:
     return Config(
         connect_timeout=CONNECT_S,
-        read_timeout=SLOWLY_S,
-        retries={"mode": "standard", "total_max_attempts": 1},
+        read_timeout=read_s,
+        retries={"mode": "standard", "total_max_attempts": attempts},
         **options,
     )
 

@@ -19,6 +19,7 @@ from chalicelib.storage.accounts.quotas import (
     RoomRow,
     linked_bytes,
     quota_of,
+    reject_bytes_of,
     room_of,
     set_quota,
     wake,
@@ -231,8 +232,7 @@ def ask_room(namespace: NamespaceRow | None, added: int) -> int | None:
 
     Raises QuotaExceeded if `added` are more: then whoever wants to send them need not begin.
     """
-    quota = quota_of(namespace)
-    most = quota.reject_bytes if quota else None
+    most = reject_bytes_of(namespace)
     if namespace is None or most is None:
         return None
     left = most - linked_bytes(keys.namespace_id(namespace.pk))

@@ -29,9 +29,20 @@ class Recent(Generic[V]):
         """Stores a value, as the newest."""
         with self._lock:
             self._values.pop(key, None)
-            self._values[key] = value
-            if len(self._values) > self._limit:
-                self._values.popitem(last=False)
+            self._append(key, value)
+
+    def add(self, key: Hashable, value: V) -> bool:
+        """Stores a value unless the key has one. Returns whether it was stored."""
+        with self._lock:
+            if key in self._values:
+                return False
+            self._append(key, value)
+            return True
+
+    def _append(self, key: Hashable, value: V) -> None:
+        self._values[key] = value
+        if len(self._values) > self._limit:
+            self._values.popitem(last=False)
 
     def get(self, key: Hashable) -> V | None:
         """Returns a value; None if it was not stored, or dropped."""

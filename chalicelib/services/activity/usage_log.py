@@ -3,8 +3,7 @@
 import hashlib
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.events import LOGIN_REFUSED, PULL, PUSH, Event
@@ -13,13 +12,12 @@ from chalicelib.domain.permissions import PUSH as PUSH_ACTION
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.pulls import Puller, hour_of
 from chalicelib.domain.repositories import Repository
-from chalicelib.services.activity.lookups import Lookups
+from chalicelib.services.activity.lookups import REMEMBERED, Lookups, Recent
 from chalicelib.storage.activity.usage_log import UsageLogStore
 from chalicelib.storage.table import Transaction
 from chalicelib.telemetry import logger
 
 # How many pulls, and how many hours of repositories, a process remembers. A forgotten one is written again.
-REMEMBERED = 20_000
 LARGEST_BATCH = 500
 
 
@@ -103,21 +101,14 @@ class RecentlySeen:
     """A set of the last `limit` keys that a process added; the oldest is dropped first."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
-        self._met: OrderedDict[object, None] = OrderedDict()
-        self._limit, self._lock = limit, threading.Lock()
+        self._met: Recent[bool] = Recent(limit)
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._met
+    def __contains__(self, key: Hashable) -> bool:
+        return self._met.get(key) is not None
 
-    def add(self, key: object) -> bool:
+    def add(self, key: Hashable) -> bool:
         """Adds a key. Returns False if it was there already."""
-        with self._lock:
-            if key in self._met:
-                return False
-            self._met[key] = None
-            if len(self._met) > self._limit:
-                self._met.popitem(last=False)
-            return True
+        return self._met.add(key, True)
 
 
 class PullLog:

@@ -195,7 +195,7 @@ class Blobs:
         target = self._repositories.known(actor, name)
         if target is None:
             views = [self._store.view(origin, digest) for origin in self._origins(actor, digest, source)]
-            if not any(view.link is not None and view.link.deleted_at is None for view in views):
+            if all(view.is_gone for view in views):
                 return False
             target = self._repositories.for_push(actor, name)
         return self.mount(actor, target, digest, source)

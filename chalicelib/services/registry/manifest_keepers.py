@@ -10,7 +10,7 @@ class ManifestKeepers:
     """Looks for what keeps manifests."""
 
     def __init__(self, stores: Stores) -> None:
-        self._stores = stores
+        self._store = stores.manifests
 
     def keep(self, repository_id: str, row: ManifestRow, now: int, window_s: int) -> bool:
         """Whether a tag, the Time Machine's window over one, a lease, an index or a subject keeps a manifest."""
@@ -21,6 +21,5 @@ class ManifestKeepers:
     def _is_named(self, repository_id: str, row: ManifestRow) -> bool:
         """Whether the subject of a manifest, or an index that names it, is there."""
         digests = [row.subject] if row.subject and row.deleted_at is None else []
-        for page in self._stores.garbage.parents(repository_id, keys.manifest_digest(row.sk)):
-            digests += [edge.manifest for edge in page]
-        return any(one.is_living for one in self._stores.manifests.get_all(repository_id, digests).values())
+        digests += self._store.parents(repository_id, keys.manifest_digest(row.sk))
+        return any(one.is_living for one in self._store.get_all(repository_id, digests).values())

@@ -56,8 +56,7 @@ class Relays:
         """Returns addresses for the first parts of a body, if the actor may push now, and the upload's `room`.
 
         That is how many bytes it may have, None without a limit; `location_offset` is how many it had when its
-        `Location` was issued. Raises Unauthenticated, Denied, NameUnknown,
-        BlobUploadUnknown, QuotaExceeded.
+        `Location` was issued. Raises Unauthenticated, Denied, NameUnknown, BlobUploadUnknown, QuotaExceeded.
         """
         repository, token = self._uploads.opening.for_bytes(actor, name, text)
         _, room = self._uploads.opening.row_with_room(actor, repository, token)

@@ -16,6 +16,7 @@ from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.upload_tokens import UploadTokens
 from chalicelib.storage import keys
+from chalicelib.storage.accounts.accounts import NamespaceRow
 from chalicelib.storage.registry.blobs import LinkableBlob
 from chalicelib.storage.registry.uploads import UploadRow
 from chalicelib.storage.stores import Stores
@@ -75,14 +76,7 @@ class UploadOpening:
 
     def row(self, actor: Actor, repository: Repository, token: UploadToken) -> UploadRow | None:
         """Returns the row of an upload if the actor may still push. Raises Denied, NameUnknown."""
-        batch = Batch()
-        rights, read = (
-            self._access.recheck(batch, actor, repository),
-            batch.add(UploadRow, keys.upload(token.upload_id)),
-        )
-        batch.read()
-        rights.check(PUSH)
-        return read.row
+        return self._read(Batch(), actor, repository, token)[0]
 
     def row_with_room(
         self, actor: Actor, repository: Repository, token: UploadToken, blob: tuple[Digest, int] | None = None
@@ -92,12 +86,17 @@ class UploadOpening:
         `blob` is the digest and size of the upload's blob, if its pusher says them. Raises QuotaExceeded, too.
         """
         batch = Batch()
-        rights, read = (
-            self._access.recheck(batch, actor, repository),
-            batch.add(UploadRow, keys.upload(token.upload_id)),
-        )
         view = LinkableBlob(batch, repository, blob[0]) if blob else None
+        row, namespace = self._read(batch, actor, repository, token)
+        added = view.added(blob[1]) if view and blob else (row.offset if row else 0) + 1
+        return row, ask_room(namespace, added)
+
+    def _read(
+        self, batch: Batch, actor: Actor, repository: Repository, token: UploadToken
+    ) -> tuple[UploadRow | None, NamespaceRow | None]:
+        """Reads a batch together with an upload and the rights of the actor, which it checks."""
+        rights = self._access.recheck(batch, actor, repository)
+        read = batch.add(UploadRow, keys.upload(token.upload_id))
         batch.read()
         rights.check(PUSH)
-        added = view.added(blob[1]) if view and blob else (read.row.offset if read.row else 0) + 1
-        return read.row, ask_room(rights.namespace, added)
+        return read.row, rights.namespace

@@ -28,7 +28,7 @@ from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, holds
-from chalicelib.storage.accounts.quotas import quota_of
+from chalicelib.storage.accounts.quotas import reject_bytes_of
 from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.stores import Stores
@@ -164,8 +164,7 @@ class Access:
         actions = _in_mode(role.actions, row)
         state = row.mode if row is not None and actions != role.actions else None
         identifier = row.repository_id if row else None
-        quota = quota_of(namespace)
-        is_limited = quota is not None and quota.reject_bytes is not None
+        is_limited = reject_bytes_of(namespace) is not None
         return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, state, is_limited)
 
     def _right(

@@ -59,6 +59,12 @@ def quota_of(namespace: NamespaceRow | None) -> Quota | None:
     return Quota.from_text(namespace.quota) if namespace is not None and namespace.quota else None
 
 
+def reject_bytes_of(namespace: NamespaceRow | None) -> int | None:
+    """Returns the size above which a namespace's quota rejects pushes; None if none does."""
+    quota = quota_of(namespace)
+    return quota.reject_bytes if quota else None
+
+
 def set_quota(namespace: NamespaceRow, quota: Quota | None) -> None:
     """Sets or removes the quota in a namespace's row, which the caller writes."""
     namespace.quota = quota.to_text() if quota else None

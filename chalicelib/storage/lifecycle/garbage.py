@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pynamodb.expressions.condition import Condition
 
@@ -23,6 +24,7 @@ from chalicelib.storage.timers import TimerRow, timer
 # Edges read per page. The first edge that keeps something ends the search, so that live content costs one page.
 EDGES_AT_ONCE = 25
 ITEMS_AT_ONCE = 50
+R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +154,11 @@ class GarbageStore:
 
     def link(self, repository_id: str, digest: Digest) -> tuple[BlobLinkRow | None, RepositoryRow | None]:
         """Returns a repository's link to a blob, in any state, and the repository, with one read."""
-        batch = Batch()
-        link = batch.add(BlobLinkRow, keys.blob_link(repository_id, digest))
-        repository = batch.add(RepositoryRow, keys.repository(repository_id))
-        batch.read()
-        return link.row, repository.row
+        return _with_repository(BlobLinkRow, keys.blob_link(repository_id, digest), repository_id)
 
     def body(self, repository_id: str, digest: Digest) -> tuple[BodyRow | None, RepositoryRow | None]:
         """Returns the row of a manifest's bytes, and the repository, with one read."""
-        batch = Batch()
-        body = batch.add(BodyRow, keys.body(repository_id, digest))
-        repository = batch.add(RepositoryRow, keys.repository(repository_id))
-        batch.read()
-        return body.row, repository.row
+        return _with_repository(BodyRow, keys.body(repository_id, digest), repository_id)
 
     def move_link(self, row: BlobLinkRow, state: State) -> None:
         """Changes the state of a link. Raises WriteConflict when it changed since it was read."""
@@ -221,6 +215,13 @@ class GarbageStore:
         condition = (BlobRow.s3_key == row.s3_key) & (BlobRow.state == State.DELETING)
         transaction.delete(row, condition)
         transaction.commit()
+
+
+def _with_repository(kind: type[R], key: keys.Key, repository_id: str) -> tuple[R | None, RepositoryRow | None]:
+    batch = Batch()
+    row, repository = batch.add(kind, key), batch.add(RepositoryRow, keys.repository(repository_id))
+    batch.read()
+    return row.row, repository.row
 
 
 def _pages(edges: Iterator[KeepingEdge]) -> Iterator[list[KeepingEdge]]:

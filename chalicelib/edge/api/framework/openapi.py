@@ -28,9 +28,16 @@ ABOUT = (
     "Programs send an OAuth token in `Authorization: Bearer`; pages use a session's cookie and its CSRF token."
 )
 REFUSAL = "Error"
+
+
+def _closed(schema: Schema) -> Schema:
+    """Returns the schema of an object that has no other keys."""
+    return {**schema, "additionalProperties": False}
+
+
 # The four shapes of errors, each with the keys that Quay gives for that kind and no others.
-ERROR = {
-    **an_object(
+ERROR = _closed(
+    an_object(
         {
             "status": {**NUMBER, "description": "The status of the answer"},
             "detail": {**TEXT, "description": "What was wrong, for a person"},
@@ -40,11 +47,10 @@ ERROR = {
             "type": {**TEXT, "description": "The URL that explains the type of the error"},
         },
         session_required={**FLAG, "description": "Only where nobody is signed in and the signed-in user was asked for"},
-    ),
-    "additionalProperties": False,
-}
-MESSAGE = {
-    **an_object(
+    )
+)
+MESSAGE = _closed(
+    an_object(
         {
             "message": {
                 "type": ["string", "object"],
@@ -53,11 +59,10 @@ MESSAGE = {
         },
         invalidCredentials={**FLAG, "description": "Only where a password was wrong"},
         needsEmailVerification={**FLAG, "description": "Only where a sign-in was refused"},
-    ),
-    "additionalProperties": False,
-}
-WORD = {**an_object({"error": TEXT}, error_description=TEXT), "additionalProperties": False}
-DETAIL = {**an_object({"detail": TEXT}), "additionalProperties": False}
+    )
+)
+WORD = _closed(an_object({"error": TEXT}, error_description=TEXT))
+DETAIL = _closed(an_object({"detail": TEXT}))
 SHAPES = {"ApiError": ERROR, "ApiMessage": MESSAGE, "ApiErrorWord": WORD, "ApiDetail": DETAIL}
 # The shapes of errors by status; all others are problem objects.
 FAILURES: Mapping[int, tuple[Schema, ...]] = {
