@@ -30,6 +30,7 @@ A#<account>              META                    user or robot
                          STAR#<repo>             starred repository
                          NOTICE#<uuid>           notification for the user
                          ASSIGNED#<uuid>         token of an application, offered to the user
+                         MIRROR#<repository>     repository into which the robot mirrors
 T#<team>                 META                    team
                          WITH#<account>          member of it
                          ROLE#<ns>#<repo>        role on a repository
@@ -55,6 +56,11 @@ R#<repository>           META                    repository by its id, with its 
                          REFERRER#<subject>#<d>  edge: a subject keeps its referrers
                          USES#<blob>#<manifest>  edge: a manifest keeps a blob
                          BLOB#<digest>           link: the repository has the blob
+                         MIRROR                  mirror: its settings and status
+                         RUN#<run>               run of the mirror
+RUN#<run>                TAG#<tag>               tag that a run of a mirror changes
+                         BLOB#<digest>           blob that it fetches
+UPSTREAM#<host>#<user>   META                    other registry: not to be asked before a time
 BLOB#<digest>            META                    blob: the S3 key of its bytes
                          LINK#<repository>       a repository that has it
                          IN#<namespace>          how many repositories of a namespace have it
@@ -73,7 +79,8 @@ Index `due`  (due, due_at):   TIMER#<shard> / seconds         timers of all kind
                               LOG#c|p#<shard> / ULID, a number  usage log of everybody
 Index `view` (view, view_at): ALIVE#R#<repository> / ULID of the life, LIFE#R#<repository> / ULID, LOG#N#…#c|p / ULID,
                               CATALOG#public|private / full name, ACCOUNTS#user|organization / name,
-                              TOKENS#app / ULID, DEAD#N#<namespace> / seconds#<target of a garbage timer>
+                              TOKENS#app / ULID, MIRRORS#<shard> / repository,
+                              DEAD#N#<namespace> / seconds#<target of a garbage timer>
 """
 
 from chalicelib.storage.keys.accounts import *
@@ -82,5 +89,6 @@ from chalicelib.storage.keys.indexes import *
 from chalicelib.storage.keys.key import META as META
 from chalicelib.storage.keys.key import SHARDS as SHARDS
 from chalicelib.storage.keys.key import Key as Key
+from chalicelib.storage.keys.mirrors import *
 from chalicelib.storage.keys.repositories import *
 from chalicelib.storage.keys.timers import *

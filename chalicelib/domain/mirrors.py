@@ -1,0 +1,103 @@
+"""Mirrored repositories: what is mirrored from where, when the next run begins, and which tags it takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+WILDCARDS = frozenset("*?[")
+EXCLUDES = "!"
+# A failed run is tried again after so many seconds, and then at the next start of the schedule.
+RETRY_PAUSES_S = (60, 300, 900)
+
+
+class SyncStatus(StrEnum):
+    """Quay's `sync_status` of a mirror. SYNC_NOW: a run was asked for, and no worker has taken it yet."""
+
+    NEVER_RUN = "NEVER_RUN"
+    SUCCESS = "SUCCESS"
+    SYNCING = "SYNCING"
+    SYNC_NOW = "SYNC_NOW"
+    FAIL = "FAIL"
+    CANCEL = "CANCEL"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is open."""
+        return self in (SyncStatus.SYNCING, SyncStatus.SYNC_NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSource:
+    """Where a mirror copies from, and how it gets there. `repr` shows no secret."""
+
+    # As the user typed it: host[:port]/path.
+    reference: str
+    username: str = ""
+    password: str = ""
+    verify_tls: bool = True
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: str = ""
+
+    def __repr__(self) -> str:
+        return f"MirrorSource({self.reference!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSettings:
+    """The settings of a mirrored repository. Times are in seconds, since the epoch for `start_at`.
+
+    An `interval_s` of 0 means that only the first start is scheduled. `timeout_s` is the longest time for one tag.
+    Without `architectures` an index is copied whole. `unsigned_images` is kept for Quay's clients and has no effect.
+    """
+
+    source: MirrorSource
+    patterns: tuple[str, ...]
+    interval_s: int
+    start_at: int
+    timeout_s: int
+    is_enabled: bool = True
+    architectures: tuple[str, ...] = ()
+    unsigned_images: bool = False
+
+
+def next_start(settings: MirrorSettings, now: float) -> int | None:
+    """Returns when the schedule begins a run after `now`, in seconds since the epoch; None for never."""
+    if not settings.is_enabled:
+        return None
+    if settings.start_at > now:
+        return settings.start_at
+    if settings.interval_s == 0:
+        return None
+    passed = int(now - settings.start_at) // settings.interval_s
+    return settings.start_at + (passed + 1) * settings.interval_s
+
+
+def retry_at(tries: int, now: float) -> int | None:
+    """Returns when a run that failed for the `tries`th time in a row is tried again; None: not before its schedule."""
+    return int(now) + RETRY_PAUSES_S[tries - 1] if tries <= len(RETRY_PAUSES_S) else None
+
+
+class TagPatterns:
+    """The tags that a mirror takes: those that match a pattern, but none that matches a pattern after `!`.
+
+    Patterns are those of Python's fnmatch, as Quay's are: `*`, `?`, `[abc]`, `[!abc]`. Letters keep their case. Where
+    all patterns exclude, every other tag is taken.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._excluded = [pattern.removeprefix(EXCLUDES) for pattern in patterns if pattern.startswith(EXCLUDES)]
+        self._taken = [pattern for pattern in patterns if not pattern.startswith(EXCLUDES)] or ["*"]
+
+    @property
+    def names(self) -> list[str] | None:
+        """The only tags that can match, where no pattern that takes has a wildcard; None where tags must be listed."""
+        if any(WILDCARDS & set(pattern) for pattern in self._taken):
+            return None
+        return [name for name in dict.fromkeys(self._taken) if self.takes(name)]
+
+    def takes(self, tag: str) -> bool:
+        """Whether the mirror takes a tag."""
+        is_taken = any(fnmatchcase(tag, pattern) for pattern in self._taken)
+        return is_taken and not any(fnmatchcase(tag, pattern) for pattern in self._excluded)

@@ -1,0 +1,1 @@
+"""Mirrors: repositories that are copied from other registries."""

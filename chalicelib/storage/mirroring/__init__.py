@@ -1,0 +1,1 @@
+"""Stores mirrors and their runs."""
