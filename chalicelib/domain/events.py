@@ -16,6 +16,11 @@ TAG_FIXED, TAGS_FIXED = "tag_made_immutable_by_policy", "tags_made_immutable_by_
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 QUOTA_WARNING = "quota_warning"
 ROLE_CHANGED = "user_change_role"
+MIRROR_ENABLED, MIRROR_DISABLED, MIRROR_CHANGED = (
+    "repo_mirror_enabled",
+    "repo_mirror_disabled",
+    "repo_mirror_config_changed",
+)
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind of Quay's log.

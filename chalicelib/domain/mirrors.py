@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 WILDCARDS = frozenset("*?[")
 EXCLUDES = "!"
+# Values of GOARCH by which an index may be filtered: those that Quay knows, and the others that images are made for.
+ARCHITECTURES = (
+    "amd64", "arm64", "ppc64le", "s390x",
+    "386", "arm", "loong64", "mips64le", "riscv64",
+)  # fmt: skip
 # A failed run is tried again after so many seconds, and then at the next start of the schedule.
 RETRY_PAUSES_S = (60, 300, 900)
 
@@ -62,7 +68,23 @@ class MirrorSettings:
     unsigned_images: bool = False
 
 
-def next_start(settings: MirrorSettings, now: float) -> int | None:
+class Schedule(Protocol):
+    """When runs begin, as settings and rows have it."""
+
+    @property
+    def is_enabled(self) -> int:
+        """Whether runs begin by the schedule at all."""
+
+    @property
+    def start_at(self) -> int:
+        """The first start, in seconds since the epoch."""
+
+    @property
+    def interval_s(self) -> int:
+        """The seconds from one start to the next; 0 for no next one."""
+
+
+def next_start(settings: Schedule, now: float) -> int | None:
     """Returns when the schedule begins a run after `now`, in seconds since the epoch; None for never."""
     if not settings.is_enabled:
         return None
@@ -72,6 +94,15 @@ def next_start(settings: MirrorSettings, now: float) -> int | None:
         return None
     passed = int(now - settings.start_at) // settings.interval_s
     return settings.start_at + (passed + 1) * settings.interval_s
+
+
+def due_start(settings: Schedule, last_start: float | None, now: float) -> int | None:
+    """Returns when the run after the last one is due: at once where its start has passed; None for never.
+
+    `last_start` is when the last run began, in seconds since the epoch, None before the first one.
+    """
+    start = next_start(settings, settings.start_at - 1 if last_start is None else last_start)
+    return None if start is None else max(start, int(now))
 
 
 def retry_at(tries: int, now: float) -> int | None:

@@ -16,6 +16,8 @@ WINDOW = "window"
 PULLS = "pulls"
 # Every request that began before a change has ended so many seconds after the change.
 SETTLED_S = 60
+# Begins the next run of a mirror, or looks after the one that is open; the target is the repository's id.
+MIRROR = "mirror"
 # Removes the content of a deleted repository; the target is its id.
 PURGE_REPOSITORY = "purge_repository"
 # Work that failed is retried after so many seconds, twice as many each time, and at least once an hour.

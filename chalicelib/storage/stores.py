@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.storage.lifecycle.policies import PolicyStore
     from chalicelib.storage.lifecycle.reconcile import ReconcileStore
     from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
+    from chalicelib.storage.mirroring.mirrors import MirrorStore
     from chalicelib.storage.registry.uploads import UploadStore
     from chalicelib.storage.search_words import SearchWordStore
     from chalicelib.storage.timers import TimerStore
@@ -125,6 +126,12 @@ class Stores:
         from chalicelib.storage.accounts.messages import MessageStore
 
         return MessageStore()
+
+    @cached_property
+    def mirrors(self) -> "MirrorStore":
+        from chalicelib.storage.mirroring.mirrors import MirrorStore
+
+        return MirrorStore()
 
     @cached_property
     def namespace_purge(self) -> "NamespacePurgeStore":

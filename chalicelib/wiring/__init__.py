@@ -19,6 +19,7 @@ from chalicelib.wiring.security import SecurityRoom
 if TYPE_CHECKING:
     from chalicelib.wiring.catalog import CatalogRoom
     from chalicelib.wiring.lifecycle import LifecycleRoom
+    from chalicelib.wiring.mirroring import MirroringRoom
 
 
 class Services:
@@ -38,6 +39,13 @@ class Services:
         from chalicelib.wiring.lifecycle import LifecycleRoom
 
         return LifecycleRoom(self.stores, self.security, self.activity, self.accounts, self.registry)
+
+    @cached_property
+    def mirroring(self) -> "MirroringRoom":
+        """Repositories that are copied from other registries."""
+        from chalicelib.wiring.mirroring import MirroringRoom
+
+        return MirroringRoom(self.stores, self.security, self.activity)
 
     @cached_property
     def catalog(self) -> "CatalogRoom":

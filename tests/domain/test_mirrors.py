@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, TagPatterns, next_start, retry_at
+from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, TagPatterns, due_start, next_start, retry_at
 
 HOURLY = MirrorSettings(MirrorSource("quay.io/a/b"), ("*",), interval_s=3600, start_at=10_000, timeout_s=300)
 
@@ -24,6 +24,28 @@ def test_an_interval_of_zero_means_one_run() -> None:
 
 def test_a_disabled_mirror_has_no_next_run() -> None:
     assert next_start(replace(HOURLY, is_enabled=False), 0) is None
+
+
+@pytest.mark.parametrize(
+    ("last_start", "now", "due"),
+    [
+        (None, 500, 10_000),
+        (None, 10_000, 10_000),
+        (None, 99_999, 99_999),
+        (10_000, 10_001, 13_600),
+        (10_000, 50_000, 50_000),
+        (500, 10_001, 10_001),
+    ],
+)
+def test_a_run_is_due_at_the_start_after_the_last_one_or_at_once_where_that_has_passed(
+    last_start: float | None, now: int, due: int
+) -> None:
+    assert due_start(HOURLY, last_start, now) == due
+
+
+def test_without_an_interval_there_is_no_run_after_the_first() -> None:
+    once = replace(HOURLY, interval_s=0)
+    assert (due_start(once, None, 99_999), due_start(once, 10_000, 99_999)) == (99_999, None)
 
 
 def test_a_failed_run_is_tried_again_three_times_and_then_left_to_the_schedule() -> None:

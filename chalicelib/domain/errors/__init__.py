@@ -4,7 +4,7 @@ RegistryError
 ├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
 │                      ManifestBlobUnknown BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid
 │                      TeamInvalid RepositoryNameInvalid RobotInvalid RobotUnknown NotGiven BodyUnreadable
-│                      OutgoingRefused EmailInvalid SignUpClosed DataInvalid ParameterInvalid StateUnknown
+│                      OutgoingRefused EmailInvalid SignUpClosed DataInvalid ParameterInvalid MirrorInvalid
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved
@@ -16,7 +16,7 @@ RegistryError
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere AlreadyMember LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
-│                      RestoreTaken
+│                      RestoreTaken RobotInUse MirrorTaken
 ├── RepositoryFrozen   (a repository that is read-only or a mirror)
 ├── Unsupported        MethodUnsupported BlobInUse ManifestInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)

@@ -38,14 +38,6 @@ class ParameterInvalid(FieldInvalid):
         return self._why
 
 
-class StateUnknown(FieldInvalid):
-    """The repository cannot have this state. The message is Quay's."""
-
-    def __init__(self, state: str) -> None:
-        super().__init__("", f"Unknown Repository State: {state}")
-        self.field = "state"
-
-
 class EmailInvalid(FieldInvalid):
     """The e-mail address is invalid. Quay's clients match the message."""
 
@@ -106,6 +98,14 @@ class RobotUnknown(Invalid):
     def __init__(self, name: str) -> None:
         super().__init__("Could not find robot with specified username")
         self.name = name[:300]
+
+
+class RobotInUse(Conflict):
+    """The robot cannot be deleted while it mirrors into a repository. The message is Quay's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Robot is being used by a mirror")
+        self.name = name
 
 
 class NotGiven(Invalid):

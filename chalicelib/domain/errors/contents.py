@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.errors.accounts import FieldInvalid
 from chalicelib.domain.errors.kinds import (
     Conflict,
     Denied,
@@ -196,6 +197,18 @@ class ManifestInUse(Unsupported):
         self.digest, self.index = digest, index
 
 
+class MirrorInvalid(FieldInvalid):
+    """A setting of a mirror is invalid. Quay's clients match some of the messages."""
+
+
+class MirrorTaken(Conflict):
+    """The repository has a mirror already. The message is Quay's, with its spelling."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Mirror configuration already exits for repository {name}")
+        self.name = name
+
+
 class OutgoingRefused(Invalid):
     """The address may not be called."""
 
@@ -231,9 +244,8 @@ class RepositoryClosed(Denied):
 
     def __init__(self, name: str, state: str) -> None:
         super().__init__(name, "push")
-        self.args = (
-            f"{name} is {state}: it takes no pushes or deletions until its administrator sets its state to NORMAL",
-        )
+        taken = "pushes and deletions only by its mirror's robot" if state == "MIRROR" else "no pushes or deletions"
+        self.args = (f"{name} is {state}: it takes {taken} until its administrator sets its state to NORMAL",)
         self.state = state
 
 

@@ -8,10 +8,8 @@ from chalicelib.edge.api.framework.paths import MANIFEST, ORGANIZATION, REPOSITO
 USER, TRIGGER, BUILD = "/api/v1/user", REPOSITORY + "/trigger/{trigger_uuid}", REPOSITORY + "/build/{build_uuid}"
 PATHS = {
     "mirrors": [
-        *(f"{REPOSITORY}/mirror{rest}" for rest in ("", "/sync-now", "/sync-cancel")),
+        *(f"{REPOSITORY}/mirror/{rest}" for rest in ("sync-now", "sync-cancel")),
         *(f"{ORGANIZATION}/mirror{rest}" for rest in ("", "/sync-now", "/sync-cancel", "/verify", "/repositories")),
-        "/api/v1/repository/mirror/health",
-        "/api/v1/superuser/mirror/health",
     ],
     "notifications": [
         *(f"{REPOSITORY}/notification{rest}" for rest in ("", "/{uuid}", "/{uuid}/test")),

@@ -7,7 +7,7 @@ from functools import partial
 from uuid import uuid4
 
 from chalicelib.domain.accounts import ROBOT_TOKEN_PREFIX, AccountKind, RobotName
-from chalicelib.domain.errors import AccountUnknown, FieldInvalid, RobotTaken, RobotUnknown
+from chalicelib.domain.errors import AccountUnknown, FieldInvalid, RobotInUse, RobotTaken, RobotUnknown
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN, allows
@@ -72,7 +72,7 @@ class Robots:
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Envelope) -> None:
         self._access, self._usage_log, self._store, self._tokens = access, usage_log, stores.accounts, stores.tokens
         self._teams, self._permissions, self._repositories = stores.teams, stores.permissions, stores.repositories
-        self._envelope, self._clock = envelope, stores.clock
+        self._stores, self._envelope, self._clock = stores, envelope, stores.clock
 
     def create(
         self,
@@ -234,14 +234,14 @@ class Robots:
     def delete(self, actor: Actor, name: RobotName) -> None:
         """Deletes a robot with its tokens, roles and memberships.
 
-        Raises RobotUnknown, AccountUnknown, Unauthenticated, Denied.
+        Raises RobotInUse while it mirrors, RobotUnknown, AccountUnknown, Unauthenticated, Denied.
         """
-        _, before = self.administered(actor, name)
+        _, before = self._idle(actor, name)
         # Its rights are removed first, so that a repeated delete leaves nothing of an interrupted one.
         self._sweep(before)
 
         def attempt() -> RobotRow:
-            access, row = self.administered(actor, name)
+            access, row = self._idle(actor, name)
             transaction = Transaction()
             for listed in self._tokens.listed(row.account_id, TokenKind.ROBOT):
                 self._tokens.revoke(transaction, listed)
@@ -251,6 +251,13 @@ class Robots:
             return row
 
         self._sweep(retry_on_conflict(attempt))
+
+    def _idle(self, actor: Actor, name: RobotName) -> tuple[NamespaceAccess, RobotRow]:
+        """Does the same as `administered` for a robot that no mirror uses. Raises RobotInUse."""
+        access, row = self.administered(actor, name)
+        if self._stores.mirrors.is_mirroring(row.account_id):
+            raise RobotInUse(str(name))
+        return access, row
 
     def _sweep(self, row: RobotRow) -> None:
         for namespace_id, repository_id, _ in self._permissions.roles_of(_holder(row)):

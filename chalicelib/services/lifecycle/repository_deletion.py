@@ -35,7 +35,7 @@ class RepositoryDeletion:
 
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores) -> None:
         self._access, self._usage_log, self._store = access, usage_log, stores.repository_deletion
-        self._repositories, self._accounts = stores.repositories, stores.accounts
+        self._repositories, self._accounts, self._stores = stores.repositories, stores.accounts, stores
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
     def of_namespace(self, actor: Actor, namespace: str) -> list[DeletedRepository]:
@@ -74,6 +74,8 @@ class RepositoryDeletion:
         restored = Repository(repository_id, namespace_access.id, full)
         transaction = Transaction()
         self._store.restore(transaction, repository, deletion, full)
+        if deletion.mirror_robot is not None:
+            self._restore_mirror(transaction, repository.namespace_id, deletion, deletion.mirror_robot)
         self._accounts.require_live_namespace(transaction, namespace_access.id)
         self._usage_log.record_for_repository(
             actor, transaction, RESTORE_REPOSITORY, restored, {"repository": str(full)}
@@ -85,6 +87,22 @@ class RepositoryDeletion:
                 raise RestoreTaken(str(full)) from None
             raise
         return full
+
+    def _restore_mirror(
+        self, transaction: Transaction, namespace_id: str, deletion: DeletedRepositoryRow, robot_id: str
+    ) -> None:
+        """Begins the schedule of a restored repository's mirror again, with its robot if that still exists."""
+        mirrors, account = self._stores.mirrors, self._accounts.get(robot_id)
+        row = mirrors.get(deletion.repository_id)
+        if row is None:
+            raise WriteConflict
+        version = row.version
+        mirrors.resume(transaction, row, deletion.mode, self._clock())
+        mirrors.put(transaction, row, version)
+        robot = self._accounts.robot(namespace_id, account.name.partition("+")[2]) if account else None
+        if robot is not None:
+            self._accounts.hold_robot(transaction, robot)
+            mirrors.engage(transaction, robot_id, deletion.repository_id)
 
     def _administered(self, actor: Actor, namespace: str) -> NamespaceAccess:
         namespace_access = self._access.namespace_access(actor, namespace)

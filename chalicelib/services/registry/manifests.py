@@ -251,7 +251,8 @@ class Manifests:
         labels = self._expirations.find(
             repository, manifest, reads.named.blobs, [read.row for read in reads.named.children.values()]
         )
-        expiration = self._expirations.expiration(labels, stored, now)
+        # Upstream decides when a mirror's tag ends: a run would only fetch again what a label ends.
+        expiration = Expiration() if reads.rights.is_mirror else self._expirations.expiration(labels, stored, now)
         changes = TagChanges(transaction, repository, self._stores, now, reads.rights.rules)
         shortened = self._begin_tags(changes, manifest, expiration, reads, now)
         living = stored.retained if stored and stored.is_living else None

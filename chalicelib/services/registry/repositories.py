@@ -51,7 +51,7 @@ class Repositories:
             stores.repositories,
             stores.accounts,
         )
-        self._permissions, self._prototypes = stores.permissions, prototypes
+        self._stores, self._permissions, self._prototypes = stores, stores.permissions, prototypes
         # A push that began before a deletion may still write for so many seconds.
         self._settled_s, self._clock = stores.settings.drained_s, stores.clock
 
@@ -172,10 +172,6 @@ class Repositories:
         """Makes a repository public or private. Raises NameUnknown, Denied."""
         self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility)
 
-    def administered(self, actor: Actor, name: RepositoryName) -> None:
-        """Checks that the actor may administer a repository. Raises NameUnknown, Denied."""
-        self._access.require_role(actor, name, Role.ADMIN)
-
     def change_mode(self, actor: Actor, name: RepositoryName, mode: Mode) -> None:
         """Makes a repository normal, read-only or a mirror. Raises NameUnknown, Denied."""
         self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode)
@@ -187,11 +183,23 @@ class Repositories:
             repository_access = self._access.require_role(actor, name, role)
             transaction, (event, field) = Transaction(), kind
             self._store.change(transaction, repository_access.row, **changed)
+            if "mode" in changed and repository_access.row.mirror_robot is not None:
+                self._reschedule(transaction, repository_access.repository, Mode(changed["mode"]))
             metadata = {"repository": str(name), field: listed_description(next(iter(changed.values())))}
             self._usage_log.record_for_repository(actor, transaction, event, repository_access.repository, metadata)
             transaction.commit()
 
         retry_on_conflict(attempt)
+
+    def _reschedule(self, transaction: Transaction, repository: Repository, mode: Mode) -> None:
+        """Lets the schedule of a repository's mirror begin runs only in the state MIRROR."""
+        mirrors = self._stores.mirrors
+        row = mirrors.get(repository.id)
+        if row is None:
+            raise WriteConflict
+        version = row.version
+        mirrors.schedule(transaction, row, mode, self._clock())
+        mirrors.put(transaction, row, version)
 
     def delete(self, actor: Actor, name: RepositoryName) -> None:
         """Deletes a repository: its name is free at once, and it can be restored for the namespace's window.
@@ -219,4 +227,6 @@ class Repositories:
         window_s = namespace.window_s if namespace else 0
         purge_at = now + max(window_s, self._settled_s)
         self._store.mark_deleted(transaction, repository.namespace_id, row, ulid(now), (now, purge_at))
+        if row.mirror_robot is not None:
+            self._stores.mirrors.suspend(transaction, row)
         transaction.put(timer(PURGE_REPOSITORY, repository.id, purge_at))

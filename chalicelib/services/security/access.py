@@ -161,7 +161,7 @@ class Access:
         role = capped(right.role, scopes)
         if role is None:
             return Grant(str(name), frozenset(), row.repository_id if row else None, pointer.id if row else None)
-        actions = _in_mode(role.actions, row)
+        actions = row.allowed(role.actions, account.id if account else None) if row else role.actions
         state = row.mode if row is not None and actions != role.actions else None
         identifier = row.repository_id if row else None
         is_limited = reject_bytes_of(namespace) is not None
@@ -336,10 +336,11 @@ class WriteAccess:
         RepositoryClosed is raised if only the repository's state forbids the action.
         """
         name, namespace = self._name.row, self._namespace.row
-        alive = name is not None and name.state == RepositoryState.LIVE and name.repository_id == self._repository.id
-        if not alive or namespace is None or namespace.state != NamespaceState.LIVE:
+        if name is None or name.state != RepositoryState.LIVE or name.repository_id != self._repository.id:
             raise NameUnknown(str(self._repository.name))
-        is_closed = action in (PUSH, DELETE) and not _in_mode(frozenset({action}), name)
+        if namespace is None or namespace.state != NamespaceState.LIVE:
+            raise NameUnknown(str(self._repository.name))
+        is_closed = action in (PUSH, DELETE) and not name.allowed(frozenset({action}), self._actor.account_id)
         is_accepted = holds(self._account, self._actor.epoch) and self._credential.are_valid()
         if not is_accepted:
             raise Denied(str(self._repository.name), action)
@@ -348,7 +349,7 @@ class WriteAccess:
             if not permits(walked.actions, action) and not walked.state:
                 raise Denied(str(self._repository.name), action)
         if is_closed:
-            raise RepositoryClosed(str(self._repository.name), name.mode if name else "")
+            raise RepositoryClosed(str(self._repository.name), name.mode)
 
     def _still_given(self, action: str) -> bool:
         if self._grant.source is Source.OWNER:
@@ -373,6 +374,11 @@ class WriteAccess:
         return self._namespace.row.window_s if self._namespace.row else 0
 
     @property
+    def is_mirror(self) -> bool:
+        """Whether the repository is a mirror, into which only its robot writes."""
+        return self._name.row is not None and self._name.row.mode == Mode.MIRROR
+
+    @property
     def rules(self) -> list[TagNames]:
         """The immutability rules of the namespace and the repository."""
         rows = self._namespace.row, self._name.row
@@ -391,8 +397,3 @@ def _of_team(team: TeamRow | None, repository: RepositoryNameRow | None) -> Role
     if team.role is TeamRole.ADMIN or (repository is None and team.role is TeamRole.CREATOR):
         return Role.ADMIN
     return None
-
-
-def _in_mode(actions: frozenset[str], row: RepositoryNameRow | None) -> frozenset[str]:
-    """Returns the actions that the repository's mode allows: only a pull unless the mode is NORMAL."""
-    return actions if row is None or row.mode == Mode.NORMAL else actions & {PULL}

@@ -255,6 +255,11 @@ class AccountStore:
         version, robot.version = robot.version, robot.version + 1
         transaction.put(robot, at_version(RobotRow.version, version))
 
+    def hold_robot(self, transaction: Transaction, robot: RobotRow) -> None:
+        """Makes a transaction fail if a robot changed, and a concurrent one that changes or removes it."""
+        actions = [RobotRow.version.set(robot.version + 1)]
+        transaction.update(robot, *actions, condition=at_version(RobotRow.version, robot.version))
+
     def remove_robot(self, transaction: Transaction, name: str, robot: RobotRow) -> None:
         """Removes a robot with its full name and account if it still has the version that was read."""
         transaction.delete(robot, at_version(RobotRow.version, robot.version))

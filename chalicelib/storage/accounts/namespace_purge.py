@@ -16,6 +16,7 @@ from chalicelib.storage.accounts.renames import RenameStore
 from chalicelib.storage.accounts.teams import MemberRow, TeamNameRow, TeamRow, TeamStore
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
 from chalicelib.storage.identity.tokens import TokenRow
+from chalicelib.storage.mirroring.mirrors import MirrorStore
 from chalicelib.storage.registry.repositories import (
     DeletedRepositoryRow,
     RepositoryNameRow,
@@ -41,7 +42,7 @@ class NamespacePurgeStore:
         renames: RenameStore,
     ) -> None:
         self._repositories, self._teams, self._permissions = repositories, teams, permissions
-        self._applications, self._renames = applications, renames
+        self._applications, self._renames, self._mirrors = applications, renames, MirrorStore()
 
     def delete_repositories(self, namespace_id: str, now: int, purge_at: int) -> bool:
         """Deletes repositories; their content is purged at `purge_at`, in seconds. Nobody can restore them."""
@@ -56,6 +57,7 @@ class NamespacePurgeStore:
         if row is not None:
             transaction = Transaction()
             self._repositories.mark_deleted(transaction, namespace_id, row, ulid(times[0]), times)
+            self._mirrors.suspend(transaction, row)
             transaction.put(timer(PURGE_REPOSITORY, row.repository_id, times[1]))
             transaction.commit()
 

@@ -1,15 +1,20 @@
 """Stores mirrors: the settings of a mirrored repository, and how far its runs are."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, SyncStatus
+from chalicelib.domain.ids import made_at
+from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, SyncStatus, due_start
+from chalicelib.domain.repositories import Mode
+from chalicelib.domain.timers import MIRROR
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import EnumText, Integer, OptionalBytes, OptionalInteger, OptionalText
-from chalicelib.storage.table import Row, Transaction, absent, at_version, get
+from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
+from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, read_pages
+from chalicelib.storage.timers import TimerRow, timer
 
 # The fields of a source that are sealed, as a proxy's address may contain a password.
 SEALED = ("username", "password", "http_proxy", "https_proxy")
@@ -20,10 +25,11 @@ class MirrorRow(Row):
 
     `run` is the ULID of the current or the last run, `tries` counts the runs that have failed since the last success,
     `next_at` is when the next run begins. `settings_version` counts the changes of the settings, by which a run sees
-    them; `version` counts all writes.
+    them; `version` counts all writes. `view` is set while the schedule may begin runs.
     """
 
     repository_id = UnicodeAttribute()
+    namespace_id = UnicodeAttribute()
     robot_id = UnicodeAttribute()
     is_enabled = Integer(default=1)
     reference = UnicodeAttribute()
@@ -82,12 +88,108 @@ class MirrorRow(Row):
         self.settings_version += 1
 
 
+class RobotMirrorRow(Row):
+    """Says that a robot mirrors into a repository."""
+
+
 class MirrorStore:
-    """The mirrors in the table."""
+    """The mirrors in the table.
+
+    The row of a repository's name has the mirror's robot, too: every push reads it. A transaction that changes the
+    robot writes both.
+    """
 
     def get(self, repository_id: str) -> MirrorRow | None:
         """Returns the mirror of a repository."""
         return get(MirrorRow, keys.mirror(repository_id))
+
+    def is_mirroring(self, robot_id: str) -> bool:
+        """Whether a robot mirrors into any repository."""
+        return any(query(RobotMirrorRow, keys.robot_mirror(robot_id), limit=1))
+
+    def active(self, namespace_id: str = "") -> list[MirrorRow]:
+        """Returns the mirrors whose schedule may begin runs, of one namespace or of all. The index lags."""
+        key = UnicodeAttribute(attr_name="view_at")
+        condition = key.startswith(f"{namespace_id}#") if namespace_id else None
+        pages = (read_pages(shard, condition, index_name="view") for shard in keys.view_mirrors())
+        rows = [MirrorRow.from_raw_data(raw) for shard in pages for items, _ in shard for raw in items]
+        return sorted(rows, key=lambda row: row.view_at or "")
+
+    def names(self, repository_ids: Sequence[str]) -> dict[str, RepositoryRow]:
+        """Returns the repositories of mirrors, by id, with one read for each hundred."""
+        batch = Batch()
+        reads = {identifier: batch.add(RepositoryRow, keys.repository(identifier)) for identifier in repository_ids}
+        batch.read()
+        return {identifier: read.row for identifier, read in reads.items() if read.row}
+
+    def give_robot(self, transaction: Transaction, row: RepositoryNameRow, robot_id: str | None, mode: Mode) -> None:
+        """Sets a repository's mode and the robot that mirrors into it, if the name has the version that was read."""
+        attribute, former = RepositoryNameRow.mirror_robot, row.mirror_robot
+        actions = [
+            RepositoryNameRow.mode.set(mode),
+            RepositoryNameRow.version.set(row.version + 1),
+            attribute.set(robot_id) if robot_id else attribute.remove(),
+        ]
+        is_same = (RepositoryNameRow.repository_id == row.repository_id) & at_version(
+            RepositoryNameRow.version, row.version
+        )
+        transaction.update(row, *actions, condition=is_same)
+        by_id = RepositoryRow.under(keys.repository(row.repository_id))
+        transaction.update(by_id, RepositoryRow.mode.set(mode), condition=RepositoryRow.pk.exists())
+        if former and former != robot_id:
+            transaction.delete(RobotMirrorRow.under(keys.robot_mirror(former, row.repository_id)))
+        if robot_id:
+            self.engage(transaction, robot_id, row.repository_id)
+
+    def schedule(self, transaction: Transaction, row: MirrorRow, mode: Mode, now: float) -> None:
+        """Sets when the mirror's next run begins, and moves its timer there. The caller writes `row`.
+
+        The timer of a run that is open looks after that run, and stays.
+        """
+        is_active = mode == Mode.MIRROR and bool(row.is_enabled)
+        row.view = keys.view_mirrors(row.repository_id)[0] if is_active else None
+        row.view_at = f"{row.namespace_id}#{row.repository_id}" if is_active else None
+        if row.status.is_running:
+            return
+        row.next_at = due_start(row, made_at(row.run) if row.run else None, now) if is_active else None
+        if row.next_at is None:
+            transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
+        else:
+            transaction.put(timer(MIRROR, row.repository_id, row.next_at))
+
+    def remove(self, transaction: Transaction, row: MirrorRow) -> None:
+        """Removes a mirror with its timer, if it has the version that was read."""
+        transaction.delete(row, at_version(MirrorRow.version, row.version))
+        transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
+
+    def resume(self, transaction: Transaction, row: MirrorRow, mode: Mode, now: float) -> None:
+        """Begins the schedule of a restored repository's mirror again. The caller writes `row`."""
+        self.schedule(transaction, row, mode, now)
+        if row.status.is_running:
+            # The deletion took the timer that looks after the run.
+            transaction.put(timer(MIRROR, row.repository_id, int(now)))
+
+    def engage(self, transaction: Transaction, robot_id: str, repository_id: str) -> None:
+        """Says that a robot mirrors into a repository."""
+        transaction.put(RobotMirrorRow.under(keys.robot_mirror(robot_id, repository_id)))
+
+    def suspend(self, transaction: Transaction, row: RepositoryNameRow) -> None:
+        """Ends the schedule of a deleted repository's mirror, which no longer needs its robot.
+
+        The caller deletes the row of the name if it has the version that was read.
+        """
+        if row.mirror_robot is None:
+            return
+        mirror = MirrorRow.under(keys.mirror(row.repository_id))
+        actions = [
+            MirrorRow.view.remove(),
+            MirrorRow.view_at.remove(),
+            MirrorRow.next_at.remove(),
+            MirrorRow.version.set(MirrorRow.version + 1),
+        ]
+        transaction.update(mirror, *actions, condition=MirrorRow.pk.exists())
+        transaction.delete(RobotMirrorRow.under(keys.robot_mirror(row.mirror_robot, row.repository_id)))
+        transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
 
     def put(self, transaction: Transaction, row: MirrorRow, stored_version: int | None) -> None:
         """Writes a mirror if it has the version that was read; None for a new one."""

@@ -7,7 +7,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import HolderKind, Role
+from chalicelib.domain.permissions import PULL, HolderKind, Role
 from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description
 from chalicelib.domain.states import RepositoryState
 from chalicelib.storage import keys
@@ -25,6 +25,7 @@ KEPT = (
     "visibility",
     "description",
     "immutability",
+    "mirror_robot",
     "created_at",
     "status_token",
 )
@@ -44,6 +45,8 @@ class RepositoryNameRow(Row):
     description = UnicodeAttribute(default="")
     # Which tags are immutable by the repository's policies (domain/policies.py); None without policies.
     immutability = OptionalText()
+    # The id of the robot that mirrors into the repository; None without a mirror.
+    mirror_robot = OptionalText()
     created_at = OptionalInteger()
     status_token = OptionalText()
     version = Integer(default=0)
@@ -59,6 +62,14 @@ class RepositoryNameRow(Row):
     def is_normal(self) -> bool:
         """Whether it accepts pushes."""
         return self.mode == Mode.NORMAL
+
+    def allowed(self, actions: frozenset[str], account_id: str | None) -> frozenset[str]:
+        """Returns those of an account's actions that the mode allows: only a pull unless the mode is NORMAL.
+
+        In a mirror, the robot that mirrors into it keeps them all.
+        """
+        is_mirroring = self.mode == Mode.MIRROR and account_id is not None and account_id == self.mirror_robot
+        return actions if self.is_normal or is_mirroring else actions & {PULL}
 
 
 class RepositoryRow(Row):
@@ -97,6 +108,7 @@ class DeletedRepositoryRow(Row):
     visibility = EnumText(Visibility)
     description = UnicodeAttribute(default="")
     immutability = OptionalText()
+    mirror_robot = OptionalText()
     created_at = OptionalInteger()
     status_token = OptionalText()
     deleted_at = Integer()

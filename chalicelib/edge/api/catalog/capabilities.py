@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.domain.mirrors import ARCHITECTURES
 from chalicelib.edge.api.framework import declared, paths
 from chalicelib.edge.api.framework.operations import FLAG, TEXT, Operations, a_list, an_object
 from chalicelib.settings import settings
@@ -25,7 +26,6 @@ ADDRESSES = (
     ),
 )
 DEPRECATED = ("io.quay.image-security",)
-MIRRORED = ("amd64", "arm64", "ppc64le", "s390x")
 SPARSE = an_object({"supported": FLAG, "required_architectures": a_list(TEXT), "optional_architectures_allowed": FLAG})
 
 
@@ -38,7 +38,7 @@ def registry() -> dict[str, Any]:
     """Returns whether indexes may lack manifests, and which architectures mirrors may choose."""
     is_on = settings().sparse_index
     sparse = {"supported": is_on, "required_architectures": [], "optional_architectures_allowed": is_on}
-    return {"sparse_manifests": sparse, "mirror_architectures": list(MIRRORED)}
+    return {"sparse_manifests": sparse, "mirror_architectures": list(ARCHITECTURES)}
 
 
 @operations.get(

@@ -1,8 +1,9 @@
 """Domain errors in Quay's dialect: the one table from error class to status and `error_type`.
 
 Quay has several shapes of errors side by side: a problem object of six keys for what its API refuses, `message` alone
-for what its data model or its framework refuses, `error` for a CSRF token, `detail` for a repository's state. An error
-here has the keys of its kind in Quay and no others: clients generated from Quay's document refuse unknown keys.
+for what its data model or its framework refuses, `error` for a CSRF token, `detail` for a repository's state and its
+mirror. An error here has the keys of its kind in Quay and no others: clients generated from Quay's document refuse
+unknown keys.
 """
 
 from collections.abc import Collection
@@ -31,6 +32,7 @@ TYPES: dict[type[errors.RegistryError], tuple[int, str]] = {
     # Quay answers 400 for something that exists already, and its clients look for that.
     errors.Conflict: (400, INVALID),
     errors.TagImmutable: (409, "tag_immutable"),
+    errors.MirrorTaken: (409, INVALID),
     errors.RestoreTaken: (409, INVALID),
     errors.RestoreTooLate: (410, UNKNOWN),
     errors.RepositoryFrozen: (503, "unavailable"),
@@ -50,6 +52,7 @@ PLAIN = (
     errors.MethodUnsupported,
     errors.NotGiven,
     errors.RepositoryFrozen,
+    errors.RobotInUse,
     errors.RobotUnknown,
     errors.ScopeInvalid,
     errors.TagInvalid,
@@ -116,7 +119,7 @@ def _document(error: errors.RegistryError) -> dict[str, Any] | None:
         return {"message": str(error), "invalidCredentials": True, "needsEmailVerification": False}
     if isinstance(error, errors.ParameterInvalid):
         return {"message": {error.field: error.why}}
-    if isinstance(error, errors.StateUnknown):
+    if isinstance(error, errors.MirrorInvalid | errors.MirrorTaken):
         return {"detail": str(error)}
     return {"message": str(error)} if isinstance(error, PLAIN) else None
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from chalicelib.domain.errors import NameUnknown, StateUnknown
+from chalicelib.domain.errors import NameUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.quotas import Quota
 from chalicelib.domain.repositories import Mode, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, REPO_CREATE, REPO_READ, REPO_WRITE
 from chalicelib.edge import request
-from chalicelib.edge.api.framework import declared, paths
+from chalicelib.edge.api.framework import paths
 from chalicelib.edge.api.framework.operations import (
     FLAG,
     NUMBER,
@@ -169,12 +169,8 @@ def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> di
     answers={200: DONE},
 )
 def change_state(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Sets whether a repository accepts pushes, is read-only, or accepts only its mirror if there are mirrors."""
-    mode = Mode(body["state"])
-    if mode == Mode.MIRROR and declared.unnamed(paths.REPOSITORY + "/mirror") not in declared.paths():
-        services().registry.repositories.administered(actor, repository_name(repository))
-        raise StateUnknown(mode)
-    services().registry.repositories.change_mode(actor, repository_name(repository), mode)
+    """Sets whether a repository accepts pushes, is read-only, or accepts only its mirror's."""
+    services().registry.repositories.change_mode(actor, repository_name(repository), Mode(body["state"]))
     return {"success": True}
 
 

@@ -61,7 +61,13 @@ def test_an_error_of_the_api_is_a_problem_object(
         (errors.ParameterInvalid("limit", "a number"), 400, {"message": {"limit": "a number"}}),
         (errors.BodyUnreadable("no", 415), 415, {"message": "no"}),
         (errors.RepositoryFrozen(1), 503, {"message": "Repository is in read only or mirror mode: 1"}),
-        (errors.StateUnknown("MIRROR"), 400, {"detail": "Unknown Repository State: MIRROR"}),
+        (errors.MirrorInvalid("", "why"), 400, {"detail": "why"}),
+        (
+            errors.MirrorTaken("a/b"),
+            409,
+            {"detail": "Mirror configuration already exits for repository a/b"},
+        ),
+        (errors.RobotInUse("a+b"), 400, {"message": "Robot is being used by a mirror"}),
         (errors.CsrfInvalid(), 403, {"error": "CSRF token was invalid or missing."}),
         (
             errors.WrongCredentials(),
