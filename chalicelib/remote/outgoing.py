@@ -7,6 +7,7 @@ permits (CLOUDBERTH_OUTGOING_ALLOW) may be private and use http.
 """
 
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
@@ -25,8 +26,11 @@ class Outgoing:
     def __init__(self, permitted: Permitted) -> None:
         self._permitted = permitted
 
-    def check_url(self, url: str) -> None:
-        """Raises OutgoingRefused for a URL that can never be called, without resolving its host."""
+    def check_url(self, url: str, *, may_be_plain: bool = False) -> None:
+        """Raises OutgoingRefused for a URL that can never be called, without resolving its host.
+
+        `may_be_plain` says that whoever named the host takes http, too.
+        """
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname or "", parts.port
@@ -38,8 +42,13 @@ class Outgoing:
             raise OutgoingRefused("an address may not contain a user or a password")
         if parts.scheme not in ("https", "http"):
             raise OutgoingRefused("say https://HOST/PATH")
-        self._check_scheme(host, is_plain=parts.scheme == "http")
+        self._check_scheme(host, is_plain=parts.scheme == "http" and not may_be_plain)
         self._check_literal(host)
+
+    def check_target(self, host: str, port: int) -> None:
+        """Raises OutgoingRefused for a host behind a proxy that is private here; one without an address here is not."""
+        with suppress(OutgoingFailed):
+            self.addresses(host.strip("[]"), port, is_plain=False)
 
     def _check_literal(self, host: str) -> None:
         """Raises OutgoingRefused for a host that is an IP address and may not be called."""

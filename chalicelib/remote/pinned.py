@@ -6,14 +6,17 @@ urllib3's `contrib.socks`: connection classes of our own, in pools of our own.
 
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Timer
 from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
 
 from chalicelib.domain.errors import OutgoingFailed
 from chalicelib.remote.messages import OutgoingRequest, OutgoingResponse
@@ -30,25 +33,56 @@ class Connect(Protocol):
 
 
 class PlainConnection(HTTPConnection):
-    """http over a connection that `connect` opens."""
+    """http over a connection that `connect` opens; its headers come within `headers_s` seconds, 0 for no limit."""
 
-    def __init__(self, *places: Any, connect: Connect, **options: Any) -> None:
+    def __init__(self, *places: Any, connect: Connect, headers_s: float, **options: Any) -> None:
         super().__init__(*places, **options)
-        self._connect = connect
+        self._connect, self._headers_s = connect, headers_s
 
     def _new_conn(self) -> socket.socket:
         return self._connect(self.host, self.port, is_plain=True)
 
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        """Returns the response once its headers have come."""
+        with _within(self._headers_s, self):
+            return super().getresponse()
+
 
 class SecureConnection(HTTPSConnection):
-    """https over a connection that `connect` opens."""
+    """https in the same way."""
 
-    def __init__(self, *places: Any, connect: Connect, **options: Any) -> None:
+    def __init__(self, *places: Any, connect: Connect, headers_s: float, **options: Any) -> None:
         super().__init__(*places, **options)
-        self._connect = connect
+        self._connect, self._headers_s = connect, headers_s
 
     def _new_conn(self) -> socket.socket:
         return self._connect(self.host, self.port, is_plain=False)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        """Returns the response once its headers have come."""
+        with _within(self._headers_s, self):
+            return super().getresponse()
+
+
+@contextmanager
+def _within(seconds: float, connection: HTTPConnection) -> Iterator[None]:
+    """Ends a connection from which headers come too slowly: each byte restarts the time-out of a socket."""
+    if not seconds:
+        yield
+        return
+    timer = Timer(seconds, _end, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _end(connection: HTTPConnection) -> None:
+    with suppress(OSError, TypeError):
+        # The method of the class, as that of a TLS socket takes its state from the thread that reads.
+        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 CONNECTIONS: dict[str, Any] = {"http": PlainConnection, "https": SecureConnection}
@@ -57,14 +91,20 @@ CONNECTIONS: dict[str, Any] = {"http": PlainConnection, "https": SecureConnectio
 class PinnedPools(PoolManager):
     """Pools of connections that `connect` opens."""
 
-    def __init__(self, connect: Connect, **options: Any) -> None:
+    def __init__(self, connect: Connect, headers_s: float = 0, **options: Any) -> None:
         super().__init__(**options)
-        self._connect = connect
+        self._new = {
+            scheme: partial(kind, connect=connect, headers_s=headers_s) for scheme, kind in CONNECTIONS.items()
+        }
 
     def _new_pool(self, scheme: str, host: str, port: int, request_context: Any = None) -> HTTPConnectionPool:
         pool = super()._new_pool(scheme, host, port, request_context)
-        pool.ConnectionCls = partial(CONNECTIONS[scheme], connect=self._connect)  # type: ignore[assignment]
+        pool.ConnectionCls = self._new[scheme]  # type: ignore[assignment]
         return pool
+
+
+class PinnedProxyPools(PinnedPools, ProxyManager):
+    """The same behind a proxy, to which `connect` opens the connections."""
 
 
 class PinnedAdapter(HTTPAdapter):

@@ -6,7 +6,7 @@ import datetime
 import ipaddress
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -30,9 +30,10 @@ class FakeServer:
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 fake_server.asked.append((f"{self.command} {self.path}", headers))
-                answering(self)
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    answering(self)
 
-            do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
+            do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 """Logs nothing."""

@@ -4,7 +4,9 @@ RegistryError
 ├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
 │                      ManifestBlobUnknown BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid
 │                      TeamInvalid RepositoryNameInvalid RobotInvalid RobotUnknown NotGiven BodyUnreadable
-│                      OutgoingRefused EmailInvalid SignUpClosed DataInvalid ParameterInvalid MirrorInvalid
+│                      UpstreamFailed UpstreamUnreachable UpstreamUntrusted UpstreamDenied UpstreamUnknown
+│                      UpstreamProxyFailed UpstreamLied UpstreamLimited OutgoingRefused EmailInvalid SignUpClosed
+│                      DataInvalid ParameterInvalid MirrorInvalid
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved
@@ -25,3 +27,4 @@ RegistryError
 from chalicelib.domain.errors.accounts import *
 from chalicelib.domain.errors.contents import *
 from chalicelib.domain.errors.kinds import *
+from chalicelib.domain.errors.upstreams import *
