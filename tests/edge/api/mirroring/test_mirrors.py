@@ -145,7 +145,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"root_rule": {"rule_kind": "tag_glob_csv", "rule_value": []}}, "problem", "validation failed: rule_value for"),
     ({"skopeo_timeout_interval": 1}, "problem", "skopeo_timeout_interval: must be bigger than or equal to 300"),
     ({"external_reference": ""}, "problem", "External registry reference is required"),
-    ({"external_reference": "http://quay.io/a"}, "problem", "External registry reference must not include a URL scheme"),
+    (
+        {"external_reference": "http://quay.io/a"},
+        "problem",
+        "External registry reference must not include a URL scheme",
+    ),
     ({"external_reference": "169.254.169.254/latest"}, "problem", "The provided registry location is not allowed"),
     ({"architecture_filter": ["pdp11"]}, "detail", "architecture_filter: 'pdp11' is not known"),
     ({"external_registry_config": {"verify_tls": "yes"}}, "problem", "external_registry_config.verify_tls: must be"),
