@@ -19,9 +19,8 @@ from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import HolderKind, Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.timers import MIRROR
-from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from tests.support.backends import Backend
-from tests.support.builders import a_config, a_manifest, built, push_image, token_actor
+from tests.support.builders import a_config, a_manifest, an_organization_repository, built, token_actor
 from tests.support.crashes import crash_everywhere
 from tests.support.mirror_builders import SETTINGS, SOURCE, a_mirror, a_robot, changes, mirror_row
 from tests.support.rows import change, due_at, events, repository_of, rows_like
@@ -153,20 +152,6 @@ def test_a_label_of_expiry_ends_no_tag_of_a_mirror(backend: Backend, label: str)
     assert tags(backend) == ["v1"]
 
 
-def test_policies_prune_no_tag_of_a_mirror(backend: Backend) -> None:
-    a_mirror(backend)
-    push(backend, "admin+mirror")
-    backend.services.lifecycle.policies.create(
-        backend.signed_in("admin"), PolicyHolder(repository=NAME), PolicyRequest("", True, "creation_date", "1s")
-    )
-
-    advance_clock(backend, 7200)
-    change(mirror_row(repository_of(backend)), is_enabled=0)
-    sweep(backend)
-
-    assert tags(backend) == ["v1"]
-
-
 def delete(backend: Backend) -> None:
     backend.services.registry.repositories.delete(backend.signed_in("admin"), NAME)
 
@@ -220,7 +205,7 @@ def test_a_mirror_is_restored_without_a_robot_that_was_deleted_meanwhile(backend
 
 def left(backend: Backend, repository_id: str) -> list[tuple[str, str]]:
     """Returns the keys of all rows that have anything of a mirror."""
-    rows = (row for row in rows_like(backend) if not row["pk"].startswith(("LOG#", "DAY#")))
+    rows = (row for row in rows_like(backend) if not row["pk"].startswith(("LOG#", "FENCE#")))
     keys = [(row["pk"], row["sk"]) for row in rows]
     return [key for key in keys if repository_id in f"{key}" or "MIRROR" in f"{key}"]
 
@@ -251,8 +236,7 @@ def test_a_renamed_namespace_keeps_its_mirrors(backend: Backend) -> None:
     admin, organizations = backend.signed_in("admin"), backend.services.accounts.organizations
     organizations.create(admin, "acme")
     backend.services.accounts.robots.create(admin, RobotName.parse("acme+mirror"))
-    push_image(backend, "v0", repository="acme/app")
-    name = RepositoryName.parse("acme/app")
+    name = an_organization_repository(backend).name
     new = changes("acme+mirror", SOURCE, **{**SETTINGS, "is_enabled": False})
     backend.services.mirroring.mirrors.create(admin, name, new)
 
