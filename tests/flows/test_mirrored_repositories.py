@@ -42,7 +42,8 @@ def push(backend: Backend, account: str, tag: str = "v1", label: str = "") -> Di
 
 
 def tags(backend: Backend) -> list[str]:
-    return backend.services.registry.tags.list(token_actor(backend, "admin", str(NAME)), NAME, None, 100).items
+    page = backend.services.registry.tags.list(token_actor(backend, "admin", str(NAME)), NAME, None, 100)
+    return list(page.items)
 
 
 def test_only_the_robot_pushes_into_a_mirror_and_deletes_there(backend: Backend) -> None:
