@@ -17,6 +17,7 @@ from chalicelib.services.identity.authorizations import TokenRequest
 from tests.support.api_client import ApiClient
 from tests.support.app_client import AppClient
 from tests.support.builders import a_manifest, token_actor
+from tests.support.mirror_builders import SETTINGS, SOURCE, changes
 
 SCOPES = " ".join(name for name in OFFERED if name != SUPER_USER)
 PEOPLE = ("stranger", "reader", "writer", "owner", "admin")
@@ -94,6 +95,23 @@ class PopulatedRegistry:
             pusher = token_actor(self.backend, "owner", name)
             self.backend.services.registry.repositories.change_visibility(pusher, parsed, visibility)
         return name
+
+    def mirror_fields(self) -> dict[str, object]:
+        """Creates a robot of the organization `acme`; returns the fields of a request that lets it mirror."""
+        return {
+            "external_reference": "registry.example.com/team/app",
+            "sync_start_date": "2026-12-31T23:59:59Z",
+            "root_rule": {"rule_kind": "tag_glob_csv", "rule_value": ["latest"]},
+            "robot_username": f"acme+{self.robot('acme')['robot_shortname']}",
+        }
+
+    def mirror(self) -> dict[str, str]:
+        """Creates a mirror of the organization `acme`."""
+        repository, robot = self.repository(f"acme/{self.fresh_name}"), f"acme+{self.robot('acme')['robot_shortname']}"
+        self.backend.services.mirroring.mirrors.create(
+            self.actor("owner"), RepositoryName.parse(repository), changes(robot, SOURCE, **SETTINGS)
+        )
+        return {"repository": repository}
 
     def application(self, organization: str) -> dict[str, str]:
         """Creates an application with a token."""

@@ -194,6 +194,10 @@ def a_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     return {"repository": populated.repository(f"acme/{populated.fresh_name}")}
 
 
+def a_mirror(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return populated.mirror()
+
+
 # Operations with which a user deletes their own account: a new user does it instead.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
@@ -231,10 +235,12 @@ PLACES: dict[str, Places] = {
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "changeUserRole": a_user,
+    **dict.fromkeys(("changeRepoMirrorConfig", "deleteRepoMirrorConfig", "getRepoMirrorConfig"), a_mirror),
     "createOrgRobot": a_new_robot,
     "createOrganizationPrototypePermission": an_organization,
     "createOrganizationQuotaLimitSuperUser": a_quota,
     "createOrganizationQuotaSuperUser": no_quota,
+    "createRepoMirrorConfig": a_repository,
     "createUserQuotaLimitSuperUser": a_users_quota,
     "createUserQuotaSuperUser": no_users_quota,
     "createUserRobot": a_new_robot,
@@ -346,6 +352,7 @@ BODIES: dict[str, Fields] = {
     "createOrganizationQuota": AMOUNT,
     "createOrganizationQuotaLimitSuperUser": LIMIT,
     "createOrganizationQuotaSuperUser": AMOUNT,
+    "createRepoMirrorConfig": lambda populated: populated.mirror_fields(),
     "createRepo": lambda populated: {"namespace": "acme", "repository": populated.fresh_name},
     "createStar": lambda _: {"namespace": "acme", "repository": "app"},
     "createUserQuotaLimitSuperUser": LIMIT,
@@ -379,6 +386,7 @@ PRUNED: Fields = lambda _: {"method": "number_of_tags", "value": "9"}  # noqa: E
 QUERIES: dict[str, Fields] = {
     "assignToken": OFFER,
     "authorizeApplication": CONSENT,
+    "getRepositoryMirrorHealth": lambda _: {"namespace": "acme"},
     "listDeletedRepos": lambda _: {"namespace": "acme"},
     "listRepos": lambda _: {"namespace": "acme"},
     "previewOrganizationAutoPrunePolicy": PRUNED,

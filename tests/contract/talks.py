@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "conversation"
 # The order matters: later groups use what earlier ones create.
 GROUPS = (
     "user", "org", "team", "robot", "application", "grant", "apptoken", "repository", "permission", "prototype", "star",
-    "search", "quota", "message", "log", "superuser", "misc", "autoprune",
+    "search", "quota", "message", "log", "superuser", "misc", "mirror", "autoprune",
     "immutability", "end",
 )  # fmt: skip
 NOBODY, PROGRAM = "nobody", "program"

@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.names import Tag
+from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.uploads import UploadBody
 from chalicelib.storage import bucket_keys
 from chalicelib.wiring.registry import RegistryRoom
 from tests.support.backends import Backend
-from tests.support.builders import a_blob, a_config, a_manifest, push_image
+from tests.support.builders import a_blob, a_config, a_manifest, a_repository, push_image
+from tests.support.mirror_builders import SETTINGS, SOURCE, a_robot, changes
 from tests.support.sweeping import advance_clock
 
 
@@ -256,3 +257,20 @@ def test_a_page_of_tags_is_one_query_however_many_there_are(backend: Backend) ->
     backend.services.registry.tags.list(actor, name, Tag("v10"), 5)
 
     assert backend.calls.take() == ["Query"]
+
+
+def test_a_mirror_is_read_in_one_batch_and_set_up_and_changed_in_one_transaction(backend: Backend) -> None:
+    a_repository(backend)
+    robot, (actor, name) = a_robot(backend), (backend.signed_in("admin"), RepositoryName.parse("admin/app"))
+    mirrors = backend.services.mirroring.mirrors
+    right = ["GetItem", "GetItem"]
+    backend.calls.take()
+
+    mirrors.create(actor, name, changes(robot, SOURCE, **SETTINGS))
+    assert backend.calls.take() == [*right, "GetItem", "GetItem", "TransactWriteItems"]
+
+    mirrors.get(actor, name)
+    assert backend.calls.take() == [*right, "BatchGetItem"]
+
+    mirrors.change(actor, name, changes(interval_s=60))
+    assert backend.calls.take() == [*right, "BatchGetItem", "TransactWriteItems"]

@@ -33,7 +33,7 @@ class MirrorView:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _MirrorChange:
     """A change of one repository's mirror, in one transaction."""
 
     actor: Actor
@@ -77,7 +77,7 @@ class Mirrors:
         access = self._access.require_role(actor, name, Role.ADMIN)
         if access.row.mirror_robot is not None:
             raise MirrorTaken(str(name))
-        change = _Change(actor, access, Transaction())
+        change = _MirrorChange(actor, access, Transaction())
         robot, settings = self._robot(access, changes.robot or ""), changes.apply(FRESH)
         repository = access.repository
         row = MirrorRow.under(
@@ -106,7 +106,7 @@ class Mirrors:
     def _change(self, actor: Actor, name: RepositoryName, changes: MirrorChanges) -> None:
         access = self._access.require_role(actor, name, Role.ADMIN)
         view, version = self._view(access)
-        change = _Change(actor, access, Transaction())
+        change = _MirrorChange(actor, access, Transaction())
         before, after = view.settings, changes.apply(view.settings)
         changed = differences(before, after)
         if changes.robot is not None:
@@ -121,7 +121,7 @@ class Mirrors:
         if not change.transaction.is_empty:
             change.transaction.commit()
 
-    def _change_robot(self, change: _Change, row: MirrorRow, name: str) -> list[tuple[str, object]]:
+    def _change_robot(self, change: _MirrorChange, row: MirrorRow, name: str) -> list[tuple[str, object]]:
         """Lets a robot mirror in place of the former one, which keeps its role."""
         robot = self._robot(change.access, name)
         self._let_write(change, robot, name)
@@ -144,7 +144,7 @@ class Mirrors:
         row = self._store.get(access.repository.id)
         if row is None:
             raise ResourceUnknown("mirror of", str(name))
-        change = _Change(actor, access, Transaction())
+        change = _MirrorChange(actor, access, Transaction())
         mode = Mode.NORMAL if access.row.mode == Mode.MIRROR else access.row.mode
         self._store.remove(change.transaction, row)
         self._store.give_robot(change.transaction, access.row, None, mode)
@@ -167,7 +167,7 @@ class Mirrors:
             raise RobotUnknown(name)
         return row
 
-    def _let_write(self, change: _Change, robot: RobotRow, name: str) -> None:
+    def _let_write(self, change: _MirrorChange, robot: RobotRow, name: str) -> None:
         """Gives a robot the role WRITE if it has less."""
         repository = change.access.repository
         stored = get(PermissionRow, keys.permission(repository.id, robot.account_id))
@@ -179,7 +179,7 @@ class Mirrors:
         kind = "change_repo_permission" if stored else "add_repo_permission"
         self._record(change, kind, username=name, role=Role.WRITE)
 
-    def _record(self, change: _Change, kind: str, **metadata: object) -> None:
+    def _record(self, change: _MirrorChange, kind: str, **metadata: object) -> None:
         self._usage_log.record_for_repository(
             change.actor, change.transaction, kind, change.access.repository, metadata
         )

@@ -50,6 +50,8 @@ FEATURES: dict[str, bool | str] = {
     "REQUIRE_TEAM_INVITE": OFF,
     "SECURITY_SCANNER": paths.REPOSITORY + "/manifest/{manifestref}/security",
     "SIGNING": OFF,
+    # Mirrors may choose architectures; whether pushes may be sparse, `registry/capabilities` says.
+    "SPARSE_INDEX": paths.REPOSITORY + "/mirror",
     "STORAGE_REPLICATION": OFF,
     "SUPER_USERS": ON,
     "TEAM_SYNCING": OFF,
@@ -100,7 +102,6 @@ def features() -> dict[str, bool]:
     return {
         **states,
         "INVITE_ONLY_USER_CREATION": config.sign_up == "invited",
-        "SPARSE_INDEX": config.sparse_index,
         "SUPERUSERS_FULL_ACCESS": config.superusers_full_access,
         "USER_CREATION": config.sign_up != "closed",
     }

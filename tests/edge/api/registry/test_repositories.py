@@ -305,12 +305,16 @@ def test_a_restored_repository_has_its_whole_description(admin: ApiClient) -> No
     assert admin.get("/repository/admin/read").json()["description"] == readme
 
 
-def test_no_repository_becomes_a_mirror_while_there_are_no_mirrors(admin: ApiClient, app_client: AppClient) -> None:
+def test_a_repository_becomes_a_mirror_that_takes_no_push_without_any_settings(
+    admin: ApiClient, app_client: AppClient
+) -> None:
     a_blob(app_client.backend)
-    refused = admin.put("/repository/admin/app/changestate", {"state": "MIRROR"})
+    assert admin.put("/repository/admin/app/changestate", {"state": "MIRROR"}).json() == {"success": True}
 
-    assert (refused.status, refused.json()["detail"]) == (400, "Unknown Repository State: MIRROR")
-    assert admin.get("/repository/admin/app").json()["state"] == "NORMAL"
+    shown = admin.get("/repository/admin/app").json()
+    assert (shown["state"], shown["can_write"]) == ("MIRROR", False)
+    token = {"Authorization": f"Bearer {app_client.backend.token('admin', 'admin/app')}"}
+    assert push(app_client, token).status == 401
 
 
 def push(app_client: AppClient, token: dict[str, str]) -> Answer:
