@@ -90,6 +90,14 @@ class Permitted:
         except ValueError:
             return False
 
+    def may_name(self, host: str) -> bool:
+        """Whether a host may be called as far as its name tells. What a name resolves to is checked before a call."""
+        name = host.lower().rstrip(".").strip("[]")
+        try:
+            return self.may_call(ipaddress.ip_address(name))
+        except ValueError:
+            return (name != "localhost" and not name.endswith(".localhost")) or self.has_host(name)
+
     def may_call(self, address: Address) -> bool:
         """Whether an address is public or lies in a permitted network."""
         return is_public(address) or self.has_address(address)

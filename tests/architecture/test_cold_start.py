@@ -16,6 +16,7 @@ SERVICES = {
     "security.sealing",
     "security.signing",
     "security.throttles",
+    "security.write_access",
     "activity.lookups",
     "activity.usage_log",
     "accounts.quotas",

@@ -78,3 +78,15 @@ def test_an_address_that_is_public_or_permitted_may_be_called() -> None:
 def test_a_text_that_is_neither_a_host_nor_a_network_is_refused(text: str) -> None:
     with pytest.raises(FieldInvalid, match="allow"):
         Permitted.parse(text, "allow")
+
+
+@pytest.mark.parametrize("host", ["quay.io", "8.8.8.8", "[2606:4700::1]", "10.1.2.3", "localhost", "db.localhost"])
+def test_a_host_may_be_named_that_is_public_or_permitted(host: str) -> None:
+    assert Permitted.parse("10.0.0.0/8 localhost db.localhost", "x").may_name(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["10.1.2.3", "169.254.169.254", "[::1]", "::ffff:127.0.0.1", "LOCALHOST.", "db.localhost"]
+)
+def test_a_private_host_may_not_be_named(host: str) -> None:
+    assert not Permitted().may_name(host)

@@ -67,6 +67,7 @@ SAMPLES = [
     errors.TagImmutable("a/b", "v1"),
     errors.RepositoryFrozen(1),
     errors.RepositoryClosed("a/b", "READ_ONLY"),
+    errors.PushUnauthenticated("a/b", "MIRROR", "insufficient_scope"),
     errors.RestoreTaken("a/b"),
     errors.TagExpired("a/b", "v1"),
     errors.RestoreTooLate("a/b"),

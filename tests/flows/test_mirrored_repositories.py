@@ -21,7 +21,7 @@ from chalicelib.domain.repositories import Mode
 from chalicelib.domain.timers import MIRROR
 from tests.support.backends import Backend
 from tests.support.builders import a_config, a_manifest, an_organization_repository, built, token_actor
-from tests.support.crashes import crash_everywhere
+from tests.support.crashes import crash_everywhere, just_before_commit
 from tests.support.mirror_builders import SETTINGS, SOURCE, a_mirror, a_robot, changes, mirror_row
 from tests.support.rows import change, due_at, events, repository_of, rows_like
 from tests.support.sweeping import WINDOW_S, advance_clock, expire_everything, sweep
@@ -187,7 +187,16 @@ def test_a_run_that_a_deletion_interrupted_is_looked_after_once_it_is_restored(b
 
     restore(backend, repository.id)
 
-    assert (due_at(MIRROR, repository.id) or 0) <= int(backend.clock())
+    assert 0 < (due_at(MIRROR, repository.id) or 0) <= int(backend.clock())
+
+
+def test_a_mirror_that_is_changed_while_its_repository_is_deleted_begins_no_run(backend: Backend) -> None:
+    repository = a_mirror(backend)
+
+    with pytest.raises(RegistryError), just_before_commit(backend, lambda: delete(backend)):
+        backend.services.mirroring.mirrors.change(backend.signed_in("admin"), NAME, changes(start_at=7))
+
+    assert (mirror_row(repository).view, due_at(MIRROR, repository.id)) == (None, None)
 
 
 def test_a_mirror_is_restored_without_a_robot_that_was_deleted_meanwhile(backend: Backend) -> None:

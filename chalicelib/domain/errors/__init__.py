@@ -10,7 +10,7 @@ RegistryError
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
 │                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved
-├── Unauthenticated    WrongCredentials FreshLoginRequired
+├── Unauthenticated    WrongCredentials FreshLoginRequired PushUnauthenticated
 ├── Denied             QuotaExceeded RepositoryClosed
 ├── CsrfInvalid        (a change that another site's page may have sent)
 ├── TooManyAttempts    (too many failed sign-ins)

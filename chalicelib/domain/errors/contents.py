@@ -10,6 +10,7 @@ from chalicelib.domain.errors.kinds import (
     NotFound,
     RegistryError,
     TooLarge,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
@@ -247,6 +248,14 @@ class RepositoryClosed(Denied):
         taken = "pushes and deletions only by its mirror's robot" if state == "MIRROR" else "no pushes or deletions"
         self.args = (f"{name} is {state}: it takes {taken} until its administrator sets its state to NORMAL",)
         self.state = state
+
+
+class PushUnauthenticated(Unauthenticated):
+    """The access token permits no push, as the repository's state takes that right from its holder."""
+
+    def __init__(self, name: str, state: str, why: str) -> None:
+        super().__init__(str(RepositoryClosed(name, state)), why)
+        self.name, self.state = name, state
 
 
 class RestoreTaken(Conflict):

@@ -4,10 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import RobotName
-from chalicelib.domain.errors import DataInvalid, MirrorTaken, NameInvalid, ResourceUnknown, RobotUnknown
+from chalicelib.domain.addresses import Permitted
+from chalicelib.domain.errors import (
+    DataInvalid,
+    FieldInvalid,
+    MirrorInvalid,
+    MirrorTaken,
+    NameInvalid,
+    ResourceUnknown,
+    RobotUnknown,
+)
 from chalicelib.domain.events import MIRROR_CHANGED, MIRROR_DISABLED, MIRROR_ENABLED
-from chalicelib.domain.mirror_changes import FRESH, MirrorChanges, differences
-from chalicelib.domain.mirrors import MirrorSettings
+from chalicelib.domain.mirror_changes import FRESH, PROXIES, MirrorChanges, differences
+from chalicelib.domain.mirror_sources import host_of
+from chalicelib.domain.mirrors import MirrorSettings, MirrorSource
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Mode
@@ -47,6 +57,7 @@ class Mirrors:
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Callable[[], Envelope]) -> None:
         self._access, self._usage_log, self._store, self._envelope = access, usage_log, stores.mirrors, envelope
         self._accounts, self._permissions, self._clock = stores.accounts, stores.permissions, stores.clock
+        self._permitted = Permitted.parse(stores.settings.outgoing_allow, "outgoing_allow")
 
     def get(self, actor: Actor, name: RepositoryName) -> MirrorView:
         """Returns a repository's mirror. Raises ResourceUnknown, NameUnknown, Unauthenticated, Denied."""
@@ -79,6 +90,7 @@ class Mirrors:
             raise MirrorTaken(str(name))
         change = _MirrorChange(actor, access, Transaction())
         robot, settings = self._robot(access, changes.robot or ""), changes.apply(FRESH)
+        self._check_hosts(FRESH.source, settings.source)
         repository = access.repository
         row = MirrorRow.under(
             keys.mirror(repository.id),
@@ -108,6 +120,7 @@ class Mirrors:
         view, version = self._view(access)
         change = _MirrorChange(actor, access, Transaction())
         before, after = view.settings, changes.apply(view.settings)
+        self._check_hosts(before.source, after.source)
         changed = differences(before, after)
         if changes.robot is not None:
             changed += self._change_robot(change, view.row, changes.robot)
@@ -150,6 +163,17 @@ class Mirrors:
         self._store.give_robot(change.transaction, access.row, None, mode)
         self._record(change, MIRROR_DISABLED, state=mode)
         change.transaction.commit()
+
+    def _check_hosts(self, before: MirrorSource, after: MirrorSource) -> None:
+        """Raises FieldInvalid for a new upstream and MirrorInvalid for a new proxy that may not be called."""
+        why = "is not on the public internet, and the operator does not permit it"
+        host = host_of(after.reference)
+        if after.reference != before.reference and not self._permitted.may_name(host):
+            raise FieldInvalid("", f"The provided registry location is not allowed: {host} {why}")
+        for name in PROXIES:
+            address = getattr(after, name)
+            if address and address != getattr(before, name) and not self._permitted.may_name(host_of(address)):
+                raise MirrorInvalid(f"external_registry_config.proxy.{name}", f"{host_of(address)} {why}")
 
     def _robot(self, access: RepositoryAccess, name: str) -> RobotRow:
         """Returns a robot of the repository's namespace. Raises RobotUnknown, DataInvalid."""

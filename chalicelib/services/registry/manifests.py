@@ -33,7 +33,8 @@ from chalicelib.services.registry.named_contents import NamedContents, NamedRead
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.tag_changes import NewLife, TagChanges, TaggedManifest, tag_unknown
 from chalicelib.services.registry.tagged_indexes import TaggedIndexes
-from chalicelib.services.security.access import Access, WriteAccess
+from chalicelib.services.security.access import Access
+from chalicelib.services.security.write_access import WriteAccess
 from chalicelib.storage import keys
 from chalicelib.storage.registry.manifests import ManifestRow, ManifestStore
 from chalicelib.storage.registry.tags import TagRow

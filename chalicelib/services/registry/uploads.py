@@ -21,8 +21,9 @@ from chalicelib.services.accounts.quotas import check_room
 from chalicelib.services.registry.repositories import Repositories
 from chalicelib.services.registry.upload_hashes import hasher_of, keep_state
 from chalicelib.services.registry.upload_opening import UploadOpening
-from chalicelib.services.security.access import Access, WriteAccess
+from chalicelib.services.security.access import Access
 from chalicelib.services.security.upload_tokens import UploadTokens
+from chalicelib.services.security.write_access import WriteAccess
 from chalicelib.storage import bucket_keys, keys
 from chalicelib.storage.objects import ObjectGone
 from chalicelib.storage.registry.blobs import FenceRow, LinkableBlob, StoredContent

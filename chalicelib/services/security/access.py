@@ -8,11 +8,16 @@ trusts no token: every call reads the rows as they are now.
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.accounts import AccountKind
-from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed, ResourceUnknown, Unauthenticated
+from chalicelib.domain.errors import (
+    Denied,
+    NameUnknown,
+    PushUnauthenticated,
+    ResourceUnknown,
+    Unauthenticated,
+)
 from chalicelib.domain.names import RepositoryName
-from chalicelib.domain.permissions import DELETE, PULL, PUSH, TO_PULL, Actor, Grant, Need, Role, Source, permits
-from chalicelib.domain.policies import TagNames, from_text
-from chalicelib.domain.repositories import Mode, Repository
+from chalicelib.domain.permissions import PULL, TO_PULL, Actor, Grant, Need, Role, Source, permits
+from chalicelib.domain.repositories import Repository
 from chalicelib.domain.scopes import (
     ORG_ADMIN,
     REPO_CREATE,
@@ -23,13 +28,13 @@ from chalicelib.domain.scopes import (
     audits,
     capped,
 )
-from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
+from chalicelib.services.security.write_access import WriteAccess
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow, holds
+from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow
 from chalicelib.storage.accounts.quotas import reject_bytes_of
-from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
+from chalicelib.storage.accounts.teams import TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
@@ -113,7 +118,7 @@ class Access:
         if grant is None or not permits(grant.actions, action):
             why = "insufficient_scope" if actor.has_token else ""
             if grant is not None and grant.state and action != PULL:
-                raise Unauthenticated(str(RepositoryClosed(str(name), grant.state)), why)
+                raise PushUnauthenticated(str(name), grant.state, why)
             raise Unauthenticated(f"this needs a token that may {action} {name}, if it exists", why)
         return grant
 
@@ -144,7 +149,7 @@ class Access:
         """Adds to `batch` the reads of the rows that the credential of the actor's token depends on."""
         return CredentialRows(batch, actor, self._clock)
 
-    def recheck(self, batch: Batch, actor: Actor, repository: Repository) -> "WriteAccess":
+    def recheck(self, batch: Batch, actor: Actor, repository: Repository) -> WriteAccess:
         """Adds to `batch` the reads of the rows that gave the actor the right to write."""
         return WriteAccess(self, batch, actor, repository)
 
@@ -309,80 +314,6 @@ class Access:
         if actor.account_id is None or not acts_as_superuser(actor):
             raise refusal(actor, "this", "do")
         return actor.account_id
-
-
-class WriteAccess:
-    """The rows that give a right to write, read together with the rows of the write itself."""
-
-    def __init__(self, access: Access, batch: Batch, actor: Actor, repository: Repository) -> None:
-        self._access, self._actor, self._repository = access, actor, repository
-        self._grant = actor.grants[str(repository.name)]
-        name_key = keys.repository_name(repository.namespace_id, repository.name.repository)
-        self._name = batch.add(RepositoryNameRow, name_key)
-        self._namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
-        account_id, team_id = actor.account_id or "", self._grant.team_id or ""
-        self._account = batch.add(AccountRow, keys.account(account_id))
-        self._credential = access.credential(batch, actor)
-        holder = {Source.PERMISSION: account_id, Source.TEAM: team_id}.get(self._grant.source or Source.PUBLIC)
-        self._permission = batch.add(PermissionRow, keys.permission(repository.id, holder)) if holder else None
-        is_by_team = self._grant.source is Source.TEAM
-        self._team = batch.add(TeamRow, keys.team(team_id)) if is_by_team else None
-        membership = keys.membership(account_id, repository.namespace_id, team_id)
-        self._membership = batch.add(MembershipRow, membership) if is_by_team else None
-
-    def check(self, action: str = PUSH) -> None:
-        """Raises NameUnknown if the name no longer means this repository, Denied if the right has ended.
-
-        RepositoryClosed is raised if only the repository's state forbids the action.
-        """
-        name, namespace = self._name.row, self._namespace.row
-        if name is None or name.state != RepositoryState.LIVE or name.repository_id != self._repository.id:
-            raise NameUnknown(str(self._repository.name))
-        if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise NameUnknown(str(self._repository.name))
-        is_closed = action in (PUSH, DELETE) and not name.allowed(frozenset({action}), self._actor.account_id)
-        is_accepted = holds(self._account, self._actor.epoch) and self._credential.are_valid()
-        if not is_accepted:
-            raise Denied(str(self._repository.name), action)
-        if not self._still_given(action):
-            walked = self._access.walk(self._account.row, self._repository.name)
-            if not permits(walked.actions, action) and not walked.state:
-                raise Denied(str(self._repository.name), action)
-        if is_closed:
-            raise RepositoryClosed(str(self._repository.name), name.mode)
-
-    def _still_given(self, action: str) -> bool:
-        if self._grant.source is Source.OWNER:
-            return self._actor.account_id == self._repository.namespace_id
-        row = self._permission.row if self._permission else None
-        role = row.role if row else None
-        if self._grant.source is Source.TEAM:
-            team = self._team.row if self._team else None
-            if team is None or self._membership is None or self._membership.row is None:
-                return False
-            role = Role.ADMIN if team.role is TeamRole.ADMIN else role
-        return role is not None and permits(role.actions, action)
-
-    @property
-    def namespace(self) -> NamespaceRow | None:
-        """The row of the namespace that is written to."""
-        return self._namespace.row
-
-    @property
-    def window_s(self) -> int:
-        """The namespace's Time Machine window in seconds."""
-        return self._namespace.row.window_s if self._namespace.row else 0
-
-    @property
-    def is_mirror(self) -> bool:
-        """Whether the repository is a mirror, into which only its robot writes."""
-        return self._name.row is not None and self._name.row.mode == Mode.MIRROR
-
-    @property
-    def rules(self) -> list[TagNames]:
-        """The immutability rules of the namespace and the repository."""
-        rows = self._namespace.row, self._name.row
-        return [rule for row in rows if row is not None for rule in from_text(row.immutability)]
 
 
 def refusal(actor: Actor, what: str, action: str) -> Unauthenticated | Denied:

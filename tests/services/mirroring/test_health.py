@@ -73,6 +73,12 @@ def test_stale_and_failing_mirrors_are_named_five_of_each(backend: Backend) -> N
     ]
 
 
+def test_a_mirror_that_succeeded_today_is_no_issue(backend: Backend) -> None:
+    mirrors(backend, SyncStatus.SUCCESS, synced_at=int(backend.clock()) - DAY_S + 60)
+
+    assert messages(backend) == []
+
+
 def test_a_page_shows_some_mirrors_and_says_whether_there_are_more(backend: Backend) -> None:
     mirrors(backend, *[SyncStatus.SUCCESS] * 3)
     shown = [health(backend, MirrorPage(2, offset)) for offset in (0, 2, 4)]

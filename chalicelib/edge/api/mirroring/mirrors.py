@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.mirror_changes import (
+    PROXIES,
     MirrorChanges,
     masked,
     parse_architectures,
@@ -11,6 +12,7 @@ from chalicelib.domain.mirror_changes import (
     parse_date,
     parse_patterns,
 )
+from chalicelib.domain.mirror_sources import parse_proxy, parse_reference
 from chalicelib.domain.mirrors import ARCHITECTURES, SyncStatus
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_ADMIN
@@ -115,7 +117,7 @@ SETTINGS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "skopeo_timeout_interval": ("timeout_s", int),
     "architecture_filter": ("architectures", parse_architectures),
 }
-SOURCE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {"external_reference": ("reference", str)}
+SOURCE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {"external_reference": ("reference", parse_reference)}
 
 
 @operations.get(MIRROR, "getRepoMirrorConfig", scope=REPO_ADMIN, answers={200: SHOWN})
@@ -154,8 +156,16 @@ def _requested(body: Mapping[str, Any], *, is_new: bool) -> MirrorChanges:
         settings["unsigned_images"] = config["unsigned_images"]
     if "verify_tls" in config:
         source["verify_tls"] = config["verify_tls"]
-    source |= {name: value or "" for name, value in config.get("proxy", {}).items() if name in PROXY["properties"]}
-    return MirrorChanges(settings, source | parse_credentials(body, is_new=is_new), body.get("robot_username"))
+    source |= _proxies(config.get("proxy", {})) | parse_credentials(body, is_new=is_new)
+    return MirrorChanges(settings, source, body.get("robot_username"))
+
+
+def _proxies(given: Mapping[str, str | None]) -> dict[str, str]:
+    found = {name: given[name] or "" for name in PROXY["properties"] if name in given}
+    for name in PROXIES:
+        if address := found.get(name):
+            parse_proxy(f"external_registry_config.proxy.{name}", address)
+    return found
 
 
 def _parsed(body: Mapping[str, Any], fields: Mapping[str, tuple[str, Callable[[Any], Any]]]) -> dict[str, Any]:

@@ -153,7 +153,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"external_reference": "169.254.169.254/latest"}, "problem", "The provided registry location is not allowed"),
     ({"architecture_filter": ["pdp11"]}, "detail", "architecture_filter: 'pdp11' is not known"),
     ({"external_registry_config": {"verify_tls": "yes"}}, "problem", "external_registry_config.verify_tls: must be"),
-    ({"external_registry_config": {"proxy": {"http_proxy": "http://10.0.0.1"}}}, "problem", "http_proxy"),
+    (
+        {"external_registry_config": {"proxy": {"http_proxy": "http://10.0.0.1"}}},
+        "detail",
+        "external_registry_config.proxy.http_proxy: 10.0.0.1 is not on the public internet, and the operator does not",
+    ),
+    (
+        {"external_registry_config": {"proxy": {"https_proxy": "proxy:3128"}}},
+        "detail",
+        "external_registry_config.proxy.https_proxy: say http://HOST:PORT",
+    ),
 ]
 
 
