@@ -37,6 +37,10 @@ class Settings:
     bucket: str = "cloudberth"
     # Where the signing and envelope keys are: a file of the local stack, or the ARN of a secret.
     secrets: str = ""
+    # How the URLs of the queues begin: their names follow. Without it, what a message would wake up waits for a timer.
+    queues: str = ""
+    # How often a mirror asks for new referrers and signatures of tags that did not change; 0 for never.
+    mirror_referrers_s: int = 86400
     # Where a blob is downloaded from: `redirect` leads to a presigned S3 address, `edge` to the servers in front of S3.
     downloads: str = "redirect"
     # Whether an upload edge writes to the bucket, so that blobs are looked for there: `on` if S3 verifies checksums

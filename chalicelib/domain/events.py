@@ -16,11 +16,11 @@ TAG_FIXED, TAGS_FIXED = "tag_made_immutable_by_policy", "tags_made_immutable_by_
 TAG_EXPIRATION_WARNED = "tag_expiration_warned"
 QUOTA_WARNING = "quota_warning"
 ROLE_CHANGED = "user_change_role"
-MIRROR_ENABLED, MIRROR_DISABLED, MIRROR_CHANGED = (
-    "repo_mirror_enabled",
-    "repo_mirror_disabled",
-    "repo_mirror_config_changed",
-)
+MIRROR_ENABLED, MIRROR_DISABLED = "repo_mirror_enabled", "repo_mirror_disabled"
+MIRROR_CHANGED, MIRROR_REQUESTED = "repo_mirror_config_changed", "repo_mirror_sync_now_requested"
+MIRROR_STARTED, MIRROR_SUCCESS = "repo_mirror_sync_started", "repo_mirror_sync_success"
+MIRROR_FAILED = "repo_mirror_sync_failed"
+MIRROR_TAG_SUCCESS, MIRROR_TAG_FAILED = "repo_mirror_sync_tag_success", "repo_mirror_sync_tag_failed"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind of Quay's log.

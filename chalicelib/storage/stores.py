@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from chalicelib.storage.lifecycle.reconcile import ReconcileStore
     from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
     from chalicelib.storage.mirroring.mirrors import MirrorStore
+    from chalicelib.storage.mirroring.runs import MirrorRunStore
+    from chalicelib.storage.queues import QueueStore
     from chalicelib.storage.registry.uploads import UploadStore
     from chalicelib.storage.search_words import SearchWordStore
     from chalicelib.storage.timers import TimerStore
@@ -134,6 +136,12 @@ class Stores:
         return MirrorStore()
 
     @cached_property
+    def mirror_runs(self) -> "MirrorRunStore":
+        from chalicelib.storage.mirroring.runs import MirrorRunStore
+
+        return MirrorRunStore()
+
+    @cached_property
     def namespace_purge(self) -> "NamespacePurgeStore":
         from chalicelib.storage.accounts.namespace_purge import NamespacePurgeStore
 
@@ -162,6 +170,12 @@ class Stores:
         from chalicelib.storage.activity.pulls import PullStore
 
         return PullStore()
+
+    @cached_property
+    def queues(self) -> "QueueStore":
+        from chalicelib.storage.queues import QueueStore
+
+        return QueueStore(self.settings.queues)
 
     @cached_property
     def reconcile(self) -> "ReconcileStore":

@@ -38,14 +38,14 @@ class Services:
         """How tags and repositories expire, are deleted, restored and collected."""
         from chalicelib.wiring.lifecycle import LifecycleRoom
 
-        return LifecycleRoom(self.stores, self.security, self.activity, self.accounts, self.registry)
+        return LifecycleRoom(self.stores, self)
 
     @cached_property
     def mirroring(self) -> "MirroringRoom":
         """Repositories that are copied from other registries."""
         from chalicelib.wiring.mirroring import MirroringRoom
 
-        return MirroringRoom(self.stores, self.security, self.activity)
+        return MirroringRoom(self.stores, self.security, self.activity, self.registry)
 
     @cached_property
     def catalog(self) -> "CatalogRoom":

@@ -4,10 +4,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.storage.stores import Stores
-from chalicelib.wiring.accounts import AccountsRoom
-from chalicelib.wiring.activity import ActivityRoom
-from chalicelib.wiring.registry import RegistryRoom
-from chalicelib.wiring.security import SecurityRoom
 
 if TYPE_CHECKING:
     from chalicelib.domain.timers import Work
@@ -25,26 +21,15 @@ if TYPE_CHECKING:
     from chalicelib.services.lifecycle.tag_history import TagHistory
     from chalicelib.services.lifecycle.timers import Timers
     from chalicelib.services.lifecycle.window_changes import WindowChanges
+    from chalicelib.wiring import Services
 
 
 class LifecycleRoom:
     """How tags and repositories expire, are deleted, restored and collected."""
 
-    def __init__(
-        self,
-        stores: Stores,
-        security: SecurityRoom,
-        activity: ActivityRoom,
-        accounts: AccountsRoom,
-        registry: RegistryRoom,
-    ) -> None:
-        self._stores, self._security, self._activity, self._accounts, self._registry = (
-            stores,
-            security,
-            activity,
-            accounts,
-            registry,
-        )
+    def __init__(self, stores: Stores, below: "Services") -> None:
+        self._stores, self._security, self._activity = stores, below.security, below.activity
+        self._accounts, self._registry, self._mirroring = below.accounts, below.registry, below.mirroring
 
     @cached_property
     def garbage(self) -> "Garbage":
@@ -147,5 +132,6 @@ class LifecycleRoom:
             timers.PURGE: self._accounts.namespace_purge.work,
             timers.PURGE_REPOSITORY: self.repository_deletion.work,
             timers.IMMUTABILITY: self.immutability.work,
+            timers.MIRROR: self._mirroring.runs.work,
         }
         return Timers(self._stores.timers, owners, self._stores.clock)

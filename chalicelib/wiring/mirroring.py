@@ -5,18 +5,22 @@ from typing import TYPE_CHECKING
 
 from chalicelib.storage.stores import Stores
 from chalicelib.wiring.activity import ActivityRoom
+from chalicelib.wiring.registry import RegistryRoom
 from chalicelib.wiring.security import SecurityRoom
 
 if TYPE_CHECKING:
     from chalicelib.services.mirroring.health import MirrorHealth
     from chalicelib.services.mirroring.mirrors import Mirrors
+    from chalicelib.services.mirroring.runs import Runs
+    from chalicelib.services.mirroring.upstreams import Upstreams
+    from chalicelib.services.mirroring.workers import MirrorWorkers
 
 
 class MirroringRoom:
     """Repositories that are copied from other registries."""
 
-    def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom) -> None:
-        self._stores, self._security, self._activity = stores, security, activity
+    def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom, registry: RegistryRoom) -> None:
+        self._stores, self._security, self._activity, self._registry = stores, security, activity, registry
 
     @cached_property
     def health(self) -> "MirrorHealth":
@@ -29,3 +33,36 @@ class MirroringRoom:
         from chalicelib.services.mirroring.mirrors import Mirrors
 
         return Mirrors(self._security.access, self._activity.usage_log, self._stores, lambda: self._security.envelope)
+
+    @cached_property
+    def runs(self) -> "Runs":
+        from chalicelib.services.mirroring.runs import Runs
+
+        return Runs(self._security.access, self._activity.usage_log, self._stores)
+
+    @cached_property
+    def upstreams(self) -> "Upstreams":
+        from chalicelib.services.mirroring.upstreams import Upstreams
+
+        return Upstreams(self._stores, lambda: self._security.outgoing, lambda: self._security.envelope)
+
+    @cached_property
+    def workers(self) -> "MirrorWorkers":
+        from chalicelib.services.mirroring.blob_copies import BlobCopies
+        from chalicelib.services.mirroring.comparisons import Comparisons
+        from chalicelib.services.mirroring.endings import RunEndings
+        from chalicelib.services.mirroring.robots import MirrorRobots
+        from chalicelib.services.mirroring.tag_copies import TagCopies
+        from chalicelib.services.mirroring.tag_workers import TagWorkers
+        from chalicelib.services.mirroring.workers import MirrorWorkers
+
+        registry, stores = self._registry, self._stores
+        robots = MirrorRobots(self._security.access, stores)
+        blobs = BlobCopies(stores, registry.blobs, registry.uploads, self._security.upload_tokens)
+        return MirrorWorkers(
+            self.runs,
+            Comparisons(stores, self.runs, self.upstreams),
+            TagWorkers(self._activity.usage_log, stores, self.runs, self.upstreams, robots),
+            TagCopies(stores, registry.manifests, blobs),
+            RunEndings(stores, self.runs, robots, registry.tags),
+        )

@@ -7,7 +7,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.ids import made_at
-from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, SyncStatus, due_start
+from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, SyncStatus, due_start, next_start, retry_at
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.timers import MIRROR
 from chalicelib.storage import keys
@@ -48,9 +48,14 @@ class MirrorRow(Row):
     settings_version = Integer(default=0)
     status = EnumText(SyncStatus, default=SyncStatus.NEVER_RUN)
     run = OptionalText()
+    # The version of the settings with which that run began.
+    run_version = Integer(default=0)
     tries = Integer(default=0)
     next_at = OptionalInteger()
     synced_at = OptionalInteger()
+    # When the last run began that completed the tags that had not changed, and with which settings.
+    completed_at = Integer(default=0)
+    completed_version = Integer(default=0)
     version = Integer(default=0)
     view = OptionalText()
     view_at = OptionalText()
@@ -86,6 +91,14 @@ class MirrorRow(Row):
         self.interval_s, self.start_at, self.timeout_s = settings.interval_s, settings.start_at, settings.timeout_s
         self.is_enabled, self.unsigned_images = int(settings.is_enabled), int(settings.unsigned_images)
         self.settings_version += 1
+
+    def completes(self, now: float, every_s: int) -> bool:
+        """Whether a run that begins now completes tags that did not change: it does so every few seconds, or never.
+
+        With changed settings, other images of an index may be missing.
+        """
+        is_changed = self.synced_at is not None and self.completed_version != self.settings_version
+        return is_changed or bool(every_s and now - self.completed_at >= every_s)
 
 
 class RobotMirrorRow(Row):
@@ -157,6 +170,53 @@ class MirrorStore:
         else:
             transaction.put(timer(MIRROR, row.repository_id, row.next_at))
 
+    def begin_run(self, transaction: Transaction, row: MirrorRow, run: str, looked_after_at: int) -> None:
+        """Notes the run that begins, if the mirror has the version that was read, and when it is looked after."""
+        actions = [
+            MirrorRow.status.set(SyncStatus.SYNC_NOW),
+            MirrorRow.run.set(run),
+            MirrorRow.run_version.set(row.settings_version),
+            MirrorRow.next_at.remove(),
+            MirrorRow.version.set(row.version + 1),
+        ]
+        transaction.update(MirrorRow.under(row.key), *actions, condition=at_version(MirrorRow.version, row.version))
+        transaction.put(timer(MIRROR, row.repository_id, looked_after_at))
+
+    def take_run(self, transaction: Transaction, row: MirrorRow) -> None:
+        """Notes that a worker has taken the run."""
+        actions = [MirrorRow.status.set(SyncStatus.SYNCING), MirrorRow.version.set(MirrorRow.version + 1)]
+        transaction.update(MirrorRow.under(row.key), *actions, condition=_runs(row))
+
+    def end_run(
+        self, transaction: Transaction, row: MirrorRow, status: SyncStatus, now: float, *, completes: bool = False
+    ) -> None:
+        """Notes how the run ended and when the next one begins, unless another run is open."""
+        tries = row.tries + 1 if status is SyncStatus.FAIL else 0
+        next_at = self._next(row, status, tries, now)
+        actions = [
+            MirrorRow.status.set(status),
+            MirrorRow.tries.set(tries),
+            MirrorRow.next_at.remove() if next_at is None else MirrorRow.next_at.set(next_at),
+            MirrorRow.version.set(MirrorRow.version + 1),
+        ]
+        if status is SyncStatus.SUCCESS:
+            actions.append(MirrorRow.synced_at.set(int(now)))
+            if completes or row.synced_at is None:
+                actions += [MirrorRow.completed_at.set(int(now)), MirrorRow.completed_version.set(row.settings_version)]
+        transaction.update(MirrorRow.under(row.key), *actions, condition=_runs(row))
+        if next_at is None:
+            transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
+        else:
+            transaction.put(timer(MIRROR, row.repository_id, next_at))
+
+    def _next(self, row: MirrorRow, status: SyncStatus, tries: int, now: float) -> int | None:
+        if row.view is None:
+            return None
+        is_changed = status is SyncStatus.CANCEL and row.run is not None and row.settings_version != row.run_version
+        if is_changed:
+            return int(now)
+        return (retry_at(tries, now) if status is SyncStatus.FAIL else None) or next_start(row, now)
+
     def remove(self, transaction: Transaction, row: MirrorRow) -> None:
         """Removes a mirror with its timer, if it has the version that was read."""
         transaction.delete(row, at_version(MirrorRow.version, row.version))
@@ -195,6 +255,12 @@ class MirrorStore:
         """Writes a mirror if it has the version that was read; None for a new one."""
         row.version = 0 if stored_version is None else stored_version + 1
         transaction.put(row, _unchanged(stored_version))
+
+
+def _runs(row: MirrorRow) -> Condition:
+    """Returns the condition that the run that was read is open."""
+    condition: Condition = (MirrorRow.run == row.run) & MirrorRow.status.is_in(SyncStatus.SYNC_NOW, SyncStatus.SYNCING)
+    return condition
 
 
 def _unchanged(version: int | None) -> Condition:

@@ -1,0 +1,32 @@
+"""Handles batches of messages from a queue, and reports those that failed, so that only these come again.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalice.app import SQSEvent
+
+from chalicelib.telemetry import logger
+
+
+def handle_each(event: SQSEvent, work: Callable[[Mapping[str, Any]], None]) -> dict[str, list[dict[str, str]]]:
+    """Has each message worked on; returns those that failed. What is no message of ours is logged and not kept."""
+    failed: list[dict[str, str]] = []
+    for record in event.to_dict()["Records"]:
+        identifier = record["messageId"]
+        try:
+            message = json.loads(record["body"])
+        except ValueError:
+            logger.error("message unreadable", id=identifier)
+            continue
+        try:
+            work(message)
+        except (KeyError, TypeError):
+            logger.exception("message incomplete", id=identifier)
+        except Exception:  # noqa: BLE001 - the queue repeats the message, whatever failed; the others are handled
+            logger.exception("message failed", id=identifier)
+            failed.append({"itemIdentifier": identifier})
+    return {"batchItemFailures": failed}

@@ -1,0 +1,22 @@
+"""`mirrors`: works on the runs of mirrors, a message at a time."""
+
+from typing import Any
+
+from chalice.app import Blueprint, SQSEvent
+
+from chalicelib.edge.jobs.messages import handle_each
+from chalicelib.storage.queues import QueueName
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.on_sqs_message(queue=QueueName.MIRRORS, batch_size=1)
+def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Compares the tags of a mirror, or copies one of them."""
+    context: Any = event.context
+
+    def left_s() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
+    return handle_each(event, lambda message: services().mirroring.workers.work(message, left_s))

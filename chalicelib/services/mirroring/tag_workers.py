@@ -1,0 +1,118 @@
+"""Copies a tag of a run for a worker that has it by a lease, and settles it in one transaction."""
+
+from collections.abc import Callable
+
+from chalicelib.domain.errors import RegistryError, Unavailable
+from chalicelib.domain.errors.upstreams import UpstreamLimited
+from chalicelib.domain.events import MIRROR_TAG_FAILED, MIRROR_TAG_SUCCESS
+from chalicelib.domain.ids import ulid
+from chalicelib.domain.mirror_runs import LONGEST_REASON, MOST_TRIES, RunPhase, TagChange, TagOutcome
+from chalicelib.domain.mirrors import MirrorSettings
+from chalicelib.domain.names import Tag
+from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.mirroring.blob_copies import CopyJob
+from chalicelib.services.mirroring.endings import RunEndings
+from chalicelib.services.mirroring.pulse import OutOfTime, Pulse, PulseRules, RunStopped, TagTooSlow
+from chalicelib.services.mirroring.robots import MirrorRobots
+from chalicelib.services.mirroring.runs import OpenRun, Runs, robot_actor
+from chalicelib.services.mirroring.tag_copies import TagCopies, TagJob
+from chalicelib.services.mirroring.upstreams import Upstreams
+from chalicelib.storage.mirroring.runs import MirroredTagRow
+from chalicelib.storage.stores import Stores
+from chalicelib.storage.table import Transaction, WriteConflict, retry_on_conflict
+
+GIVEN_UP = f"{MOST_TRIES} workers ended while they copied this tag"
+
+
+class TagWorkers:
+    """Copies tags of runs. `usage_log` records each."""
+
+    def __init__(
+        self, usage_log: UsageLog, stores: Stores, runs: Runs, upstreams: Upstreams, robots: MirrorRobots
+    ) -> None:
+        self._usage_log, self._runs, self._upstreams, self._robots = usage_log, runs, upstreams, robots
+        self._store, self._clock = stores.mirror_runs, stores.clock
+
+    def copy(self, found: OpenRun, tag: str, left_s: Callable[[], float], tools: tuple[TagCopies, RunEndings]) -> None:
+        """Copies a tag, unless it is settled or another worker has it; ends the run after the last one."""
+        run, (copies, endings) = found.run, tools
+        if run.phase is not RunPhase.COPYING or (run.waits_until or 0) > self._clock():
+            return
+        row = self._store.claim_tag(run.id, tag, ulid(self._clock()), int(self._clock()))
+        if row is None:
+            return
+        if row.tries > MOST_TRIES:
+            row.outcome, row.reason = TagOutcome.FAILED, GIVEN_UP
+            self._settle(found, row)
+        else:
+            self._copy(found, row, left_s, copies)
+        endings.end_if_settled(found, left_s)
+
+    def _copy(self, found: OpenRun, row: MirroredTagRow, left_s: Callable[[], float], copies: TagCopies) -> None:
+        settings = self._upstreams.settings(found.mirror)
+        pulse = self._pulse(found, row, left_s, (row.began_at or 0) + settings.timeout_s)
+        try:
+            row.outcome, row.reason = self._outcome(found, row, pulse, (settings, copies))
+        except UpstreamLimited as limited:
+            self._store.put_back(row, is_new=True)
+            self._upstreams.wait(found.run, settings.source, limited)
+        except OutOfTime:
+            self._store.put_back(row)
+            self._runs.send_tags(found.repository.id, found.run, [row.tag])
+        except RunStopped:
+            return
+        else:
+            row.bytes_done = pulse.bytes_done
+            self._settle(found, row)
+
+    def _outcome(
+        self, found: OpenRun, row: MirroredTagRow, pulse: Pulse, how: tuple[MirrorSettings, TagCopies]
+    ) -> tuple[TagOutcome, str]:
+        """Copies a tag and returns how that went. Raises UpstreamLimited, OutOfTime, RunStopped, Unavailable."""
+        settings, copies = how
+        try:
+            with self._upstreams.opened(settings.source) as registry:
+                actor = self._robots.actor(found.mirror.robot_id, found.repository.name)
+                is_alone = found.run.pending == 1
+                job = CopyJob(registry, found.repository, actor, found.run.id, row.worker, pulse, is_alone)
+                return copies.copy(TagJob(job, Tag(row.tag), row.change, settings.architectures)), ""
+        except TagTooSlow:
+            return TagOutcome.FAILED, f"it took longer than {settings.timeout_s} seconds"
+        except (UpstreamLimited, Unavailable):
+            raise
+        except RegistryError as error:
+            return TagOutcome.FAILED, str(error)[:LONGEST_REASON]
+
+    def _pulse(self, found: OpenRun, row: MirroredTagRow, left_s: Callable[[], float], until: float) -> Pulse:
+        def renew(bytes_done: int) -> bool:
+            return self._store.renew_tag(row, int(self._clock()), bytes_done)
+
+        return Pulse(PulseRules(left_s, lambda: self._runs.is_going_on(found), renew, self._clock, until))
+
+    def _settle(self, found: OpenRun, row: MirroredTagRow) -> None:
+        """Settles a tag with its record, unless the run has ended or another worker has the tag."""
+        row.ended_at = int(self._clock())
+
+        def attempt() -> None:
+            transaction = Transaction()
+            self._store.settle(transaction, found.run, row)
+            self._record(transaction, found, row)
+            try:
+                transaction.commit()
+            except WriteConflict:
+                if self._store.has_tag(found.run, row):
+                    raise
+
+        retry_on_conflict(attempt)
+
+    def _record(self, transaction: Transaction, found: OpenRun, row: MirroredTagRow) -> None:
+        """Records a tag as Quay does, but not one that was only completed."""
+        is_failed = row.outcome is TagOutcome.FAILED
+        if row.change is TagChange.COMPLETE and not is_failed:
+            return
+        name = found.repository.name
+        metadata = {"verb": "end", "namespace": name.namespace, "repo": name.repository, "tag": row.tag}
+        metadata["message"] = row.reason or f"Source '{found.mirror.reference}:{row.tag}' {row.outcome}"
+        actor = robot_actor(found.mirror.robot_id, found.run.robot)
+        kind = MIRROR_TAG_FAILED if is_failed else MIRROR_TAG_SUCCESS
+        self._usage_log.record_for_repository(actor, transaction, kind, found.repository, metadata)

@@ -1,0 +1,35 @@
+"""Does the work of a run that a message names. A message may come twice, late, or not at all: the rows decide."""
+
+from collections.abc import Callable, Mapping
+
+from chalicelib.domain.mirror_runs import RunPhase
+from chalicelib.services.mirroring.comparisons import Comparisons
+from chalicelib.services.mirroring.endings import RunEndings
+from chalicelib.services.mirroring.runs import Runs
+from chalicelib.services.mirroring.tag_copies import TagCopies
+from chalicelib.services.mirroring.tag_workers import TagWorkers
+
+
+class MirrorWorkers:
+    """Works on runs of mirrors."""
+
+    def __init__(
+        self, runs: Runs, comparisons: Comparisons, tags: TagWorkers, copies: TagCopies, endings: RunEndings
+    ) -> None:
+        self._runs, self._comparisons, self._tags = runs, comparisons, tags
+        self._copies, self._endings = copies, endings
+
+    def work(self, message: Mapping[str, str], left_s: Callable[[], float]) -> None:
+        """Does the work that a message names, or nothing if it is done; `left_s` returns the seconds that are left.
+
+        Raises KeyError for a message that names no run, Unavailable if the work has to be done again.
+        """
+        found = self._runs.load(message["repository"], message["run"])
+        if found is None:
+            return
+        if "tag" in message:
+            self._tags.copy(found, message["tag"], left_s, (self._copies, self._endings))
+        elif found.run.phase is RunPhase.COMPARING:
+            self._comparisons.compare(found, left_s)
+        elif found.run.pending <= 0:
+            self._endings.end(found, left_s)

@@ -1,0 +1,59 @@
+"""Sends messages to SQS. A message only wakes a function up: what is to do is in the table, and timers look for it.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from chalicelib.storage.patience import usual_config
+from chalicelib.telemetry import logger
+
+# SQS takes so many messages a call, and delays them for so many seconds at most.
+BATCH, LONGEST_DELAY_S = 10, 900
+
+
+class QueueName(StrEnum):
+    """The queues, by what their readers do; infra/terraform/queues.json declares them."""
+
+    MIRRORS = "mirrors"
+
+
+class QueueStore:
+    """The queues, whose URLs begin with `prefix`; without one, nothing is sent and the timers do it all."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+
+        return boto3.client("sqs", config=usual_config())
+
+    def send(self, queue: QueueName, messages: Sequence[Mapping[str, object]], *, delay_s: int = 0) -> int:
+        """Sends messages, ten a call; returns how many SQS took. One that it refuses is logged and not sent again.
+
+        The timers send what was lost, so that no failure here makes the caller fail.
+        """
+        sent = 0
+        for start in range(0, len(messages) if self._prefix else 0, BATCH):
+            entries = [
+                {"Id": str(number), "MessageBody": json.dumps(message), "DelaySeconds": min(delay_s, LONGEST_DELAY_S)}
+                for number, message in enumerate(messages[start : start + BATCH])
+            ]
+            sent += self._send(queue, entries)
+        return sent
+
+    def _send(self, queue: QueueName, entries: list[dict[str, Any]]) -> int:
+        try:
+            answer = self._client.send_message_batch(QueueUrl=self._prefix + queue, Entries=entries)
+        except Exception:  # noqa: BLE001 - whatever it is, the timers send again
+            logger.exception("messages not sent", queue=queue, count=len(entries))
+            return 0
+        for failed in answer.get("Failed", []):
+            logger.error("message refused", queue=queue, code=failed.get("Code"))
+        return len(answer.get("Successful", []))
