@@ -43,13 +43,21 @@ def parse_reference(text: str) -> str:
 def parse_proxy(field: str, address: str) -> str:
     """Returns the address of a proxy, which may have a username and a password. Raises MirrorInvalid."""
     scheme, separator, rest = address.partition("://")
-    _, _, authority = rest.removesuffix("/").rpartition("@")
-    is_text = len(address) <= LONGEST and address.isprintable() and " " not in address
+    credentials, _, authority = rest.removesuffix("/").rpartition("@")
+    is_text = len(address) <= LONGEST and address.isprintable() and not set(credentials) & set(" /?#@\\")
     if not separator or scheme not in ("http", "https") or not is_text or not _is_authority(authority):
         raise MirrorInvalid(
-            field, "say http://HOST:PORT, with http://USER:PASSWORD@HOST:PORT where the proxy asks for them"
+            field,
+            "say http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %2F, %3F, %23 and %40 for / ? # and @",
         )
     return address
+
+
+def parse_no_proxy(field: str, text: str) -> str:
+    """Returns the hosts that are asked without a proxy. Raises MirrorInvalid."""
+    if len(text) > LONGEST or not text.isprintable():
+        raise MirrorInvalid(field, f"say hosts separated by commas, in at most {LONGEST} characters")
+    return text
 
 
 def _is_authority(text: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.errors import FieldInvalid, MirrorInvalid
-from chalicelib.domain.mirror_sources import LONGEST, host_of, parse_proxy, parse_reference
+from chalicelib.domain.mirror_sources import LONGEST, host_of, parse_no_proxy, parse_proxy, parse_reference
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,18 @@ def test_a_proxy_has_a_scheme_and_perhaps_credentials(address: str, host: str) -
         "http://proxy/path",
         "http://a b",
         "http://proxy?x",
+        "http://u:p/w@proxy",
+        "http://u:p@w@proxy",
         "http://" + "p" * LONGEST,
     ],
 )
 def test_any_other_proxy_is_refused_with_a_remedy_and_without_its_password(address: str) -> None:
     with pytest.raises(MirrorInvalid, match=r"^http_proxy: say http://HOST:PORT"):
         parse_proxy("http_proxy", address)
+
+
+def test_hosts_without_a_proxy_are_a_line_of_text() -> None:
+    assert parse_no_proxy("no_proxy", "example.org, .internal") == "example.org, .internal"
+    for text in ("a\nb", "a" * (LONGEST + 1)):
+        with pytest.raises(MirrorInvalid, match="no_proxy: say hosts separated by commas"):
+            parse_no_proxy("no_proxy", text)

@@ -251,7 +251,7 @@ class RepositoryClosed(Denied):
 
 
 class PushUnauthenticated(Unauthenticated):
-    """The access token permits no push, as the repository's state takes that right from its holder."""
+    """The access token permits no push or deletion, as the repository's state takes these rights from its holder."""
 
     def __init__(self, name: str, state: str, why: str) -> None:
         super().__init__(str(RepositoryClosed(name, state)), why)

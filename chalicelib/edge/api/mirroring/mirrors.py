@@ -12,7 +12,7 @@ from chalicelib.domain.mirror_changes import (
     parse_date,
     parse_patterns,
 )
-from chalicelib.domain.mirror_sources import parse_proxy, parse_reference
+from chalicelib.domain.mirror_sources import parse_no_proxy, parse_proxy, parse_reference
 from chalicelib.domain.mirrors import ARCHITECTURES, SyncStatus
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_ADMIN
@@ -161,10 +161,11 @@ def _requested(body: Mapping[str, Any], *, is_new: bool) -> MirrorChanges:
 
 
 def _proxies(given: Mapping[str, str | None]) -> dict[str, str]:
-    found = {name: given[name] or "" for name in PROXY["properties"] if name in given}
-    for name in PROXIES:
-        if address := found.get(name):
-            parse_proxy(f"external_registry_config.proxy.{name}", address)
+    found = {}
+    for name, parse in {**dict.fromkeys(PROXIES, parse_proxy), "no_proxy": parse_no_proxy}.items():
+        if name in given:
+            value = given[name]
+            found[name] = parse(f"external_registry_config.proxy.{name}", value) if value else ""
     return found
 
 

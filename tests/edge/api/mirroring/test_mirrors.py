@@ -185,6 +185,19 @@ def test_bad_input_is_refused_as_by_quay_and_nothing_is_stored(
     assert owner.get(MIRROR).json() == before
 
 
+def test_the_longest_settings_fit_into_the_table(owner: ApiClient) -> None:
+    proxy = f"http://u:{'%40' * 640}@proxy.example.com:3128"
+    longest = {
+        "external_registry_username": "☃" * 4096,
+        "external_registry_password": "𝄞" * 9000,
+        "root_rule": {"rule_kind": "tag_glob_csv", "rule_value": [f"{number:0255}*" for number in range(200)]},
+        "external_registry_config": {"proxy": {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": "☃" * 2000}},
+    }
+
+    assert created(owner, **longest).status == 201
+    assert owner.get(MIRROR).json()["external_registry_username"] == "☃" * 4096
+
+
 def test_without_a_mirror_everything_is_not_found(owner: ApiClient) -> None:
     for answer in (owner.get(MIRROR), owner.put(MIRROR, {"sync_interval": 1}), owner.delete(MIRROR)):
         assert (answer.status, answer.json()["error_type"]) == (404, "not_found")
