@@ -20,6 +20,7 @@ MIRROR_ENABLED, MIRROR_DISABLED = "repo_mirror_enabled", "repo_mirror_disabled"
 MIRROR_CHANGED, MIRROR_REQUESTED = "repo_mirror_config_changed", "repo_mirror_sync_now_requested"
 MIRROR_STARTED, MIRROR_SUCCESS = "repo_mirror_sync_started", "repo_mirror_sync_success"
 MIRROR_FAILED = "repo_mirror_sync_failed"
+MIRROR_TEST_SUCCESS, MIRROR_TEST_FAILED = "repo_mirror_sync_test_success", "repo_mirror_sync_test_failed"
 MIRROR_TAG_SUCCESS, MIRROR_TAG_FAILED = "repo_mirror_sync_tag_success", "repo_mirror_sync_tag_failed"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 

@@ -40,6 +40,8 @@ class RunCause(StrEnum):
     SCHEDULE = "schedule"
     REQUEST = "request"
     RETRY = "retry"
+    # Only says what a run would do.
+    PLAN = "plan"
 
 
 class TagChange(StrEnum):
@@ -57,8 +59,9 @@ class TagChange(StrEnum):
 
 
 class TagOutcome(StrEnum):
-    """How far a tag is. Skipped: an image that the architectures leave out."""
+    """How far a tag is. Skipped: an image that the architectures leave out. Planned: no run has been at it."""
 
+    PLANNED = "planned"
     WAITING = "waiting"
     COPYING = "copying"
     DONE = "done"

@@ -5,21 +5,15 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMe
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from chalicelib.domain.queues import QueueName
 from chalicelib.storage.patience import usual_config
 from chalicelib.telemetry import logger
 
 # SQS takes so many messages a call, and delays them for so many seconds at most.
 BATCH, LONGEST_DELAY_S = 10, 900
-
-
-class QueueName(StrEnum):
-    """The queues, by what their readers do; infra/terraform/queues.json declares them."""
-
-    MIRRORS = "mirrors"
 
 
 class QueueStore:

@@ -11,6 +11,9 @@ from chalicelib.wiring.security import SecurityRoom
 if TYPE_CHECKING:
     from chalicelib.services.mirroring.health import MirrorHealth
     from chalicelib.services.mirroring.mirrors import Mirrors
+    from chalicelib.services.mirroring.plans import Plans
+    from chalicelib.services.mirroring.probes import Probes
+    from chalicelib.services.mirroring.run_reader import RunReader
     from chalicelib.services.mirroring.runs import Runs
     from chalicelib.services.mirroring.upstreams import Upstreams
     from chalicelib.services.mirroring.workers import MirrorWorkers
@@ -33,6 +36,24 @@ class MirroringRoom:
         from chalicelib.services.mirroring.mirrors import Mirrors
 
         return Mirrors(self._security.access, self._activity.usage_log, self._stores, lambda: self._security.envelope)
+
+    @cached_property
+    def plans(self) -> "Plans":
+        from chalicelib.services.mirroring.plans import Plans
+
+        return Plans(self._security.access, self._stores, self.runs, self.upstreams)
+
+    @cached_property
+    def probes(self) -> "Probes":
+        from chalicelib.services.mirroring.probes import Probes
+
+        return Probes(self._security.access, self._activity.usage_log, self._stores, self.upstreams)
+
+    @cached_property
+    def run_reader(self) -> "RunReader":
+        from chalicelib.services.mirroring.run_reader import RunReader
+
+        return RunReader(self._security.access, self._stores, self._security.page_tokens)
 
     @cached_property
     def runs(self) -> "Runs":
@@ -58,11 +79,13 @@ class MirroringRoom:
 
         registry, stores = self._registry, self._stores
         robots = MirrorRobots(self._security.access, stores)
+        endings = RunEndings(stores, self.runs, robots, registry.tags)
         blobs = BlobCopies(stores, registry.blobs, registry.uploads, self._security.upload_tokens)
+        copies = TagCopies(stores, registry.manifests, blobs)
         return MirrorWorkers(
             self.runs,
             Comparisons(stores, self.runs, self.upstreams),
-            TagWorkers(self._activity.usage_log, stores, self.runs, self.upstreams, robots),
-            TagCopies(stores, registry.manifests, blobs),
-            RunEndings(stores, self.runs, robots, registry.tags),
+            TagWorkers(self._activity.usage_log, stores, endings, self.upstreams, copies),
+            endings,
+            self.plans,
         )

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,6 +28,8 @@ class FakeServer:
         fake_server = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 fake_server.asked.append((f"{self.command} {self.path}", headers))
@@ -56,13 +59,14 @@ class FakeServer:
         self._server.server_close()
 
 
-def respond(handler: BaseHTTPRequestHandler, content: bytes = b"hello", status: int = 200, **headers: str) -> None:
+def respond(handler: BaseHTTPRequestHandler, content: bytes = b"hello", status: int = 200, **headers: Any) -> None:
     """Sends a response."""
     handler.send_response(status)
     for name, value in {"Content-Length": str(len(content)), **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
-    handler.wfile.write(content)
+    if handler.command != "HEAD":
+        handler.wfile.write(content)
 
 
 def a_certificate(path: Path, *names: str) -> Path:

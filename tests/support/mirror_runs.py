@@ -8,16 +8,18 @@ from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import MIRROR, Due
 from chalicelib.storage.mirroring.runs import MirrorRunRow
+from chalicelib.storage.queues import QueueStore
 from tests.support.backends import Backend
 from tests.support.mirror_builders import mirror_row
 
 LONG_S = 900.0
 
 
-class FakeQueues:
+class FakeQueues(QueueStore):
     """Takes the messages of one process; `loses` drops all of them."""
 
     def __init__(self) -> None:
+        super().__init__("")
         self.waiting: deque[Mapping[str, Any]] = deque()
         self.batches = 0
         self.loses = False

@@ -4,8 +4,8 @@ from typing import Any
 
 from chalice.app import Blueprint, SQSEvent
 
+from chalicelib.domain.queues import QueueName
 from chalicelib.edge.jobs.messages import handle_each
-from chalicelib.storage.queues import QueueName
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -17,6 +17,6 @@ def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     context: Any = event.context
 
     def left_s() -> float:
-        return context.get_remaining_time_in_millis() / 1000
+        return float(context.get_remaining_time_in_millis() / 1000)
 
     return handle_each(event, lambda message: services().mirroring.workers.work(message, left_s))

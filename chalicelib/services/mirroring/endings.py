@@ -22,13 +22,8 @@ class RunEndings:
     """Ends runs whose tags are settled."""
 
     def __init__(self, stores: Stores, runs: Runs, robots: MirrorRobots, tags: Tags) -> None:
-        self._store, self._clock, self._runs, self._robots, self._tags = (
-            stores.mirror_runs,
-            stores.clock,
-            runs,
-            robots,
-            tags,
-        )
+        self._store, self._clock, self._tags = stores.mirror_runs, stores.clock, tags
+        self.runs, self.robots = runs, robots
 
     def end_if_settled(self, found: OpenRun, left_s: Callable[[], float]) -> None:
         """Ends a run if no tag waits any more; reads it again for that."""
@@ -43,14 +38,14 @@ class RunEndings:
             if not self._store.claim(run, ulid(self._clock()), int(self._clock())):
                 return
             try:
-                self._remove_gone(found, pulse_of_run(self._runs, self._store, found, left_s, self._clock))
+                self._remove_gone(found, pulse_of_run(self.runs, self._store, found, left_s, self._clock))
             except OutOfTime:
                 self._store.put_run_back(run)
-                self._runs.wake(found.repository.id, run)
+                self.runs.wake(found.repository.id, run)
                 return
             except RunStopped:
                 return
-        self._runs.end(found, status_of(run.failed), self._failures(found) if run.failed else "")
+        self.runs.end(found, status_of(run.failed), self._failures(found) if run.failed else "")
 
     def _remove_gone(self, found: OpenRun, pulse: Pulse) -> None:
         """Removes tags as the mirror's robot; they stay in the Time Machine. Raises what the pulse does."""
@@ -58,7 +53,7 @@ class RunEndings:
         for row in self._store.tags(found.run.id):
             if row.change is TagChange.REMOVE and not row.outcome.is_settled:
                 pulse()
-                actor = self._robots.actor(found.mirror.robot_id, name)
+                actor = self.robots.actor(found.mirror.robot_id, name)
                 self._remove(found, row, partial(self._tags.delete_granted, actor, name))
 
     def _remove(self, found: OpenRun, row: MirroredTagRow, delete: Callable[[Tag], None]) -> None:

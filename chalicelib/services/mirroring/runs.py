@@ -32,6 +32,7 @@ from chalicelib.domain.mirror_runs import (
 from chalicelib.domain.mirrors import SyncStatus
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
+from chalicelib.domain.queues import QueueName
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
@@ -40,7 +41,6 @@ from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.mirroring.mirrors import MirrorRow
 from chalicelib.storage.mirroring.runs import MirroredTagRow, MirrorRunRow
-from chalicelib.storage.queues import QueueName
 from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, get, retry_on_conflict
@@ -211,12 +211,14 @@ class Runs:
         mirror = batch.add(MirrorRow, keys.mirror(repository_id))
         by_id = batch.add(RepositoryRow, keys.repository(repository_id))
         batch.read()
-        if run.row is None or not run.row.is_open or mirror.row is None or mirror.row.run != run_id:
+        if run.row is None or not run.row.is_open or mirror.row is None:
+            return None
+        if mirror.row.run != run_id and run.row.cause is not RunCause.PLAN:
             return None
         if by_id.row is None or not by_id.row.is_live:
             return None
         found = OpenRun(repository_of(repository_id, by_id.row), mirror.row, run.row)
-        if by_id.row.mode != Mode.MIRROR or found.has_changed:
+        if run.row.cause is not RunCause.PLAN and (by_id.row.mode != Mode.MIRROR or found.has_changed):
             self.end(found, SyncStatus.CANCEL, SETTINGS_CHANGED if found.has_changed else NO_MIRROR)
             return None
         return found
@@ -235,8 +237,12 @@ class Runs:
             if self._is_over(found):
                 return False
             raise
-        self._store.forget_old(self._store.latest(found.repository.id, 2 * KEPT_RUNS))
+        self.forget_old(found.repository.id)
         return True
+
+    def forget_old(self, repository_id: str) -> None:
+        """Removes all but the last runs and plans of a mirror."""
+        self._store.forget_old(self._store.latest(repository_id, 2 * KEPT_RUNS))
 
     def _is_over(self, found: OpenRun) -> bool:
         run = self._store.get(found.repository.id, found.run.id)

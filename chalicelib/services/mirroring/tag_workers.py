@@ -13,8 +13,7 @@ from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.mirroring.blob_copies import CopyJob
 from chalicelib.services.mirroring.endings import RunEndings
 from chalicelib.services.mirroring.pulse import OutOfTime, Pulse, PulseRules, RunStopped, TagTooSlow
-from chalicelib.services.mirroring.robots import MirrorRobots
-from chalicelib.services.mirroring.runs import OpenRun, Runs, robot_actor
+from chalicelib.services.mirroring.runs import OpenRun, robot_actor
 from chalicelib.services.mirroring.tag_copies import TagCopies, TagJob
 from chalicelib.services.mirroring.upstreams import Upstreams
 from chalicelib.storage.mirroring.runs import MirroredTagRow
@@ -25,17 +24,18 @@ GIVEN_UP = f"{MOST_TRIES} workers ended while they copied this tag"
 
 
 class TagWorkers:
-    """Copies tags of runs. `usage_log` records each."""
+    """Copies tags of runs. `usage_log` records each, `endings` ends the run after the last one."""
 
     def __init__(
-        self, usage_log: UsageLog, stores: Stores, runs: Runs, upstreams: Upstreams, robots: MirrorRobots
+        self, usage_log: UsageLog, stores: Stores, endings: RunEndings, upstreams: Upstreams, copies: TagCopies
     ) -> None:
-        self._usage_log, self._runs, self._upstreams, self._robots = usage_log, runs, upstreams, robots
+        self._usage_log, self._endings, self._upstreams, self._copies = usage_log, endings, upstreams, copies
+        self._runs, self._robots = endings.runs, endings.robots
         self._store, self._clock = stores.mirror_runs, stores.clock
 
-    def copy(self, found: OpenRun, tag: str, left_s: Callable[[], float], tools: tuple[TagCopies, RunEndings]) -> None:
+    def copy(self, found: OpenRun, tag: str, left_s: Callable[[], float]) -> None:
         """Copies a tag, unless it is settled or another worker has it; ends the run after the last one."""
-        run, (copies, endings) = found.run, tools
+        run = found.run
         if run.phase is not RunPhase.COPYING or (run.waits_until or 0) > self._clock():
             return
         row = self._store.claim_tag(run.id, tag, ulid(self._clock()), int(self._clock()))
@@ -45,14 +45,14 @@ class TagWorkers:
             row.outcome, row.reason = TagOutcome.FAILED, GIVEN_UP
             self._settle(found, row)
         else:
-            self._copy(found, row, left_s, copies)
-        endings.end_if_settled(found, left_s)
+            self._copy(found, row, left_s)
+        self._endings.end_if_settled(found, left_s)
 
-    def _copy(self, found: OpenRun, row: MirroredTagRow, left_s: Callable[[], float], copies: TagCopies) -> None:
+    def _copy(self, found: OpenRun, row: MirroredTagRow, left_s: Callable[[], float]) -> None:
         settings = self._upstreams.settings(found.mirror)
         pulse = self._pulse(found, row, left_s, (row.began_at or 0) + settings.timeout_s)
         try:
-            row.outcome, row.reason = self._outcome(found, row, pulse, (settings, copies))
+            row.outcome, row.reason = self._outcome(found, row, pulse, settings)
         except UpstreamLimited as limited:
             self._store.put_back(row, is_new=True)
             self._upstreams.wait(found.run, settings.source, limited)
@@ -66,16 +66,15 @@ class TagWorkers:
             self._settle(found, row)
 
     def _outcome(
-        self, found: OpenRun, row: MirroredTagRow, pulse: Pulse, how: tuple[MirrorSettings, TagCopies]
+        self, found: OpenRun, row: MirroredTagRow, pulse: Pulse, settings: MirrorSettings
     ) -> tuple[TagOutcome, str]:
         """Copies a tag and returns how that went. Raises UpstreamLimited, OutOfTime, RunStopped, Unavailable."""
-        settings, copies = how
         try:
             with self._upstreams.opened(settings.source) as registry:
                 actor = self._robots.actor(found.mirror.robot_id, found.repository.name)
                 is_alone = found.run.pending == 1
                 job = CopyJob(registry, found.repository, actor, found.run.id, row.worker, pulse, is_alone)
-                return copies.copy(TagJob(job, Tag(row.tag), row.change, settings.architectures)), ""
+                return self._copies.copy(TagJob(job, Tag(row.tag), row.change, settings.architectures)), ""
         except TagTooSlow:
             return TagOutcome.FAILED, f"it took longer than {settings.timeout_s} seconds"
         except (UpstreamLimited, Unavailable):

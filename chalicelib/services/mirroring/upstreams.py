@@ -33,7 +33,7 @@ class Upstreams:
 
         Raises FieldInvalid, and UpstreamLimited if any worker was told that upstream wants to be left alone.
         """
-        repository = UpstreamRepository.parse(source.reference)
+        repository = UpstreamRepository.of(source.reference)
         until = self._store.not_before(repository.api_host, source.username)
         if until > self._clock():
             raise UpstreamLimited(repository.api_host, until)
@@ -51,7 +51,7 @@ class Upstreams:
 
     def wait(self, run: MirrorRunRow, source: MirrorSource, limited: UpstreamLimited) -> None:
         """Lets a run wait, without a worker, until upstream may be asked again; tells all others with its user."""
-        host = UpstreamRepository.parse(source.reference).api_host
+        host = UpstreamRepository.of(source.reference).api_host
         self._store.limit(host, source.username, limited.until)
         self._store.wait(run, limited.until)
         logger.info("upstream limits", host=host, until=limited.until)

@@ -144,7 +144,8 @@ class MirrorRunStore:
 
     def keep_comparison(self, row: MirrorRunRow) -> None:
         """Writes how far a worker's comparison is, and what it found. Raises WriteConflict if it lost the run."""
-        names = ("phase", "place", "matched", "same", "pending", "warning")
+        names = ["phase", "place", "matched", "same", "pending", "warning"]
+        names += ["added", "changed", "bytes_done"] if row.cause is RunCause.PLAN else []
         actions: list[Action] = [getattr(MirrorRunRow, name).set(getattr(row, name)) for name in names]
         if row.phase is not RunPhase.COMPARING:
             actions += [MirrorRunRow.lease_until.set(0), MirrorRunRow.tries.set(0)]
@@ -156,6 +157,7 @@ class MirrorRunStore:
         """Ends a run unless it has ended."""
         values = {"phase": RunPhase.ENDED, "status": status, "reason": reason, "ended_at": now, "lease_until": 0}
         values |= {"matched": row.matched, "same": row.same, "warning": row.warning}
+        values |= {"removed": row.removed} if row.cause is RunCause.PLAN else {}
         actions = [getattr(MirrorRunRow, name).set(value) for name, value in values.items()]
         transaction.update(MirrorRunRow.under(row.key), *actions, condition=_open())
 
@@ -200,6 +202,21 @@ class MirrorRunStore:
                 tag=one.tag,
                 change=one.change,
                 digest=one.digest,
+                expires_at=now + KEPT_S,
+            )
+            for one in differences
+        )
+
+    def add_plan(self, run: str, differences: Sequence[TagDifference], sizes: Mapping[str, int], now: int) -> None:
+        """Writes what a run would do with tags, and how many bytes it would fetch for each."""
+        put_all(
+            MirroredTagRow.under(
+                keys.mirrored_tag(run, one.tag),
+                tag=one.tag,
+                change=one.change,
+                digest=one.digest,
+                outcome=TagOutcome.PLANNED,
+                bytes_done=sizes.get(one.tag, 0),
                 expires_at=now + KEPT_S,
             )
             for one in differences

@@ -1,7 +1,7 @@
 """Runs of mirrors copy what differs, byte for byte, remove what is gone, and end whatever happens."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def mirrored(new_backend: Any) -> Backend:
+def mirrored(new_backend: Callable[..., Backend]) -> Backend:
     return new_backend(outgoing_allow="127.0.0.0/8")
 
 

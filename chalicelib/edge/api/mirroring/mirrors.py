@@ -129,14 +129,14 @@ def get(actor: Actor, repository: str) -> dict[str, Any]:
 @operations.post(MIRROR, "createRepoMirrorConfig", scope=REPO_ADMIN, body=NEW, answers={201: TEXT}, errors=(409,))
 def create(actor: Actor, repository: str, body: dict[str, Any]) -> Reply:
     """Makes a repository a mirror of one at another registry; only the mirror's robot pushes into it then."""
-    services().mirroring.mirrors.create(actor, repository_name(repository), _requested(body, is_new=True))
+    services().mirroring.mirrors.create(actor, repository_name(repository), requested(body, is_new=True))
     return as_json("", 201)
 
 
 @operations.put(MIRROR, "changeRepoMirrorConfig", scope=REPO_ADMIN, body=CHANGES, answers={201: TEXT})
 def change(actor: Actor, repository: str, body: dict[str, Any]) -> Reply:
     """Changes settings of a mirror, all of the request or none."""
-    services().mirroring.mirrors.change(actor, repository_name(repository), _requested(body, is_new=False))
+    services().mirroring.mirrors.change(actor, repository_name(repository), requested(body, is_new=False))
     return as_json("", 201)
 
 
@@ -146,7 +146,7 @@ def delete(actor: Actor, repository: str) -> None:
     services().mirroring.mirrors.delete(actor, repository_name(repository))
 
 
-def _requested(body: Mapping[str, Any], *, is_new: bool) -> MirrorChanges:
+def requested(body: Mapping[str, Any], *, is_new: bool) -> MirrorChanges:
     """Parses the fields that a request gives. Raises FieldInvalid, MirrorInvalid."""
     config = body.get("external_registry_config", {})
     settings, source = _parsed(body, SETTINGS), _parsed(body, SOURCE)
