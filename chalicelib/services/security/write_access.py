@@ -1,27 +1,36 @@
 """Reads the rows that give an actor the right to write again, together with the rows of the write itself."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed
-from chalicelib.domain.permissions import DELETE, PUSH, Actor, Role, Source, permits
+from chalicelib.domain.names import RepositoryName
+from chalicelib.domain.permissions import DELETE, PUSH, Actor, Grant, Role, Source, permits
 from chalicelib.domain.policies import TagNames, from_text
 from chalicelib.domain.repositories import Mode, Repository
 from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.teams import TeamRole
+from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow, holds
 from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.table import Batch
 
-if TYPE_CHECKING:
-    from chalicelib.services.security.access import Access
+
+class Rights(Protocol):
+    """What looks at all rights again (services/security/access.py: Access)."""
+
+    def credential(self, batch: Batch, actor: Actor) -> CredentialRows:
+        """Adds the reads of the rows that the credential of the actor's token depends on."""
+
+    def walk(self, account: AccountRow | None, name: RepositoryName) -> Grant:
+        """Returns the whole grant of an account on a repository."""
 
 
 class WriteAccess:
     """The rows that give a right to write, read together with the rows of the write itself."""
 
-    def __init__(self, access: "Access", batch: Batch, actor: Actor, repository: Repository) -> None:
+    def __init__(self, access: Rights, batch: Batch, actor: Actor, repository: Repository) -> None:
         self._access, self._actor, self._repository = access, actor, repository
         self._grant = actor.grants[str(repository.name)]
         name_key = keys.repository_name(repository.namespace_id, repository.name.repository)
