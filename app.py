@@ -8,7 +8,7 @@ gc.disable()
 from chalice.app import Blueprint  # noqa: E402 - after the collector is off
 
 from chalicelib.edge.application import RegistryApp  # noqa: E402
-from chalicelib.edge.jobs import dispatch, reconcile, timers  # noqa: E402
+from chalicelib.edge.jobs import dispatch, mirrors, reconcile, timers  # noqa: E402
 from chalicelib.edge.registry import (  # noqa: E402
     blobs,
     catalog,
@@ -44,6 +44,7 @@ for module in (
     tags,
     referrers,
     dispatch,
+    mirrors,
     reconcile,
     timers,
 ):

@@ -97,7 +97,9 @@ def become_account(settings: StackSettings, arguments: list[str]) -> None:
         raise StackError(
             f"No stack runs with the data directory {settings.data}; start it with `make run` and try again."
         )
-    environment = worker_environment(settings, endpoints(base_port), credentials(settings.data), os.environ)
+    environment = worker_environment(
+        settings, endpoints(base_port, settings.tables), credentials(settings.data), os.environ
+    )
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, "-m", "infra.local.account", *arguments], environment)
 

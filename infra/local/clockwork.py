@@ -18,21 +18,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from chalice.app import ScheduledEventConfig
 
 from chalicelib.services.lifecycle.timers import AHEAD_S
+from chalicelib.settings import settings
 from chalicelib.wiring import services
 from infra.local import timetolive, waking
+from infra.local.queues import QueueMapping, sources
 
 UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
 # The longest that a call may take, in seconds; on AWS the function's own timeout limits it.
 TURN_S = 300.0
 # A person at a laptop does not want to wait a minute for a timer. A killed call holds its timers until its limit ends.
 TIMERS, TIMERS_S, TIMERS_TURN_S = "timers", 1.0, 15.0
+QUEUES_S = 0.1
 # At rest there are so many seconds between calls.
 REST_S = float(AHEAD_S)
 log = logging.getLogger("clockwork")
@@ -66,8 +68,8 @@ class LambdaContext:
 class Clockwork:
     """Runs every rule at once and then at its rate. It logs a call that fails and goes on with the next."""
 
-    def __init__(self, rules: Sequence[ScheduleRule]) -> None:
-        self._rules, self._stopped = rules, threading.Event()
+    def __init__(self, rules: Sequence[ScheduleRule], stopped: threading.Event | None = None) -> None:
+        self._rules, self._stopped = rules, stopped or threading.Event()
         self._woken = {rule.name: threading.Event() for rule in rules}
 
     def run(self) -> None:
@@ -157,6 +159,17 @@ def time_to_live(client: Any) -> ScheduleRule:
     return ScheduleRule("ttl", service.turn, timetolive.EVERY_S, TURN_S, lambda is_idle: REST_S if is_idle else 0.0)
 
 
+def queue_mappings(clockwork_stopped: threading.Event) -> list[QueueMapping]:
+    """Returns the mappings of the queues that functions of the app read."""
+    from botocore.session import get_session
+
+    client, prefix = get_session().create_client("sqs"), settings().queues
+    return [
+        QueueMapping(client, prefix + one.queue, one, lambda turn_s: LambdaContext(turn_s, clockwork_stopped))
+        for one in sources()
+    ]
+
+
 def main() -> None:
     """Runs until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -165,12 +178,24 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     client = services().stores.table.connection.client
-    clockwork = Clockwork([*rules(), time_to_live(client)])
-    wake = partial(clockwork.wake, TIMERS)
+    stopped = threading.Event()
+    mappings = queue_mappings(stopped)
+    queues = [
+        ScheduleRule(f"queue-{number}", mapping.turn, QUEUES_S, TURN_S, lambda is_idle: REST_S if is_idle else 0.0)
+        for number, mapping in enumerate(mappings)
+    ]
+    clockwork = Clockwork([*rules(), time_to_live(client), *queues], stopped)
+
+    def wake() -> None:
+        for name in (TIMERS, *(rule.name for rule in queues)):
+            clockwork.wake(name)
+
     waking.after_arming(client, wake)
     threading.Thread(target=waking.listen, args=(bell, wake), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: clockwork.stop())
     clockwork.run()
+    for mapping in mappings:
+        mapping.close()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ VENV = ROOT / ".venv"
 TABLE = "cloudberth"
 BUCKET = "cloudberth"
 REGION = "us-east-1"
+# The account that the servers know.
+ACCOUNT = "000000000000"
 LOOPBACK = "127.0.0.1"
 # AWS documents that its TTL service deletes rows "within a few days".
 LATEST_S = 7 * 86_400
@@ -63,6 +65,7 @@ class ServerEndpoints:
 
     tables: str
     objects: str
+    queues: str
 
 
 def settings_from(environ: Mapping[str, str]) -> StackSettings:
@@ -100,6 +103,7 @@ def worker_environment(
     return inherited | {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoints.tables,
         "AWS_ENDPOINT_URL_S3": endpoints.objects,
+        "AWS_ENDPOINT_URL_SQS": endpoints.queues,
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_DEFAULT_REGION": REGION,
@@ -109,6 +113,7 @@ def worker_environment(
         "CLOUDBERTH_URL": settings.url,
         "CLOUDBERTH_TABLE": TABLE,
         "CLOUDBERTH_BUCKET": BUCKET,
+        "CLOUDBERTH_QUEUES": f"{endpoints.queues}/{ACCOUNT}/{TABLE}-",
         "CLOUDBERTH_SECRETS": str(settings.data / "secrets.json"),
         "CLOUDBERTH_ADMIN": settings.admin,
         "CLOUDBERTH_DOWNLOADS": settings.downloads,

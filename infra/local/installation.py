@@ -109,9 +109,8 @@ def _install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
         _make_venv()
     LOGS.mkdir(exist_ok=True)
     pip_install(PYTHON, requirements, VENV / f"{Path(requirements[-1]).stem}.stamp")
-    if tables_server(environ) == "ministack":
-        _install_ministack(OWN_RUNTIME, _base_python())
-    else:
+    _install_ministack(OWN_RUNTIME, _base_python())
+    if tables_server(environ) == "dynoxide":
         fetch_dynoxide(VENV / "dynoxide")
 
 

@@ -14,6 +14,7 @@ from chalicelib.settings import settings
 from chalicelib.storage.table import description
 from chalicelib.wiring import services
 from infra.first_user import make_first_user
+from infra.local.queues import make_queues, sources
 from infra.secrets import new_keys
 
 
@@ -25,6 +26,7 @@ def main() -> int:
         session = get_session()
         make_table(chosen.table, session.create_client("dynamodb"))
         make_bucket(chosen.bucket, session.create_client("s3"))
+        make_queues(session.create_client("sqs"), chosen.queues, [(one.queue, one.timeout_s) for one in sources()])
         print(json.dumps(make_first_user(services().accounts.accounts, os.environ)))
     except RegistryError as error:
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The servers behind the gateway: dynoxide or ministack as DynamoDB, SeaweedFS as S3."""
+"""The servers behind the gateway: dynoxide or ministack as DynamoDB, SeaweedFS as S3, ministack as SQS."""
 
 import http.client
 import json
@@ -19,6 +19,8 @@ from infra.local.processes import Program
 DYNOXIDE = VENV / "dynoxide/node_modules/@dynoxide/linux-x64/dynoxide"
 MINISTACK = ministack_home() / "bin/python"
 SNAPSHOT_S = 20
+# How far above the first port the server of the queues listens.
+QUEUES = 12
 ACCESS_KEY = "cloudberth"
 # Without this soft limit Go's garbage collector lets SeaweedFS grow to 3 GB during four large downloads.
 MEMORY_LIMIT = "512MiB"
@@ -37,13 +39,18 @@ class BackendServer:
 
 def servers(settings: StackSettings, base_port: int, lock: int) -> list[BackendServer]:
     """Returns all servers of a stack; each inherits `lock`, the lock of the data directory."""
-    tables = _dynoxide if settings.tables == "dynoxide" else _ministack
-    return [tables(settings, base_port, lock), _seaweed(settings, base_port + 1, lock)]
+    objects = _seaweed(settings, base_port + 1, lock)
+    if settings.tables == "ministack":
+        return [_ministack(settings, base_port, lock, "dynamodb,sqs"), objects]
+    queues = _ministack(settings, base_port + QUEUES, lock, "sqs")
+    return [_dynoxide(settings, base_port, lock), objects, queues]
 
 
-def endpoints(base_port: int) -> ServerEndpoints:
-    """Returns the URLs at which the workers reach the servers."""
-    return ServerEndpoints(tables=f"http://{LOOPBACK}:{base_port}", objects=f"http://{LOOPBACK}:{base_port + 1}")
+def endpoints(base_port: int, tables_server: str = "dynoxide") -> ServerEndpoints:
+    """Returns the URLs at which the workers reach the servers; one that keeps the tables may have the queues, too."""
+    queues = base_port + (0 if tables_server == "ministack" else QUEUES)
+    tables, objects, messages = (f"http://{LOOPBACK}:{port}" for port in (base_port, base_port + 1, queues))
+    return ServerEndpoints(tables=tables, objects=objects, queues=messages)
 
 
 def credentials(data: Path) -> StackCredentials:
@@ -93,13 +100,13 @@ def _dynoxide(settings: StackSettings, port: int, lock: int) -> BackendServer:
     return BackendServer(program, ((port, "/"),))
 
 
-def _ministack(settings: StackSettings, port: int, lock: int) -> BackendServer:
+def _ministack(settings: StackSettings, port: int, lock: int, services: str) -> BackendServer:
     if not MINISTACK.exists():
-        raise StackError(f"{MINISTACK} is missing; `make run CLOUDBERTH_TABLES=ministack` installs it.")
+        raise StackError(f"{MINISTACK} is missing; `make run` or `make test` installs it.")
     state = settings.data / "ministack"
     state.mkdir(exist_ok=True)
     options = ("--snapshot-every", str(SNAPSHOT_S))
-    started = program(MINISTACK, port, state, options, {"SERVICES": "dynamodb", "STATE_DIR": str(state)}, lock)
+    started = program(MINISTACK, port, state, options, {"SERVICES": services, "STATE_DIR": str(state)}, lock)
     return BackendServer(started, ((port, HEALTH),))
 
 

@@ -109,7 +109,9 @@ class Supervisor:
             wanted = servers(self.settings, self._base_port, lock)
             started = [(server, self._start_child(server.program)) for server in wanted]
             if all(self._becomes_ready(server, child) for server, child in started):
-                return worker_environment(self.settings, endpoints(self._base_port), keys, self.environ)
+                return worker_environment(
+                    self.settings, endpoints(self._base_port, self.settings.tables), keys, self.environ
+                )
             dead = next((child for _, child in started if child.pid is None), started[-1][1])
             self._stop()
             self.children.clear()

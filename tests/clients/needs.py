@@ -38,6 +38,8 @@ CLIENTS = {
     "containerd": Needs("apt-get install containerd", ("ctr", "containerd"), root=True),
     "docker": Needs("apt-get install docker.io", ("docker", "dockerd", "ctr", "containerd"), root=True),
     "chromium": Needs("apt-get install chromium", ("chromium",)),
+    "docker-registry": Needs("apt-get install docker-registry apache2-utils", ("docker-registry", "htpasswd")),
+    "tinyproxy": Needs("apt-get install tinyproxy", ("tinyproxy",)),
     "oras": Needs("pip install oras", module="oras"),
 }
 

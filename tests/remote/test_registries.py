@@ -108,7 +108,12 @@ def test_a_registry_that_ignores_a_range_says_so_by_its_offset(upstream: Upstrea
 def test_connections_are_kept_from_request_to_request(upstream: Upstream) -> None:
     upstream.add_image("latest")
     ports = list[int]()
-    upstream.fault = lambda handler, _: bool(ports.append(handler.client_address[1]))
+
+    def note(handler: BaseHTTPRequestHandler, _: str) -> bool:
+        ports.append(handler.client_address[1])
+        return False
+
+    upstream.fault = note
     with client(upstream, Route(verify_tls=True)) as registry:
         registry._base = f"http://{upstream.host}"
         for _ in range(5):
@@ -232,7 +237,7 @@ def test_a_manifest_that_is_not_what_its_digest_says_is_refused(upstream: Upstre
     upstream.fault = on("manifests", lambda handler: respond(handler, b'{"schemaVersion": 2}'))
     with client(upstream) as registry, pytest.raises(UpstreamLied):
         registry.manifest(digest)
-    lie = {"Docker_Content_Digest": digest}
+    lie: dict[str, Any] = {"Docker_Content_Digest": digest}
     upstream.fault = on("manifests", lambda handler: respond(handler, b'{"schemaVersion": 2}', **lie))
     with client(upstream) as registry, pytest.raises(UpstreamLied):
         registry.manifest("latest")
@@ -272,7 +277,7 @@ def test_an_encoded_answer_is_refused(upstream: Upstream) -> None:
     ],
 )
 def test_a_registry_that_limits_is_obeyed(
-    upstream: Upstream, status: int, headers: dict[str, str], waits_s: int
+    upstream: Upstream, status: int, headers: dict[str, Any], waits_s: int
 ) -> None:
     upstream.fault = on("manifests", lambda handler: respond(handler, b"", status, **headers))
     with client(upstream) as registry:
@@ -288,7 +293,7 @@ def test_a_registry_that_limits_is_obeyed(
 def test_a_registry_that_says_that_no_request_remains_is_not_asked_again(upstream: Upstream) -> None:
     upstream.add_image("latest")
     content = upstream.manifests[upstream.tags["latest"]][1]
-    told = {"ratelimit_remaining": "0;w=21600", "Content_Type": OCI_MANIFEST}
+    told: dict[str, Any] = {"ratelimit_remaining": "0;w=21600", "Content_Type": OCI_MANIFEST}
     upstream.fault = on("manifests", lambda handler: respond(handler, content, **told))
     with client(upstream) as registry:
         assert registry.manifest("latest")
@@ -369,7 +374,7 @@ def test_a_hundred_thousand_tags_take_little_memory(upstream: Upstream) -> None:
 
     def pages(handler: BaseHTTPRequestHandler) -> None:
         number[0] += 1
-        more = {"Link": f'<?last={number[0]}>; rel="next"'} if number[0] < 100 else {}
+        more: dict[str, Any] = {"Link": f'<?last={number[0]}>; rel="next"'} if number[0] < 100 else {}
         respond(handler, page, **more)
 
     upstream.fault = on("tags/list", pages)

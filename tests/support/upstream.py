@@ -139,7 +139,7 @@ class Upstream:
         names, last = sorted(self.tags), query.get("last", [""])[0]
         size = min(int(query.get("n", ["1000"])[0]), self.page)
         rest = [name for name in names if name > last]
-        more = {}
+        more: dict[str, Any] = {}
         if len(rest) > size:
             more["Link"] = f'</v2/{self.path}/tags/list?last={rest[size - 1]}&n={size}>; rel="next"'
         respond(handler, json.dumps({"name": self.path, "tags": rest[:size]}).encode(), **more)
@@ -150,7 +150,11 @@ class Upstream:
             respond(handler, b"{}", 404)
             return
         media_type, content = self.manifests[digest]
-        headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "Content-Length": str(len(content))}
+        headers: dict[str, Any] = {
+            "Content-Type": media_type,
+            "Docker-Content-Digest": digest,
+            "Content-Length": str(len(content)),
+        }
         respond(handler, b"" if handler.command == "HEAD" else content, **headers)
 
     def _blobs(self, handler: BaseHTTPRequestHandler, digest: str, _: dict[str, list[str]]) -> None:

@@ -11,7 +11,7 @@ from chalicelib.wiring import services
 blueprint = Blueprint(__name__)
 
 
-@blueprint.on_sqs_message(queue=QueueName.MIRRORS, batch_size=1)
+@blueprint.on_sqs_message(queue=QueueName.MIRRORS.value, batch_size=1, maximum_concurrency=10)
 def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Compares the tags of a mirror, or copies one of them."""
     context: Any = event.context
