@@ -151,7 +151,7 @@ class Access:
 
     def recheck(self, batch: Batch, actor: Actor, repository: Repository) -> WriteAccess:
         """Adds to `batch` the reads of the rows that gave the actor the right to write."""
-        return WriteAccess(self, batch, actor, repository)
+        return WriteAccess(self.walk, batch, actor, repository, self.credential(batch, actor))
 
     def walk(self, account: AccountRow | None, name: RepositoryName, scopes: frozenset[str] | None = None) -> Grant:
         """Returns the whole grant of an account on a repository, from the rows as they are now. None means anonymous.

@@ -1,6 +1,6 @@
 """Reads the rows that give an actor the right to write again, together with the rows of the write itself."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed
 from chalicelib.domain.names import RepositoryName
@@ -16,29 +16,31 @@ from chalicelib.storage.accounts.teams import MembershipRow, TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
 from chalicelib.storage.table import Batch
 
-
-class Rights(Protocol):
-    """What looks at all rights again (services/security/access.py: Access)."""
-
-    def credential(self, batch: Batch, actor: Actor) -> CredentialRows:
-        """Adds the reads of the rows that the credential of the actor's token depends on."""
-
-    def walk(self, account: AccountRow | None, name: RepositoryName) -> Grant:
-        """Returns the whole grant of an account on a repository."""
+Walk = Callable[[AccountRow | None, RepositoryName], Grant]
 
 
 class WriteAccess:
-    """The rows that give a right to write, read together with the rows of the write itself."""
+    """The rows that give a right to write, read together with the rows of the write itself.
 
-    def __init__(self, access: Rights, batch: Batch, actor: Actor, repository: Repository) -> None:
-        self._access, self._actor, self._repository = access, actor, repository
+    `walk` returns the whole grant of an account on a repository, for a right that those rows no longer give;
+    `credential` are the rows of the credential of the actor's token.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        batch: Batch,
+        actor: Actor,
+        repository: Repository,
+        credential: CredentialRows,
+    ) -> None:
+        self._walk, self._credential, self._actor, self._repository = walk, credential, actor, repository
         self._grant = actor.grants[str(repository.name)]
         name_key = keys.repository_name(repository.namespace_id, repository.name.repository)
         self._name = batch.add(RepositoryNameRow, name_key)
         self._namespace = batch.add(NamespaceRow, keys.namespace(repository.namespace_id))
         account_id, team_id = actor.account_id or "", self._grant.team_id or ""
         self._account = batch.add(AccountRow, keys.account(account_id))
-        self._credential = access.credential(batch, actor)
         holder = {Source.PERMISSION: account_id, Source.TEAM: team_id}.get(self._grant.source or Source.PUBLIC)
         self._permission = batch.add(PermissionRow, keys.permission(repository.id, holder)) if holder else None
         is_by_team = self._grant.source is Source.TEAM
@@ -61,7 +63,7 @@ class WriteAccess:
         if not is_accepted:
             raise Denied(str(self._repository.name), action)
         if not self._still_given(action):
-            walked = self._access.walk(self._account.row, self._repository.name)
+            walked = self._walk(self._account.row, self._repository.name)
             if not permits(walked.actions, action) and not walked.state:
                 raise Denied(str(self._repository.name), action)
         if is_closed:
