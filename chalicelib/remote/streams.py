@@ -191,7 +191,7 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 def _proxy_reason(error: ProxyError) -> str:
     cause = str(error.original_error)
-    if "407" in cause:
+    if any(status in cause for status in ("401", "407")):
         return "wants another user and password"
     return "refuses the connection" if "Tunnel connection failed" in cause else "does not answer"
 

@@ -113,6 +113,14 @@ class PopulatedRegistry:
         )
         return {"repository": repository}
 
+    def mirror_run(self) -> dict[str, str]:
+        """Creates a mirror of the organization `acme` with an open run."""
+        places, room = self.mirror(), self.backend.services.mirroring
+        name = RepositoryName.parse(places["repository"])
+        room.runs.request(self.actor("owner"), name)
+        (run,) = room.run_reader.latest(self.actor("owner"), name)
+        return {**places, "run_id": run.id}
+
     def application(self, organization: str) -> dict[str, str]:
         """Creates an application with a token."""
         owner, services = self.actor("owner"), self.backend.services

@@ -198,6 +198,10 @@ def a_mirror(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     return populated.mirror()
 
 
+def a_mirror_run(populated: PopulatedRegistry, _: str) -> dict[str, str]:
+    return populated.mirror_run()
+
+
 # Operations with which a user deletes their own account: a new user does it instead.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
@@ -236,6 +240,8 @@ PLACES: dict[str, Places] = {
     "changeUserQuotaSuperUser": the_owners_quota,
     "changeUserRole": a_user,
     **dict.fromkeys(("changeRepoMirrorConfig", "deleteRepoMirrorConfig", "getRepoMirrorConfig"), a_mirror),
+    **dict.fromkeys(("listRepoMirrorRuns", "planRepoMirror", "syncNow", "testRepoMirror"), a_mirror),
+    **dict.fromkeys(("getRepoMirrorRun", "syncCancel"), a_mirror_run),
     "createOrgRobot": a_new_robot,
     "createOrganizationPrototypePermission": an_organization,
     "createOrganizationQuotaLimitSuperUser": a_quota,

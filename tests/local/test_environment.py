@@ -15,7 +15,9 @@ from infra.local.environment import (
 from infra.local.errors import StackError
 
 KEYS = StackCredentials("cloudberth", "secret")
-ENDPOINTS = ServerEndpoints(tables="http://127.0.0.1:12000", objects="http://127.0.0.1:12001")
+ENDPOINTS = ServerEndpoints(
+    tables="http://127.0.0.1:12000", objects="http://127.0.0.1:12001", queues="http://127.0.0.1:12012"
+)
 
 
 def worker(**environ: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ from chalicelib.edge.api.framework.paths import MANIFEST, ORGANIZATION, REPOSITO
 USER, TRIGGER, BUILD = "/api/v1/user", REPOSITORY + "/trigger/{trigger_uuid}", REPOSITORY + "/build/{build_uuid}"
 PATHS = {
     "mirrors": [
-        *(f"{REPOSITORY}/mirror/{rest}" for rest in ("sync-now", "sync-cancel")),
         *(f"{ORGANIZATION}/mirror{rest}" for rest in ("", "/sync-now", "/sync-cancel", "/verify", "/repositories")),
     ],
     "notifications": [
