@@ -14,7 +14,7 @@ from chalicelib.settings import CHOICES, OFF, ON, Settings
 
 FILE = Path(__file__).parent / "terraform" / "settings.json"
 # Terraform sets these from the installation's resources, or the environment decides them.
-SET_BY_THE_MODULE = {"url", "table", "bucket", "secrets", "edge", "origin", "pull_batch_s", "connections"}
+SET_BY_THE_MODULE = {"url", "table", "bucket", "queues", "secrets", "edge", "origin", "pull_batch_s", "connections"}
 # Hosts and networks between blanks or commas; the registry itself checks that a network is one.
 HOSTS = "[A-Za-z0-9.:/ ,-]*"
 

@@ -9,6 +9,8 @@ from typing import Any
 
 DAYS = 365 / 12
 HOURS = 24 * DAYS
+# Requests of Lambda to the queue of mirrors: five pollers ask at least every 20 s, whether or not there are messages.
+POLLED = 5 * HOURS * 180
 GB = 1e9
 TB_IN_GB = 1000
 # Up to so many requests a month, API Gateway takes its first price.
@@ -109,6 +111,7 @@ def at_rest() -> Usage:
         "table_gb_month": stored,
         "backup_gb_month": stored,
         "bucket_put": rounds,
+        "queue_request": POLLED,
         **_logged((turns + rounds) * assumed["log_bytes_of_a_turn"]),
     }
 
@@ -149,7 +152,6 @@ def options(load: Load) -> dict[str, Usage]:
         "relay on Fargate, behind a NAT gateway": relay | {"nat_hour": HOURS, "address_hour": HOURS},
         "KMS key (`kms_key_arn`)": {"key_month": 1},
         "X-Ray, one call in twenty and those of the jobs": traces(load),
-        "a polled queue (five pollers, each asks every 20 s)": {"queue_request": 5 * HOURS * 180},
         "ten alarms (`alarm_actions`) and a fourth dashboard": {"alarm_month": 10, "dashboard_month": 1},
         "metrics of the jobs, if there is work in each hour": {"metric_month": 3},
     }

@@ -22,6 +22,8 @@ locals {
     CLOUDBERTH_TABLE   = aws_dynamodb_table.registry.name
     CLOUDBERTH_BUCKET  = aws_s3_bucket.blobs.bucket
     CLOUDBERTH_SECRETS = aws_secretsmanager_secret.keys.arn
+    # How the URLs of all queues begin; no queue is named, so that a function and the queue it reads do not need each other.
+    CLOUDBERTH_QUEUES = "https://sqs.${var.region}.${data.aws_partition.current.dns_suffix}/${local.account}/${var.name}-"
     # CloudFront writes to the bucket, serves from it, and proves itself to the app.
     CLOUDBERTH_EDGE      = var.cloudfront ? (var.upload_proof == "staging" ? "staging" : "on") : "off"
     CLOUDBERTH_DOWNLOADS = var.cloudfront ? "edge" : "redirect"

@@ -27,7 +27,27 @@ locals {
         Action   = ["s3:GetObject"]
         Resource = ["${aws_s3_bucket.blobs.arn}/exports/*"]
       },
-    ], local.reading_keys)
+    ], local.reading_keys, local.sending)
+
+    # A mirror's run pushes as a client does, and deletes the bytes of an upload that it cancels.
+    mirrors = concat(local.using_table, [
+      {
+        Sid    = "Bytes"
+        Effect = "Allow"
+        Action = [
+          "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
+        ]
+        Resource = [for prefix in concat(local.arrivals, ["bodies"]) : "${aws_s3_bucket.blobs.arn}/${prefix}/*"]
+      },
+      {
+        # Whether an object that S3 denies is missing (chalicelib/storage/objects.py).
+        Sid       = "Find"
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket"]
+        Resource  = [aws_s3_bucket.blobs.arn]
+        Condition = { StringLike = { "s3:prefix" = [for prefix in concat(local.arrivals, ["bodies"]) : "${prefix}/*"] } }
+      },
+    ], local.reading_keys, local.sending)
 
     # Timers do the work of every service, so they need the whole table, and the prefixes of the bucket that they write.
     timers = concat(local.using_table, [
@@ -58,7 +78,7 @@ locals {
         Resource  = [aws_s3_bucket.blobs.arn]
         Condition = { StringLike = { "s3:prefix" = ["bodies/*", "exports/*"] } }
       },
-    ], local.reading_keys)
+    ], local.reading_keys, local.sending)
 
     # An expired tag: its row, its life, its record, and the timers of its manifest. No bytes, and no listing.
     dispatch = [{
@@ -132,6 +152,14 @@ locals {
     Action   = ["secretsmanager:GetSecretValue"]
     Resource = [aws_secretsmanager_secret.keys.arn]
   }]
+
+  # Functions that wake a worker send it a message.
+  sending = [for queue in ["mirrors"] : {
+    Sid      = "Wake"
+    Effect   = "Allow"
+    Action   = ["sqs:SendMessage"]
+    Resource = [aws_sqs_queue.this[queue].arn]
+  } if contains(keys(local.queues), queue)]
 
   using_key = [for arn in compact([var.kms_key_arn]) : {
     Sid      = "Encryption"
