@@ -67,7 +67,9 @@ def test_every_reply_can_be_serialized_for_lambda() -> None:
 
 def test_every_challenge_is_sent_twice() -> None:
     writers = [
-        path.name for path in (ROOT / "chalicelib" / "edge").rglob("*.py") if "WWW-Authenticate" in path.read_text("utf-8")
+        path.name
+        for path in (ROOT / "chalicelib" / "edge").rglob("*.py")
+        if "WWW-Authenticate" in path.read_text("utf-8")
     ]
 
     assert writers == ["response.py"]

@@ -114,7 +114,7 @@ def check_tags(backend: Backend, table: Table) -> None:
         if sk.startswith("LIFE#") and is_alive(row.get("ended_at"), now):
             open_lives[pk, row["name"]].append(row)
     for (pk, sk), tag in table.items():
-        if not sk.startswith("TAG#") or not is_alive(tag.get("expires_at"), now):
+        if not (pk.startswith("R#") and sk.startswith("TAG#")) or not is_alive(tag.get("expires_at"), now):
             continue
         lives = open_lives.pop((pk, tag["name"]), [])
         assert [life["view_at"] for life in lives] == [tag["life"]]
