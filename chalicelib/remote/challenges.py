@@ -23,16 +23,16 @@ DEFAULT_LIFE_S, SPARE_S = 60, 15
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class UpstreamChallenge:
     """One challenge: its scheme in lower case, and its parameters."""
 
     scheme: str
     parameters: Mapping[str, str]
 
 
-def parse_challenges(header: str) -> list[Challenge]:
+def parse_challenges(header: str) -> list[UpstreamChallenge]:
     """Parses `WWW-Authenticate`; what cannot be parsed is left out."""
-    challenges: list[Challenge] = []
+    challenges: list[UpstreamChallenge] = []
     position = 0
     while match := SCHEME.search(header, position):
         position, parameters = match.end(), {}
@@ -40,11 +40,11 @@ def parse_challenges(header: str) -> list[Challenge]:
             name, quoted, bare = parameter.groups()
             parameters[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
             position = parameter.end()
-        challenges.append(Challenge(match[0].lower(), parameters))
+        challenges.append(UpstreamChallenge(match[0].lower(), parameters))
     return challenges
 
 
-class Authorization:
+class UpstreamAuthorization:
     """The `Authorization` header for one repository of a registry, shared by all threads that pull from it."""
 
     def __init__(

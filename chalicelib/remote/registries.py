@@ -26,7 +26,7 @@ from chalicelib.domain.errors.upstreams import (
 )
 from chalicelib.domain.manifests import MAXIMUM_BYTES
 from chalicelib.domain.upstreams import Credentials, UpstreamRepository
-from chalicelib.remote.challenges import Authorization
+from chalicelib.remote.challenges import UpstreamAuthorization
 from chalicelib.remote.streams import Stream, Streams
 
 # Every type of manifest that can be copied, and schema 1, so that a registry names it and does not convert it.
@@ -86,7 +86,7 @@ class RegistryClient:
     ) -> None:
         self._streams, self._repository, self._clock = streams, repository, clock
         self._host, self._may_be_plain = repository.api_host, may_be_plain
-        self._authorization = Authorization(streams, repository.host, credentials, clock)
+        self._authorization = UpstreamAuthorization(streams, repository.host, credentials, clock)
         self._base, self._not_before, self._lock = "", 0, threading.Lock()
 
     def close(self) -> None:

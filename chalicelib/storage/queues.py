@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from pynamodb.connection import TableConnection
+
 from chalicelib.domain.queues import QueueName
 from chalicelib.storage.patience import usual_config
 from chalicelib.telemetry import logger
@@ -17,16 +19,17 @@ BATCH, LONGEST_DELAY_S = 10, 900
 
 
 class QueueStore:
-    """The queues, whose URLs begin with `prefix`; without one, nothing is sent and the timers do it all."""
+    """The queues, whose URLs begin with `prefix`, reached with the session of the table's connection.
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+    Without a prefix nothing is sent, and the timers do it all.
+    """
+
+    def __init__(self, prefix: str, table: TableConnection) -> None:
+        self._prefix, self._table = prefix, table
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-
-        return boto3.client("sqs", config=usual_config())
+        return self._table.connection.session.create_client("sqs", config=usual_config())
 
     def send(self, queue: QueueName, messages: Sequence[Mapping[str, object]], *, delay_s: int = 0) -> int:
         """Sends messages, ten a call; returns how many SQS took. One that it refuses is logged and not sent again.

@@ -175,7 +175,7 @@ class Stores:
     def queues(self) -> "QueueStore":
         from chalicelib.storage.queues import QueueStore
 
-        return QueueStore(self.settings.queues)
+        return QueueStore(self.settings.queues, self.table)
 
     @cached_property
     def reconcile(self) -> "ReconcileStore":

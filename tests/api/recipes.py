@@ -194,10 +194,6 @@ def a_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     return {"repository": populated.repository(f"acme/{populated.fresh_name}")}
 
 
-def a_mirror(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    return populated.mirror()
-
-
 def a_mirror_run(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     return populated.mirror_run()
 
@@ -239,8 +235,18 @@ PLACES: dict[str, Places] = {
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "changeUserRole": a_user,
-    **dict.fromkeys(("changeRepoMirrorConfig", "deleteRepoMirrorConfig", "getRepoMirrorConfig"), a_mirror),
-    **dict.fromkeys(("listRepoMirrorRuns", "planRepoMirror", "syncNow", "testRepoMirror"), a_mirror),
+    **dict.fromkeys(
+        (
+            "changeRepoMirrorConfig",
+            "deleteRepoMirrorConfig",
+            "getRepoMirrorConfig",
+            "listRepoMirrorRuns",
+            "planRepoMirror",
+            "syncNow",
+            "testRepoMirror",
+        ),
+        lambda populated, _: populated.mirror(),
+    ),
     **dict.fromkeys(("getRepoMirrorRun", "syncCancel"), a_mirror_run),
     "createOrgRobot": a_new_robot,
     "createOrganizationPrototypePermission": an_organization,

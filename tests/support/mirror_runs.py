@@ -4,13 +4,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chalicelib.domain.digests import Digest
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import MIRROR, Due
 from chalicelib.storage.mirroring.runs import MirrorRunRow
 from chalicelib.storage.queues import QueueStore
 from tests.support.backends import Backend
-from tests.support.mirror_builders import mirror_row
+from tests.support.mirror_builders import a_mirror, mirror_row
+from tests.support.upstream import Upstream
 
 LONG_S = 900.0
 
@@ -19,7 +21,7 @@ class FakeQueues(QueueStore):
     """Takes the messages of one process; `loses` drops all of them."""
 
     def __init__(self) -> None:
-        super().__init__("")
+        super().__init__("", None)
         self.waiting: deque[Mapping[str, Any]] = deque()
         self.batches = 0
         self.loses = False
@@ -64,3 +66,14 @@ class MirrorRunner:
         """Returns the live tags of a repository with their digests."""
         rows = self.backend.services.stores.tags.walk(repository.id, "", 1000)
         return {row.name: str(row.digest) for row in rows if row.is_alive(self.backend.clock())}
+
+
+def a_mirror_of(
+    upstream: Upstream, backend: Backend, patterns: tuple[str, ...] = ("*",), **settings: Any
+) -> Repository:
+    source = {"reference": upstream.reference, "verify_tls": False}
+    return a_mirror(backend, source=source, patterns=patterns, **{"start_at": int(backend.clock()) + 60, **settings})
+
+
+def body(backend: Backend, repository: Repository, digest: str) -> bytes:
+    return backend.services.stores.manifests.get_body(repository.id, Digest.parse(digest))

@@ -76,6 +76,7 @@ run "minimal" {
       CLOUDBERTH_URL       = "https://abcdefghij.execute-api.eu-central-1.amazonaws.com"
       CLOUDBERTH_TABLE     = "registry"
       CLOUDBERTH_BUCKET    = "registry-123456789012-eu-central-1"
+      CLOUDBERTH_QUEUES    = "https://sqs.eu-central-1.amazonaws.com/123456789012/registry-"
       CLOUDBERTH_SECRETS   = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-keys-AbCdEf"
       CLOUDBERTH_EDGE      = "off"
       CLOUDBERTH_DOWNLOADS = "redirect"

@@ -102,6 +102,7 @@ PATH_PARAMETERS = {
     "repository": "The full path of a repository, as in namespace/name",
     "service": "The name of a service",
     "robot_shortname": "The name of a robot without its namespace",
+    "run_id": "The id of a run of a mirror or of a plan",
     "tag": "A tag",
     "teamname": "The name of a team",
     "token_uuid": "The id of a token",

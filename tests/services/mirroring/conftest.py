@@ -1,0 +1,25 @@
+"""Fixtures of mirrors: an upstream, and a backend that may call it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.backends import Backend
+from tests.support.mirror_runs import MirrorRunner
+from tests.support.upstream import Upstream
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream().running() as running:
+        yield running
+
+
+@pytest.fixture
+def mirrored(new_backend: Callable[..., Backend]) -> Backend:
+    return new_backend(outgoing_allow="127.0.0.0/8")
+
+
+@pytest.fixture
+def runner(mirrored: Backend) -> MirrorRunner:
+    return MirrorRunner(mirrored)
