@@ -194,10 +194,6 @@ def a_repository(populated: PopulatedRegistry, _: str) -> dict[str, str]:
     return {"repository": populated.repository(f"acme/{populated.fresh_name}")}
 
 
-def a_mirror_run(populated: PopulatedRegistry, _: str) -> dict[str, str]:
-    return populated.mirror_run()
-
-
 # Operations with which a user deletes their own account: a new user does it instead.
 ENDS_ONESELF = ("deleteCurrentUser",)
 
@@ -227,6 +223,10 @@ MINE: Callable[[PopulatedRegistry, str], PolicyHolder] = lambda *_: PolicyHolder
 RULE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(f"x{pattern}")  # noqa: E731
 PRUNE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(pattern, True, "creation_date", "9y")  # noqa: E731
 
+OF_A_MIRROR = (
+    "changeRepoMirrorConfig deleteRepoMirrorConfig getRepoMirrorConfig listRepoMirrorRuns planRepoMirror syncNow"
+    " testRepoMirror"
+)
 PLACES: dict[str, Places] = {
     "addManifestLabel": a_manifest_of_its_own,
     "changeInstallUser": a_user,
@@ -235,19 +235,8 @@ PLACES: dict[str, Places] = {
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "changeUserRole": a_user,
-    **dict.fromkeys(
-        (
-            "changeRepoMirrorConfig",
-            "deleteRepoMirrorConfig",
-            "getRepoMirrorConfig",
-            "listRepoMirrorRuns",
-            "planRepoMirror",
-            "syncNow",
-            "testRepoMirror",
-        ),
-        lambda populated, _: populated.mirror(),
-    ),
-    **dict.fromkeys(("getRepoMirrorRun", "syncCancel"), a_mirror_run),
+    **dict.fromkeys(OF_A_MIRROR.split(), lambda populated, _: populated.mirror()),
+    **dict.fromkeys(("getRepoMirrorRun", "syncCancel"), lambda populated, _: populated.mirror_run()),
     "createOrgRobot": a_new_robot,
     "createOrganizationPrototypePermission": an_organization,
     "createOrganizationQuotaLimitSuperUser": a_quota,
