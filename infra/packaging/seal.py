@@ -61,7 +61,7 @@ LEFT_OUT = (
     "botocore/cacert.pem",  # botocore uses certifi's
     "charset_normalizer/*.so",  # it works without; requests uses it only for bodies without a charset
     "cryptography/hazmat/primitives/twofactor/*",  # one-time passwords
-    "botocore/crt/*",  # these three are for awscrt, which is not installed
+    "botocore/crt/auth.py",  # these three are for awscrt, which is not installed
     "boto3/crt.py",
     "s3transfer/crt.py",
     "urllib3/contrib/emscripten/*",  # for browsers

@@ -56,7 +56,7 @@ run "jobs" {
       jsonencode({
         eventName    = ["REMOVE"]
         userIdentity = { type = ["Service"], principalId = ["dynamodb.amazonaws.com"] }
-        dynamodb     = { Keys = { sk = { S = [{ prefix = "TAG#" }] } } }
+        dynamodb     = { Keys = { pk = { S = [{ prefix = "R#" }] }, sk = { S = [{ prefix = "TAG#" }] } } }
       })
     ]
     error_message = "The stream invokes its function only for tags that the TTL service removed."

@@ -143,5 +143,5 @@ mock_resource "aws_ecs_task_definition" {
 }
 
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
 }
