@@ -14,8 +14,6 @@ LEASE_S, RENEW_S, LOOK_S = 180, 60, 8
 MOST_TRIES = 5
 # How many runs of a mirror are kept, and for how many seconds the tags of a run.
 KEPT_RUNS, KEPT_S = 20, 30 * 86_400
-# Upstream is asked so often for referrers and signatures of tags that did not change, in seconds.
-REFERRERS_S = 86_400
 LONGEST_REASON = 1000
 # The tag that a mirror usually has: a run says that it takes neither it nor a tag that is named outright.
 LATEST = "latest"

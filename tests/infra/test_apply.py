@@ -37,6 +37,7 @@ from tests.support.applied import TURN, acting_as, called, expiry_timers, log_of
 from tests.support.emulation import emulators_python
 from tests.support.stack import wait_for
 from tests.support.terraforming import program
+from tests.support.upstream import Upstream
 
 # The first test waits until everything is applied, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
@@ -47,6 +48,10 @@ LARGEST_NOISE = 4 * MIB - 12 * 1024
 API = "api_handler"
 # The table's stream calls this function, and no schedule does.
 STREAM = "dispatch"
+# The function that reads a queue.
+QUEUE = "mirrors"
+# Before a run, and while it goes on.
+RUNNING = ("NEVER_RUN", "SYNC_NOW", "SYNCING")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +68,7 @@ def deployment(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             directory / "terraform",
             directory / "build",
             host_architecture(),
-            ModuleVariables({"deletion_protection": True}),
+            ModuleVariables({"deletion_protection": True, "settings": {"CLOUDBERTH_OUTGOING_ALLOW": "127.0.0.0/8"}}),
         ) as applied,
     ):
         applied.deploy()
@@ -179,12 +184,40 @@ def test_scheduled_functions_work_with_their_own_roles(deployment: Deployment) -
         for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     ]
     assert sorted(arn.rpartition(":")[2] for arn in targets) == sorted(
-        name for key, name in deployment.outputs["functions"].items() if key not in (API, STREAM)
+        name for key, name in deployment.outputs["functions"].items() if key not in (API, STREAM, QUEUE)
     )
 
     for arn in targets:
         answer = functions.invoke(FunctionName=arn, Payload=json.dumps(TURN))
         assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def test_a_mirror_runs_from_its_schedule_to_success(deployment: Deployment) -> None:
+    owner = Person(deployment, deployment.admin, deployment.password).sign_in()
+    repository = f"{deployment.admin}/mirror-{uuid4().hex[:8]}"
+    new = {"repository": repository.partition("/")[2], "visibility": "private", "description": ""}
+    assert owner.put("/api/v1/user/robots/mirror", {}).status_code == 201
+    assert owner.post("/api/v1/repository", new).status_code == 201
+    path = f"/api/v1/repository/{repository}/mirror"
+    with Upstream().running() as upstream:
+        digest = upstream.add_image("latest", "v1", layers=(b"layer" * 1000,))
+        settings = {
+            "external_reference": upstream.reference,
+            "external_registry_config": {"verify_tls": False},
+            "root_rule": {"rule_kind": "tag_glob_csv", "rule_value": ["*"]},
+            "robot_username": f"{deployment.admin}+mirror",
+            "sync_start_date": "2026-01-01T00:00:00Z",
+            "sync_interval": 86_400,
+        }
+        assert owner.post(path, settings).status_code == 201
+
+        assert called(deployment, "timers") == ""
+        wait_for(lambda: owner.get(path).json()["sync_status"] not in RUNNING, "the end of the run", 60)
+
+        assert owner.get(path).json()["sync_status"] == "SUCCESS", log_of(deployment, QUEUE)
+    tags = owner.get(f"/api/v1/repository/{repository}/tag/").json()["tags"]
+    assert {tag["name"]: tag["manifest_digest"] for tag in tags} == {"latest": digest, "v1": digest}
+    assert "AccessDenied" not in log_of(deployment, QUEUE)
 
 
 FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
