@@ -26,6 +26,7 @@ from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.uploads import UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
+from chalicelib.telemetry import same_line
 
 AT_ONCE = 4
 # Blobs up to this size are stored at once, larger ones in parts of it: four of them are in memory.
@@ -65,7 +66,7 @@ class BlobCopies:
         """
         wanted = {one.digest: one for one in descriptors}
         missing = [wanted[digest] for digest in self._missing(job, list(wanted))]
-        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="blob")
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="blob", initializer=same_line())
         try:
             for _ in pool.map(lambda one: self._copy(job, one), missing):
                 job.pulse()
