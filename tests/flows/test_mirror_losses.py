@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -16,12 +17,24 @@ from chalicelib.services.mirroring.tag_copies import TagCopies, TagJob
 from chalicelib.storage import keys
 from chalicelib.storage.mirroring.runs import MirroredBlobRow
 from chalicelib.storage.table import get, remove_all
+from tests.support.backends import Backend
 from tests.support.crashes import Crash
 from tests.support.mirror_builders import changes, mirror_row
 from tests.support.mirror_runs import MirrorRunner, a_mirror_of
 from tests.support.upstream import Upstream
 
 NAME = RepositoryName.parse("admin/app")
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream().running() as running:
+        yield running
+
+
+@pytest.fixture
+def runner(new_backend: Callable[..., Backend]) -> MirrorRunner:
+    return MirrorRunner(new_backend(outgoing_allow="127.0.0.0/8"))
 
 
 def one_gone_and_two_changed(upstream: Upstream, runner: MirrorRunner) -> Repository:
