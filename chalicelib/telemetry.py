@@ -14,6 +14,17 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 NAMESPACE = "Cloudberth"
+# The metrics that lines have, with CloudWatch's units.
+UNITS = {
+    "FreedBytes": "Bytes",
+    "TimersLateSeconds": "Seconds",
+    "TimersFailed": "Count",
+    "MirrorRunsBegun": "Count",
+    "MirrorRunsEnded": "Count",
+    "MirrorRunsFailed": "Count",
+    "MirrorTagsFailed": "Count",
+    "MirrorBytes": "Bytes",
+}
 logger = Logger(service="cloudberth")
 
 
@@ -22,6 +33,8 @@ class Line:
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
         self.facts = dict(facts)
+        self.metrics: dict[str, int] = {}
+        self.installation = ""
         self.is_written = True
         # Several threads may work on one line, and only `next` is atomic.
         self._calls = count()
@@ -48,7 +61,7 @@ def one_line(message: str, **facts: object) -> Iterator[Line]:
         _line.reset(token)
         if line.is_written:
             took = round((time.perf_counter() - begun) * 1000)
-            logger.info(message, **line.facts, ms=took, aws_calls=line.counted())
+            logger.info(message, **line.facts, ms=took, aws_calls=line.counted(), **_embedded(line))
 
 
 def note(**facts: object) -> None:
@@ -82,13 +95,23 @@ def same_line() -> Callable[[], None]:
     return join
 
 
-def measured(installation: str, units: Mapping[str, str], **values: int) -> dict[str, Any]:
-    """Returns fields by which CloudWatch extracts metrics from a log line, with the installation as their dimension.
+def measure(installation: str, **values: int) -> None:
+    """Adds to metrics of the line at work, from which CloudWatch extracts them; `UNITS` has all by their names."""
+    line = _line.get()
+    if line is not None:
+        line.installation = installation
+        for name, value in values.items():
+            line.metrics[name] = line.metrics.get(name, 0) + value
 
-    `units` has the unit of each metric, `values` its value.
+
+def _embedded(line: Line) -> dict[str, Any]:
+    """Returns the fields of a line's metrics, whose dimension is the installation.
+
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
-    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+    if not line.metrics:
+        return {}
+    metrics = [{"Name": name, "Unit": UNITS[name]} for name in line.metrics]
     directive = {"Namespace": NAMESPACE, "Dimensions": [["Installation"]], "Metrics": metrics}
     metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return {"_aws": metadata, "Installation": installation, **values}
+    return {"_aws": metadata, "Installation": line.installation, **line.metrics}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.telemetry import count_call, leave_line_out, logger, note, one_line, same_line
+from chalicelib.telemetry import count_call, leave_line_out, logger, measure, note, one_line, same_line
 
 Log = list[tuple[str, dict[str, Any]]]
 
@@ -58,6 +58,29 @@ def test_threads_count_for_the_line_of_who_started_them(log: Log) -> None:
 def test_outside_of_a_line_nothing_is_noted(log: Log) -> None:
     note(tag="v1")
     count_call()
+    measure("registry", MirrorBytes=1)
     leave_line_out()
 
     assert log == []
+
+
+def test_metrics_of_one_line_are_added_up_for_cloudwatch(log: Log) -> None:
+    with one_line("turn"):
+        measure("registry", MirrorBytes=3, MirrorRunsEnded=1)
+        measure("registry", MirrorBytes=4)
+
+    ((_, facts),) = log
+    (directive,) = facts["_aws"]["CloudWatchMetrics"]
+    assert (facts["MirrorBytes"], facts["MirrorRunsEnded"], facts["Installation"]) == (7, 1, "registry")
+    assert directive["Metrics"] == [
+        {"Name": "MirrorBytes", "Unit": "Bytes"},
+        {"Name": "MirrorRunsEnded", "Unit": "Count"},
+    ]
+    assert directive["Dimensions"] == [["Installation"]]
+
+
+def test_a_line_without_metrics_has_nothing_for_cloudwatch_to_extract(log: Log) -> None:
+    with one_line("turn"):
+        pass
+
+    assert "_aws" not in log[0][1]

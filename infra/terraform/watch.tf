@@ -69,6 +69,11 @@ locals {
         namespace  = "Cloudberth", metric = "TimersFailed", statistic = "Sum", above = 10, minutes = 60, missing = "notBreaching"
         dimensions = { Installation = aws_dynamodb_table.registry.name }
       }
+      mirrors-failed = {
+        about      = "Runs of mirrors failed: GET …/mirror/runs has the reasons."
+        namespace  = "Cloudberth", metric = "MirrorRunsFailed", statistic = "Sum", above = 10, minutes = 60, missing = "notBreaching"
+        dimensions = { Installation = aws_dynamodb_table.registry.name }
+      }
       setting-invalid = {
         about      = "A setting is wrong, and every request gets 503."
         namespace  = "Cloudberth", metric = "SettingInvalid-${var.name}", statistic = "Sum", above = 0, minutes = 5, missing = "notBreaching"

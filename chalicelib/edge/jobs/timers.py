@@ -5,11 +5,10 @@ from typing import Any
 
 from chalice.app import Blueprint, CloudWatchEvent, Rate
 
-from chalicelib.telemetry import measured, one_line
+from chalicelib.telemetry import measure, one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
-UNITS = {"FreedBytes": "Bytes", "TimersLateSeconds": "Seconds", "TimersFailed": "Count"}
 
 
 @blueprint.schedule(Rate(1, unit=Rate.MINUTES), description="Does the work that is due")
@@ -21,8 +20,8 @@ def timers(event: CloudWatchEvent) -> dict[str, Any]:
     with one_line("timers") as line:
         turn = container.lifecycle.timers.run(lambda: context.get_remaining_time_in_millis() / 1000)
         freed = container.lifecycle.garbage.freed_bytes - before
-        values = {"FreedBytes": freed, "TimersLateSeconds": turn.late_s, "TimersFailed": turn.failed}
-        line.facts |= asdict(turn) | measured(container.settings.table, UNITS, **values)
+        measure(container.settings.table, FreedBytes=freed, TimersLateSeconds=turn.late_s, TimersFailed=turn.failed)
+        line.facts |= asdict(turn)
         # An idle turn a minute would be most of the log.
         line.is_written = not turn.is_idle
     return asdict(turn)

@@ -45,6 +45,7 @@ from chalicelib.storage.mirroring.runs import MirroredTagRow, MirrorRunRow
 from chalicelib.storage.registry.repositories import RepositoryRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, WriteConflict, get, retry_on_conflict
+from chalicelib.telemetry import measure
 
 # How many tags one turn of the timers sends again.
 SENT_AGAIN = 500
@@ -111,6 +112,7 @@ class Runs:
             self._usage_log.record_for_repository(actor, transaction, MIRROR_CHANGED, access.repository, metadata)
             self._end(transaction, OpenRun(access.repository, row, run), SyncStatus.CANCEL, CANCELLED)
             transaction.commit()
+            self._measure(run, SyncStatus.CANCEL)
 
         retry_on_conflict(attempt)
 
@@ -191,6 +193,7 @@ class Runs:
             self._usage_log.record_for_repository(actor, transaction, MIRROR_REQUESTED, repository, metadata)
         self._record(transaction, robot, MIRROR_STARTED, repository, verb="start", message=row.reference)
         transaction.commit()
+        measure(self._stores.settings.table, MirrorRunsBegun=1)
         return run
 
     def wake(self, repository_id: str, run: MirrorRunRow) -> None:
@@ -245,12 +248,23 @@ class Runs:
             # The mirror has changed, so that it begins its next run at another time or never; or the run has ended.
             is_ended = retry_on_conflict(lambda: attempt(self._again(found)))
         if is_ended:
+            self._measure(found.run, status)
             self.forget_old(found.repository.id)
         return is_ended
 
     def forget_old(self, repository_id: str) -> None:
         """Removes all but the last runs and plans of a mirror."""
         self._store.forget_old(self._store.latest(repository_id, 2 * KEPT_RUNS))
+
+    def _measure(self, run: MirrorRunRow, status: SyncStatus) -> None:
+        """Adds an ended run to the metrics."""
+        measure(
+            self._stores.settings.table,
+            MirrorRunsEnded=1,
+            MirrorRunsFailed=int(status is SyncStatus.FAIL),
+            MirrorTagsFailed=run.failed,
+            MirrorBytes=run.bytes_done,
+        )
 
     def _again(self, found: OpenRun) -> OpenRun | None:
         """Returns a run with its mirror as it is now; None if it has ended or is the mirror's no more."""

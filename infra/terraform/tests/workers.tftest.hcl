@@ -143,7 +143,7 @@ run "jobs" {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
       "api-handler-errors", "api-throttled", "bucket-grows", "bucket-large", "deliver-webhook-dead-messages", "deliver-webhook-errors",
       "dispatch-errors", "dispatch-failed-dead-messages", "dispatch-failed-messages", "dispatch-late", "garbage-dead-messages",
-      "garbage-errors", "gateway-errors", "gateway-slow", "reconcile-errors", "reconcile-silent", "setting-invalid",
+      "garbage-errors", "gateway-errors", "gateway-slow", "mirrors-failed", "reconcile-errors", "reconcile-silent", "setting-invalid",
       "table-throttled", "timers-errors", "timers-failed", "timers-late", "timers-silent",
     ])
     error_message = "Every function, queue, job and stream has its alarm."

@@ -7,6 +7,7 @@ from chalicelib.domain.mirror_runs import RunCause
 from chalicelib.domain.mirrors import SyncStatus
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Mode
+from chalicelib.telemetry import logger, one_line
 from tests.support.fake_server import respond
 from tests.support.mirror_builders import mirror_row
 from tests.support.mirror_runs import MirrorRunner, a_mirror_of
@@ -108,3 +109,16 @@ def test_a_second_request_finds_the_run_that_is_open(upstream: Upstream, runner:
     runner.backend.services.mirroring.runs.request(actor, NAME)
     with pytest.raises(ResourceUnknown):
         runner.backend.services.mirroring.runs.request(actor, NAME)
+
+
+def test_runs_are_measured(upstream: Upstream, runner: MirrorRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream.add_image("a")
+    repository = a_mirror_of(upstream, runner.backend)
+    lines: list[dict[str, object]] = []
+    monkeypatch.setattr(logger, "info", lambda _, **facts: lines.append(facts))
+    with one_line("turn"):
+        run = runner.sync(repository)
+
+    names = ("MirrorRunsBegun", "MirrorRunsEnded", "MirrorRunsFailed", "MirrorTagsFailed", "MirrorBytes")
+    assert [lines[-1][name] for name in names] == [1, 1, 0, 0, run.bytes_done]
+    assert run.bytes_done > 0
