@@ -116,6 +116,7 @@ def test_a_variable_that_is_missing_is_named(missing: str) -> None:
             {"cloudfront": True, "allowed_addresses": ["10.0.0.1", "0.0.0.0/0", "198.51.100.0/24"]},
             "allowed_addresses: 10.0.0.1, 0.0.0.0/0 is not what AWS WAF takes: CIDR notation such as 198.51.100.0/24",
         ),
+        ({"cloudfront": True, "waf_version": "1.2"}, "waf_version: 1.2 is not the name of a version"),
         ({"cloudfront": True, "waf_requests": 5}, "waf_requests: 5 is not within 10 to 2,000,000,000"),
         ({"relay": RELAY}, "relay needs cloudfront = true: CloudFront tells bodies for the relay from all others."),
         (

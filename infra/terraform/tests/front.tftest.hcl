@@ -180,6 +180,7 @@ run "everything_in_front" {
   variables {
     cloudfront        = true
     waf               = true
+    waf_version       = "Version_1.2"
     allowed_addresses = ["198.51.100.0/24", "2001:db8::/32"]
     access_logs       = true
     upload_proof      = "staging"
@@ -226,12 +227,18 @@ run "everything_in_front" {
   }
 
   assert {
-    condition = sort(flatten([
+    condition = flatten([
       for rule in aws_wafv2_web_acl.edge[0].rule : [
-        for group in rule.statement[0].managed_rule_group_statement : [for override in group.rule_action_override : override.name]
+        for group in rule.statement[0].managed_rule_group_statement : [
+          for match in group.scope_down_statement[0].not_statement[0].statement[0].byte_match_statement :
+          "${group.name} ${coalesce(group.version, "-")} not ${match.positional_constraint} ${match.search_string}"
+        ]
       ]
-    ])) == tolist(["JavaDeserializationRCE_BODY", "Log4JRCE_BODY"])
-    error_message = "Layers are not searched for attacks, because they may contain anything."
+      ]) == [
+      "AWSManagedRulesAmazonIpReputationList - not STARTS_WITH /v2/",
+      "AWSManagedRulesKnownBadInputsRuleSet Version_1.2 not STARTS_WITH /v2/",
+    ]
+    error_message = "AWS's rules look at nothing below /v2/, and have the version that was chosen."
   }
 
   assert {
