@@ -8,6 +8,7 @@ import pytest
 
 from infra.emulator.emulator import Emulator
 from tests.support.emulation import REGION, Cloud
+from tests.support.fake_server import FakeServer, respond
 
 HTTPS = {"x-forwarded-proto": "https"}
 CODE = """
@@ -94,3 +95,10 @@ def test_a_policy_against_plain_http_denies_requests_by_plain_http(ours: Cloud) 
     ours.let_edge(bucket, arn, "s3:GetObject", over_tls=True)
 
     assert ours.ask(host, "/in/blob")[0] == 403
+
+
+def test_a_load_balancer_in_a_vpc_is_reached_by_the_protocol_of_its_origin(cloud: Cloud) -> None:
+    with FakeServer(lambda handler: respond(handler, b"from the target")).running() as target:
+        host, _ = cloud.behind_cloudfront({"relay": cloud.in_a_vpc(target.port)}, {})
+
+        assert cloud.ask(host, "/v2/", "GET", headers=HTTPS)[::2] == (200, b"from the target")

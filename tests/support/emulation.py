@@ -160,6 +160,37 @@ class Cloud:
         )["Distribution"]
         return distribution["DomainName"], distribution["ARN"]
 
+    def in_a_vpc(self, port: int) -> str:
+        """Makes a load balancer in front of a port of loopback and a VPC origin of it; returns it as an origin."""
+        network = self.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+        subnets = [
+            self.ec2.create_subnet(VpcId=network, CidrBlock=f"10.1.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+            for number, zone in enumerate("ab")
+        ]
+        balancer = self.elbv2.create_load_balancer(
+            Name=unique("lb"), Scheme="internal", Subnets=[each["Subnet"]["SubnetId"] for each in subnets]
+        )["LoadBalancers"][0]
+        group = self.elbv2.create_target_group(
+            Name=unique("tg"), Protocol="HTTP", Port=port, VpcId=network, TargetType="ip"
+        )["TargetGroups"][0]["TargetGroupArn"]
+        self.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": port}])
+        self.elbv2.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=80,
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+        )
+        origin = self.cloudfront.create_vpc_origin(
+            VpcOriginEndpointConfig={
+                "Name": unique("origin"),
+                "Arn": balancer["LoadBalancerArn"],
+                "HTTPPort": 80,
+                "HTTPSPort": 443,
+                "OriginProtocolPolicy": "http-only",
+            }
+        )["VpcOrigin"]["Id"]
+        return f"{origin}@{balancer['DNSName']}"
+
     def bucket(self) -> str:
         """Makes a private bucket and returns its name."""
         name = unique("bucket")
@@ -225,7 +256,10 @@ class Ledger:
 
 
 def _origin(key: str, domain: str, signing: str) -> dict[str, Any]:
-    """Returns an origin: a bucket for a regional S3 domain, else any HTTPS server."""
+    """Returns an origin: a bucket for a regional S3 domain, a VPC origin for `ID@domain`, else any HTTPS server."""
+    within, _, domain = domain.rpartition("@")
+    if within:
+        return {"Id": key, "DomainName": domain, "VpcOriginConfig": {"VpcOriginId": within, "OriginReadTimeout": 60}}
     if ".s3." in domain:
         bucket = {"S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": signing}
         return {"Id": key, "DomainName": domain, **bucket}

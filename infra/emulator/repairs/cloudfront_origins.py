@@ -1,9 +1,9 @@
-"""CloudFront reaches HTTP APIs by their host names, and writes objects into a bucket.
+"""CloudFront reaches HTTP APIs by their host names and load balancers in a VPC, and writes objects into a bucket.
 
 ministack answers 502 for an API's host name, and reads from a bucket whatever the method is. It evaluates the bucket's
 policy with the plain connection of a test, so that a policy against plain HTTP denies everything; the repair reads
 `x-forwarded-proto` instead, as ministack does for a behavior that requires https. No upstream report is known as
-of 1.5.33.
+of 1.5.33. Of a VPC origin it does not heed protocol and ports.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from infra.emulator.repairs.private import demand, service
 API = re.compile(r"(?:^|//)(?P<id>[a-z0-9-]+)\.execute-api\.")
 NEEDED = (
     *("handle_viewer_request", "_fetch_from_origin", "_origin_request_headers", "_s3_object_key"),
-    *("OriginTimeout", "_multidict_from_pairs"),
+    *("OriginTimeout", "_multidict_from_pairs", "_dataplane_origin", "_vpc_origins", "_find", "_text"),
 )
 CLOUDFRONT = "cloudfront.amazonaws.com"
 
@@ -33,6 +33,7 @@ def repair(emulator: Any) -> None:
     policies: Any = importlib.import_module("ministack.core.iam_evaluator")
     demand(policies, "EvalContext", "evaluate_resource_policy", "pin_request_origin")
     _trust_forwarded_proto(edge, policies)
+    _heed_vpc_origins(edge)
     published = edge._fetch_from_origin  # noqa: SLF001  (private, as all of it)
 
     async def fetch(  # noqa: PLR0913  (ministack calls it with these arguments)
@@ -97,6 +98,26 @@ def _trust_forwarded_proto(edge: Any, policies: Any) -> None:
         return await serve(distribution, method, path, raw_path, raw_query, headers, body, query, client)
 
     edge.handle_viewer_request = serve_secured
+
+
+def _heed_vpc_origins(edge: Any) -> None:
+    published = edge._dataplane_origin  # noqa: SLF001
+
+    def origin_of(element: Any) -> dict[str, Any]:
+        origin: dict[str, Any] = published(element)
+        within = edge._find(element, "VpcOriginConfig")  # noqa: SLF001
+        if within is None:
+            return origin
+        endpoint = edge._vpc_origins[edge._text(within, "VpcOriginId")]["VpcOriginEndpointConfig"]  # noqa: SLF001
+        seconds = edge._text(within, "OriginReadTimeout")  # noqa: SLF001
+        return origin | {
+            "protocol_policy": endpoint["OriginProtocolPolicy"],
+            "http_port": int(endpoint["HTTPPort"]),
+            "https_port": int(endpoint["HTTPSPort"]),
+            "read_timeout": int(seconds or origin["read_timeout"]),
+        }
+
+    edge._dataplane_origin = origin_of  # noqa: SLF001
 
 
 def _may_write(objects: Any, policies: Any, bucket: str, key: str, distribution: str) -> bool:
