@@ -8,11 +8,11 @@ locals {
     } : version => found if length(found) > 0
   }
 
-  # AWS's managed rule groups, each with its rules that only count matches: bodies are layers and manifests, which may
-  # contain anything.
+  # AWS's managed rule groups and their versions. The list of addresses has none: AWS updates it all the time.
+  # https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
   managed_rules = var.waf ? {
-    AWSManagedRulesAmazonIpReputationList = []
-    AWSManagedRulesKnownBadInputsRuleSet  = ["JavaDeserializationRCE_BODY", "Log4JRCE_BODY"]
+    AWSManagedRulesAmazonIpReputationList = null
+    AWSManagedRulesKnownBadInputsRuleSet  = var.waf_version
   } : {}
 }
 
@@ -125,13 +125,26 @@ resource "aws_wafv2_web_acl" "edge" {
         managed_rule_group_statement {
           vendor_name = "AWS"
           name        = rule.key
+          version     = rule.value
 
-          dynamic "rule_action_override" {
-            for_each = rule.value
-            content {
-              name = rule_action_override.value
-              action_to_use {
-                count {}
+          # Bodies below /v2/ are layers and manifests, which may contain anything. The path is compared as it was sent:
+          # whatever is written in another way is looked at.
+          scope_down_statement {
+            not_statement {
+              statement {
+                byte_match_statement {
+                  search_string         = "/v2/"
+                  positional_constraint = "STARTS_WITH"
+
+                  field_to_match {
+                    uri_path {}
+                  }
+
+                  text_transformation {
+                    priority = 0
+                    type     = "NONE"
+                  }
+                }
               }
             }
           }
