@@ -31,6 +31,7 @@ BUDGET_TAGS = ("ListTagsForResource", "TagResource", "UntagResource")
 # Calls about one event source mapping are allowed by its function, `lambda:FunctionArn`.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html
 MAPPINGS = "EventSourceMapping"
+VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 
 
 def repair(emulator: Any) -> None:
@@ -43,6 +44,9 @@ def repair(emulator: Any) -> None:
     action_of, resource_of, enforce = actions.extract_iam_action, actions.extract_resource_arn, evaluator.enforce
 
     def action(*request: Any, **more: Any) -> Any:
+        kind, method, path = request[:3]
+        if kind == "lambda" and path.rstrip("/").rpartition("/")[0].endswith("/event-source-mappings"):
+            return f"lambda:{VERBS.get(method, method)}{MAPPINGS}"
         return _budget_action(action_of(*request, **more))
 
     def resource(*request: Any) -> str:
@@ -50,16 +54,17 @@ def repair(emulator: Any) -> None:
         kind, _method, _path, _headers, body, query, region, account = request
         if kind == "logs" and _called(actions, request) == "DescribeLogGroups":
             return f"arn:aws:logs:{region}:{account}:{EVERY_GROUP}"
+        given = {**_fields(body), **query}
         if kind == "events":
-            # A rule of the default bus has no bus in its ARN.
-            found = found.replace(":rule/default/", ":rule/")
-        return found if found != "*" else _named(kind, {**_fields(body), **query}, region, account)
+            # A rule of the default bus has no bus in its ARN, and calls about targets name the rule.
+            found = "*" if given.get("Rule") else found.replace(":rule/default/", ":rule/")
+        return found if found != "*" else _named(kind, given, region, account)
 
     def enforced(key: str, called: str, *more: Any, resource_arn: str = "*", service_context: Any = None) -> Any:
         if called.endswith(MAPPINGS):
             mapping = mappings.get(resource_arn.rpartition(":")[2]) or {}
             function = mapping.get("FunctionArn") or resource_arn
-            service_context = {**(service_context or {}), "lambda:FunctionArn": [function]}
+            service_context = {**(service_context or {}), "lambda:FunctionArn": function}
             resource_arn = "*"
         return enforce(key, called, *more, resource_arn=resource_arn, service_context=service_context)
 
