@@ -21,7 +21,6 @@ from pynamodb.connection import TableConnection
 
 from chalicelib.storage.objects import ObjectGone, ObjectStore
 from infra.emulator.account import REGION, EmulatedAccount
-from infra.emulator.deployer import make_deployer
 from infra.emulator.deployment import MINIMAL, Deployment
 from infra.emulator.emulator import Emulator
 from infra.emulator.module import ModuleVariables
@@ -48,6 +47,7 @@ from tests.support.applied import (
     upload,
     without,
 )
+from tests.support.deployer import make_deployer
 from tests.support.emulation import emulators_python
 from tests.support.stack import wait_for
 from tests.support.terraforming import program

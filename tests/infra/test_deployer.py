@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.emulator.deployer import ALL, policy
+from tests.support.deployer import ALL, policy
 from tests.support.deployers_calls import ACCOUNT, CALLS, COMMANDS, REGION, WITHOUT_RESOURCES, ZONE
 from tests.support.terraforming import MODULE
 
@@ -127,7 +127,7 @@ def test_what_has_no_name_belongs_to_the_installation_by_its_condition() -> None
         if set(CONTEXT) & {key for keys in one.get("Condition", {}).values() for key in keys}
     ]
 
-    assert {one["Sid"] for one in bound} == {"PassRoles", "Triggers", "RelayRules", "Encryption"}
+    assert {one["Sid"] for one in bound} == {"PassRoles", "Triggers", "OwnTriggers", "RelayRules", "Encryption"}
     assert [one["Sid"] for one in bound if meets(one, elsewhere)] == []
 
 

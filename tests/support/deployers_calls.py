@@ -1,7 +1,7 @@
 """What IAM is asked for when the AWS provider makes, reads, changes, tags and deletes each type of resource.
 
-The actions are those of version 5.100 of the provider for the attributes that infra/terraform sets, by the resource whose
-ARN AWS documents for them: https://docs.aws.amazon.com/service-authorization/latest/reference/
+These are the actions of version 5.100 of the provider for the attributes that infra/terraform sets, by the resource
+that AWS documents for them: https://docs.aws.amazon.com/service-authorization/latest/reference/
 """
 
 from collections.abc import Mapping
@@ -293,9 +293,7 @@ WITHOUT_RESOURCES = {
     "ecs:DescribeTaskDefinition": "ECS knows no resource for it",
     "ecs:DeregisterTaskDefinition": "ECS knows no resource for it",
     "lambda:CreateEventSourceMapping": "the condition lambda:FunctionArn bounds it",
-    "lambda:GetEventSourceMapping": "the condition lambda:FunctionArn bounds it",
-    "lambda:UpdateEventSourceMapping": "has a resource with a random id; the condition lambda:FunctionArn bounds it",
-    "lambda:DeleteEventSourceMapping": "has a resource with a random id; the condition lambda:FunctionArn bounds it",
+    "lambda:GetEventSourceMapping": "a mapping that is gone has no function which a condition could compare",
     "logs:CreateLogDelivery": "deliveries of this kind have no ARN",
     "logs:DeleteLogDelivery": "deliveries of this kind have no ARN",
     "logs:GetLogDelivery": "deliveries of this kind have no ARN",

@@ -62,10 +62,12 @@ def repair(emulator: Any) -> None:
 
     def enforced(key: str, called: str, *more: Any, resource_arn: str = "*", service_context: Any = None) -> Any:
         if called.endswith(MAPPINGS):
-            mapping = mappings.get(resource_arn.rpartition(":")[2]) or {}
-            function = mapping.get("FunctionArn") or resource_arn
+            mapping = mappings.get(resource_arn.rpartition(":")[2])
+            # A call that makes one names the function; one that is gone has none.
+            is_new = called.endswith(f"Create{MAPPINGS}")
+            function = resource_arn if is_new else (mapping or {}).get("FunctionArn")
             service_context = {**(service_context or {}), "lambda:FunctionArn": function}
-            resource_arn = "*"
+            resource_arn = "*" if is_new else resource_arn
         return enforce(key, called, *more, resource_arn=resource_arn, service_context=service_context)
 
     actions.extract_iam_action, actions.extract_resource_arn = action, resource
