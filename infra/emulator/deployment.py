@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from infra.emulator.account import REGION, ROOT_KEY, EmulatedAccount
+from infra.emulator.account import REGION, EmulatedAccount
 from infra.emulator.front import Front
 from infra.emulator.module import KEY_VALUE_STORE_URL, ModuleVariables, PlannedChange, TerraformModule
 from infra.local.environment import LOOPBACK, ROOT
 from infra.local.errors import StackError
 
-MINIMAL = {"name": "registry", "region": REGION, "deletion_protection": False}
+MINIMAL: dict[str, Any] = {"name": "registry", "region": REGION, "deletion_protection": False}
 COMMAND_S = 60
 NO_MORE_VARIABLES = ModuleVariables()
 
@@ -26,8 +26,9 @@ class Deployment:
     """infra/terraform, applied to an emulator. Methods raise StackError with the output of the program that failed.
 
     `build` is the directory of a package for `architecture`, which must be this machine's, since the emulator runs the
-    functions here. `variables` are further variables of the module. After
-    `deploy`, clients reach the registry at `url` and sign in as `admin` with `password`.
+    functions here. `variables` are further variables of the module, and the key for Terraform and the commands of its
+    outputs; `account` is the root's. After `deploy`, clients reach the registry at `url` and sign in as `admin` with
+    `password`.
     """
 
     admin, password = "admin", "a-password-of-the-emulator"
@@ -46,12 +47,15 @@ class Deployment:
             directory,
             emulator_url,
             ModuleVariables(
-                {**MINIMAL, "build": str(build), "architecture": architecture, **variables.settings}, variables.examples
+                {**MINIMAL, "build": str(build), "architecture": architecture, **variables.settings},
+                variables.examples,
+                variables.credentials,
             ),
             # No resolver knows the host name of an emulated HTTP API.
             others={"locals": {"host": self.front.host, "url": self.front.url}},
             proxy=self.front.proxy,
         )
+        self._credentials = variables.credentials
         self._outputs: dict[str, Any] = {}
 
     @property
@@ -121,8 +125,8 @@ class Deployment:
         return kept | {
             "AWS_ENDPOINT_URL": self.account.url,
             "AWS_ENDPOINT_URL_CLOUDFRONT_KEYVALUESTORE": KEY_VALUE_STORE_URL,
-            "AWS_ACCESS_KEY_ID": ROOT_KEY["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": ROOT_KEY["SecretAccessKey"],
+            "AWS_ACCESS_KEY_ID": self._credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": self._credentials["SecretAccessKey"],
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -39,10 +39,14 @@ class PlannedChange:
 
 @dataclass(frozen=True)
 class ModuleVariables:
-    """Values of the module's variables: `settings`, and `examples`, files of variables that the settings override."""
+    """Values of the module's variables, and the key of who applies it.
+
+    `settings` override `examples`, which are files of variables. An Emulator with `auth` asks IAM about `credentials`.
+    """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[Path, ...] = ()
+    credentials: Mapping[str, str] = field(default_factory=lambda: ROOT_KEY)
 
 
 class TerraformModule:
@@ -67,7 +71,7 @@ class TerraformModule:
             shutil.copyfile(path, directory / f"examples-{path.stem}.auto.tfvars")
         self._settings: dict[str, Any] = {}
         self.change(**variables.settings)
-        self._write("emulator_override.tf.json", {**_provider(emulator_url), **(others or {})})
+        self._write("emulator_override.tf.json", {**_provider(emulator_url, variables.credentials), **(others or {})})
         self._run("init", "-backend=false")
 
     def change(self, **settings: Any) -> None:
@@ -140,12 +144,12 @@ def program() -> str:
     raise StackError("terraform is not installed: https://developer.hashicorp.com/terraform/install")
 
 
-def _provider(emulator_url: str) -> dict[str, Any]:
+def _provider(emulator_url: str, credentials: Mapping[str, str]) -> dict[str, Any]:
     """Returns the configuration that points both providers of the module at the emulator."""
     endpoints = dict.fromkeys(SERVICES, emulator_url) | {KEY_VALUE_STORE: KEY_VALUE_STORE_URL}
     turned = {
-        "access_key": ROOT_KEY["AccessKeyId"],
-        "secret_key": ROOT_KEY["SecretAccessKey"],
+        "access_key": credentials["AccessKeyId"],
+        "secret_key": credentials["SecretAccessKey"],
         "skip_credentials_validation": True,
         "skip_metadata_api_check": True,
         "s3_use_path_style": True,

@@ -180,7 +180,7 @@ variable "upload_proof" {
 }
 
 variable "waf" {
-  description = "Puts AWS WAF in front of CloudFront. It limits the requests of each address (waf_requests), and blocks known bad addresses and inputs outside /v2/. Costs about 8 USD a month."
+  description = "Puts AWS WAF in front of CloudFront. It limits the requests of each address (waf_requests), and outside `/v2/` blocks known bad addresses and inputs (waf_version). Costs about 8 USD a month."
   type        = bool
   default     = false
   nullable    = false
@@ -188,17 +188,6 @@ variable "waf" {
   validation {
     condition     = !var.waf || var.cloudfront
     error_message = "waf needs cloudfront = true: AWS WAF cannot stand before an HTTP API."
-  }
-}
-
-variable "waf_version" {
-  description = "Version of AWS's rules against known bad inputs, such as Version_1.2; null takes AWS's default, which AWS may change. AWS lets versions expire: `aws wafv2 list-available-managed-rule-group-versions --scope CLOUDFRONT --vendor-name AWS --name AWSManagedRulesKnownBadInputsRuleSet --region us-east-1` lists those that remain."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.waf_version == null || can(regex("^Version_[0-9]+\\.[0-9]+$", var.waf_version))
-    error_message = "waf_version: ${coalesce(var.waf_version, "-")} is not the name of a version, which looks like Version_1.2."
   }
 }
 
@@ -211,6 +200,22 @@ variable "waf_requests" {
   validation {
     condition     = var.waf_requests >= 10 && var.waf_requests <= 2000000000
     error_message = "waf_requests: ${var.waf_requests} is not within 10 to 2,000,000,000, which is what AWS WAF takes."
+  }
+}
+
+variable "waf_version" {
+  description = "Version of AWSManagedRulesKnownBadInputsRuleSet, such as Version_1.22; null: AWS's default version, which AWS changes by itself. AWS expires versions. List them: aws wafv2 list-available-managed-rule-group-versions --vendor-name AWS --name AWSManagedRulesKnownBadInputsRuleSet --scope CLOUDFRONT --region us-east-1"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.waf_version == null || can(regex("^Version_[0-9]+\\.[0-9]+$", var.waf_version))
+    error_message = "waf_version: ${coalesce(var.waf_version, "-")} is not the name of a version, which looks like Version_1.22."
+  }
+
+  validation {
+    condition     = var.waf_version == null || var.waf
+    error_message = "waf_version needs waf = true: without it there is no rule group."
   }
 }
 

@@ -8,9 +8,8 @@ locals {
     } : version => found if length(found) > 0
   }
 
-  # AWS's managed rule groups with their versions; null is AWS's default, and the list of addresses has no versions. They
-  # look at nothing below /v2/: bodies there are layers and manifests, which may contain anything, and their clients are
-  # build machines, whose addresses are shared with everybody.
+  # AWS's managed rule groups and their versions. The list of addresses has none: AWS updates it all the time.
+  # https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
   managed_rules = var.waf ? {
     AWSManagedRulesAmazonIpReputationList = null
     AWSManagedRulesKnownBadInputsRuleSet  = var.waf_version
@@ -128,6 +127,8 @@ resource "aws_wafv2_web_acl" "edge" {
           name        = rule.key
           version     = rule.value
 
+          # Bodies below /v2/ are layers and manifests, which may contain anything. The path is compared as it was sent:
+          # whatever is written in another way is looked at.
           scope_down_statement {
             not_statement {
               statement {

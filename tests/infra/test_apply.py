@@ -1,11 +1,11 @@
 """infra/terraform applied to an emulated AWS that enforces IAM: real pushes through its API Gateway and the sealed zip.
 
-One deployment serves all tests of this file, in their order: the last one destroys it.
+Whoever applies, makes keys and destroys has no permissions but those of examples/deployer*.json. One deployment serves
+all tests of this file, in their order: the last one destroys it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import types
@@ -20,8 +20,8 @@ from botocore.exceptions import ClientError
 from pynamodb.connection import TableConnection
 
 from chalicelib.storage.objects import ObjectGone, ObjectStore
-from infra.emulator.account import REGION
-from infra.emulator.deployment import Deployment
+from infra.emulator.account import REGION, EmulatedAccount
+from infra.emulator.deployment import MINIMAL, Deployment
 from infra.emulator.emulator import Emulator
 from infra.emulator.module import ModuleVariables
 from infra.local.errors import StackError
@@ -33,7 +33,21 @@ from tests.clients.images import MIB, Layout, Noise, an_image, content_of, diges
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
 from tests.clients.registry import Registry
-from tests.support.applied import FORBIDDEN, TURN, acting_as, called, expiry_timers, log_of, token, unclocked, without
+from tests.support.applied import (
+    FORBIDDEN,
+    TURN,
+    acting_as,
+    called,
+    ends,
+    expiry_timers,
+    log_of,
+    tags,
+    token,
+    unclocked,
+    upload,
+    without,
+)
+from tests.support.deployer import make_deployer
 from tests.support.emulation import emulators_python
 from tests.support.stack import wait_for
 from tests.support.terraforming import program
@@ -68,7 +82,10 @@ def deployment(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             directory / "terraform",
             directory / "build",
             host_architecture(),
-            ModuleVariables({"deletion_protection": True, "settings": {"CLOUDBERTH_OUTGOING_ALLOW": "127.0.0.0/8"}}),
+            ModuleVariables(
+                {"deletion_protection": True, "settings": {"CLOUDBERTH_OUTGOING_ALLOW": "127.0.0.0/8"}},
+                credentials=make_deployer(EmulatedAccount(emulator.url), MINIMAL["name"]),
+            ),
         ) as applied,
     ):
         applied.deploy()
@@ -281,21 +298,6 @@ def test_the_sweep_can_reach_only_its_own_rows(deployment: Deployment) -> None:
             sweep.batch_get_item(RequestItems={table: {"Keys": [*places[:1], place]}})
 
 
-def upload(deployment: Deployment, repository: str) -> requests.Response:
-    """Pushes a small blob by one POST."""
-    content = Noise(uuid4().hex, 1000).read(1000)
-    digest = hashlib.sha256(content).hexdigest()
-    who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
-    place = f"{deployment.url}/v2/{repository}/blobs/uploads/?digest=sha256:{digest}"
-    who["Content-Type"] = "application/octet-stream"
-    return requests.post(place, data=content, headers=who, timeout=30)
-
-
-def tags(deployment: Deployment, repository: str) -> requests.Response:
-    who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
-    return requests.get(f"{deployment.url}/v2/{repository}/tags/list", headers=who, timeout=30)
-
-
 ASKING: dict[str, tuple[str, Callable[[Deployment, str], requests.Response], int]] = {
     "s3:PutObject": ("PutObject", upload, 201),
     "dynamodb:Query": ("Query", tags, 200),
@@ -346,11 +348,8 @@ def test_the_streams_function_records_the_expiry_of_a_removed_tag_once(
     assert ends(deployment, repository) == ["v1"]
 
 
-def ends(deployment: Deployment, repository: str) -> list[str]:
-    """Returns the tags that expired by the usage log."""
-    who = Person(deployment, deployment.admin, deployment.password).sign_in()
-    entries = who.get(f"/api/v1/repository/{repository}/logs").json()["logs"]
-    return [entry["metadata"]["tag"] for entry in entries if entry["kind"] == "tag_expired"]
+def test_a_deployer_rotates_the_keys(deployment: Deployment) -> None:
+    assert deployment.run(deployment.outputs["rotate_keys"]).startswith("New keys are in use")
 
 
 def test_a_job_fails_without_a_permission_and_works_again_with_it(deployment: Deployment) -> None:

@@ -116,8 +116,12 @@ def test_a_variable_that_is_missing_is_named(missing: str) -> None:
             {"cloudfront": True, "allowed_addresses": ["10.0.0.1", "0.0.0.0/0", "198.51.100.0/24"]},
             "allowed_addresses: 10.0.0.1, 0.0.0.0/0 is not what AWS WAF takes: CIDR notation such as 198.51.100.0/24",
         ),
-        ({"cloudfront": True, "waf_version": "1.2"}, "waf_version: 1.2 is not the name of a version"),
         ({"cloudfront": True, "waf_requests": 5}, "waf_requests: 5 is not within 10 to 2,000,000,000"),
+        (
+            {"cloudfront": True, "waf": True, "waf_version": "1.22"},
+            "waf_version: 1.22 is not the name of a version, which looks like Version_1.22.",
+        ),
+        ({"waf_version": "Version_1.22"}, "waf_version needs waf = true: without it there is no rule group."),
         ({"relay": RELAY}, "relay needs cloudfront = true: CloudFront tells bodies for the relay from all others."),
         (
             {"cloudfront": True, "relay": RELAY | {"subnet_ids": ["subnet-1", "subnet-1"]}},

@@ -1,14 +1,18 @@
 """Roles, schedules and logs of the functions of a deployment on an emulated AWS, for tests."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import requests
 
 from infra.emulator.account import REGION
 from infra.emulator.deployment import Deployment
+from tests.clients.callers import Person
+from tests.clients.images import Noise
 
 # The event that a schedule sends.
 TURN = {
@@ -119,3 +123,25 @@ def token(deployment: Deployment, repository: str) -> requests.Response:
         auth=(deployment.admin, deployment.password),
         timeout=30,
     )
+
+
+def ends(deployment: Deployment, repository: str) -> list[str]:
+    """Returns the tags that expired by the usage log."""
+    who = Person(deployment, deployment.admin, deployment.password).sign_in()
+    entries = who.get(f"/api/v1/repository/{repository}/logs").json()["logs"]
+    return [entry["metadata"]["tag"] for entry in entries if entry["kind"] == "tag_expired"]
+
+
+def upload(deployment: Deployment, repository: str) -> requests.Response:
+    """Pushes a small blob by one POST."""
+    content = Noise(uuid4().hex, 1000).read(1000)
+    digest = hashlib.sha256(content).hexdigest()
+    who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
+    place = f"{deployment.url}/v2/{repository}/blobs/uploads/?digest=sha256:{digest}"
+    who["Content-Type"] = "application/octet-stream"
+    return requests.post(place, data=content, headers=who, timeout=30)
+
+
+def tags(deployment: Deployment, repository: str) -> requests.Response:
+    who = {"Authorization": f"Bearer {token(deployment, repository).json()['token']}"}
+    return requests.get(f"{deployment.url}/v2/{repository}/tags/list", headers=who, timeout=30)

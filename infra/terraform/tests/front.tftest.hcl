@@ -180,7 +180,7 @@ run "everything_in_front" {
   variables {
     cloudfront        = true
     waf               = true
-    waf_version       = "Version_1.2"
+    waf_version       = "Version_1.22"
     allowed_addresses = ["198.51.100.0/24", "2001:db8::/32"]
     access_logs       = true
     upload_proof      = "staging"
@@ -227,18 +227,39 @@ run "everything_in_front" {
   }
 
   assert {
-    condition = flatten([
-      for rule in aws_wafv2_web_acl.edge[0].rule : [
-        for group in rule.statement[0].managed_rule_group_statement : [
-          for match in group.scope_down_statement[0].not_statement[0].statement[0].byte_match_statement :
-          "${group.name} ${coalesce(group.version, "-")} not ${match.positional_constraint} ${match.search_string}"
+    condition = { for rule in aws_wafv2_web_acl.edge[0].rule : rule.name => flatten([
+      for group in rule.statement[0].managed_rule_group_statement : [
+        for scope in group.scope_down_statement : [
+          for negated in scope.not_statement : [
+            for match in negated.statement[0].byte_match_statement :
+            [match.positional_constraint, match.search_string, length(match.field_to_match[0].uri_path)]
+          ]
         ]
       ]
-      ]) == [
-      "AWSManagedRulesAmazonIpReputationList - not STARTS_WITH /v2/",
-      "AWSManagedRulesKnownBadInputsRuleSet Version_1.2 not STARTS_WITH /v2/",
-    ]
-    error_message = "AWS's rules look at nothing below /v2/, and have the version that was chosen."
+      ]) if length(rule.statement[0].managed_rule_group_statement) > 0 } == { for name in [
+      "AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet"
+    ] : name => ["STARTS_WITH", "/v2/", 1] }
+    error_message = "Layers and manifests are not searched for attacks, because they may contain anything."
+  }
+
+  assert {
+    condition = [
+      for rule in aws_wafv2_web_acl.edge[0].rule : length(rule.statement[0].rate_based_statement[0].scope_down_statement)
+      if rule.name == "requests-by-address"
+    ] == [0]
+    error_message = "The rate limit holds for every path."
+  }
+
+  assert {
+    condition = {
+      for rule in aws_wafv2_web_acl.edge[0].rule :
+      rule.name => join("", compact(rule.statement[0].managed_rule_group_statement[*].version))
+      if rule.priority > 1
+      } == {
+      AWSManagedRulesAmazonIpReputationList = ""
+      AWSManagedRulesKnownBadInputsRuleSet  = "Version_1.22"
+    }
+    error_message = "The version is pinned where AWS has versions."
   }
 
   assert {
