@@ -143,7 +143,10 @@ def test_a_variable_that_is_missing_is_named(missing: str) -> None:
         ({"kms_key_arn": "alias/registry"}, "kms_key_arn: alias/registry is not the ARN of a key (not of an alias) in"),
         ({"log_retention_days": 42}, "log_retention_days: CloudWatch does not take 42, but 1, 3, 5, 7, 14, 30, 60"),
         ({"versions_days": 0.5}, "versions_days: 0.5 is not a whole number of days within 0 to 3,650."),
-        ({"table": "a table"}, "table: a table is not what DynamoDB takes: 3 to 255 letters, digits, hyphens, dots and"),
+        (
+            {"table": "a table"},
+            "table: a table is not what DynamoDB takes: 3 to 255 letters, digits, hyphens, dots and",
+        ),
         ({"tags": {"aws:owner": "us", "Team": "we"}}, "tags: aws:owner begins with aws:, which AWS keeps for itself."),
     ],
 )
