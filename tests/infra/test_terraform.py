@@ -240,6 +240,15 @@ def test_the_runbook_has_every_alarm() -> None:
     assert [alarm for alarm in sorted(named) if f"`{alarm}`" not in runbook] == []
 
 
+@pytest.mark.parametrize(("kind", "file"), [("variable", "variables.tf"), ("output", "outputs.tf")])
+def test_the_modules_readme_has_every_variable_and_output_and_no_other(kind: str, file: str) -> None:
+    declared = set(re.findall(rf'^{kind} "(\w+)"', (MODULE / file).read_text("utf-8"), re.MULTILINE))
+    chapter = (MODULE / "README.md").read_text("utf-8").partition(f"## {kind.capitalize()}s")[2].partition("\n## ")[0]
+    rows = "".join(line for line in chapter.splitlines() if line.startswith("|"))
+
+    assert set(re.findall(r"`(\w+)`", rows)) == declared
+
+
 def test_destroy_is_refused_before_any_resource_is_gone() -> None:
     text = "".join(path.read_text("utf-8") for path in sorted(MODULE.glob("*.tf")))
     resources = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.MULTILINE)}
