@@ -199,6 +199,17 @@ def test_what_was_revoked_since_is_valid_again(deployment: Deployment, story: St
     assert signs_in(deployment, story.robot)
 
 
+def test_a_copy_of_the_keys_brings_back_what_they_sealed(deployment: Deployment, story: Story) -> None:
+    secrets, arn = deployment.account.client("secretsmanager"), deployment.outputs["keys_arn"]
+    copy = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    secrets.put_secret_value(SecretId=arn, SecretString="{}")
+
+    secrets.put_secret_value(SecretId=arn, SecretString=copy)
+    deployment.run(deployment.outputs["rotate_keys"])
+
+    assert owner(deployment).get("/api/v1/user/robots/builder").json()["token"] == story.robot
+
+
 def test_afterwards_everything_runs_as_before(deployment: Deployment, story: Story) -> None:
     deployment.module.change(paused=False)
     deployment.apply()
