@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) infra/local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run account test check lock soak bench package smoke clean
+.PHONY: help run account logs test check lock soak bench package smoke clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ run:  ## start the registry on http://localhost:5000 (CLOUDBERTH_PORT, CLOUDBERT
 
 account:  ## make users and robots, grant rights, as in ARGUMENTS="user carol PASSWORD"
 	@$(BOOTSTRAP) account $(ARGUMENTS)
+
+logs:  ## follow the access log of the running stack: a line for each request and job
+	@$(BOOTSTRAP) logs
 
 test:  ## run the tests; ARGUMENTS goes to pytest, as in ARGUMENTS="-k tags -x"
 	@$(BOOTSTRAP) test $(ARGUMENTS)

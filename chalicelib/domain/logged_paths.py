@@ -3,7 +3,7 @@
 import re
 
 # A token of an upload, the id of an export and the signature of a download are all that a request for these needs.
-SECRET = re.compile(r"(/uploads/|/exportedlogs/|^/content/).+")
+SECRET = re.compile(r"(/uploads/|/exportedlogs/|(?<![^ ])/content/).+")
 
 
 def logged_path(path: str) -> str:

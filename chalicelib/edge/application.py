@@ -22,11 +22,12 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.logged_paths import logged_path
+from chalicelib.edge import request_lines
 from chalicelib.edge.dialects import is_registry_path, to_reply
-from chalicelib.edge.origins import check_origin
+from chalicelib.edge.origins import check_origin, client_address
 from chalicelib.edge.response import empty
 from chalicelib.edge.router import Router
-from chalicelib.telemetry import logger
+from chalicelib.telemetry import logger, note, one_line
 
 API = "/api/v1/"
 # Scripts of other origins may call with a token of their own; browsers send no cookie (https://fetch.spec.whatwg.org).
@@ -89,9 +90,11 @@ class RegistryApp(Chalice):
             self._router, self._late = None, None
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answers one event, and adds what no browser may do with the answer."""
-        answer = self._answer(event, context)
-        answer["headers"] = missing_protections(answer["headers"]) | answer["headers"]
+        """Answers one event, adds what no browser may do with the answer, and writes the request's line in the log."""
+        with one_line("request", **request_lines.of_request(event)) as line:
+            answer = self._answer(event, context)
+            answer["headers"] = missing_protections(answer["headers"]) | answer["headers"]
+            line.facts |= request_lines.of_answer(answer)
         return answer
 
     def _answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -104,6 +107,7 @@ class RegistryApp(Chalice):
             self.complete()
         pattern, values = self.router.match(outer["path"])
         method = outer["httpMethod"]
+        request_lines.note_route(method, pattern, values)
         headers = {name: _joined(name, lines) for name, lines in (event.get("multiValueHeaders") or {}).items()}
         inner = {
             **event,
@@ -144,7 +148,9 @@ class RegistryApp(Chalice):
         @wraps(view)
         def guarded(**values: str) -> Response:
             try:
-                check_origin(self.current_request)
+                request = self.current_request
+                check_origin(request)
+                note(address=client_address(request) if request else "")
                 return view(**values)
             except SettingInvalid as error:
                 # Settings are the operator's business, who reads the log; a caller learns that it is not their fault.

@@ -10,6 +10,7 @@ from chalicelib.domain.errors import ParameterInvalid, Unauthenticated
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge.application import RegistryApp
 from chalicelib.edge.origins import client_address
+from chalicelib.edge.request_lines import note_actor
 from chalicelib.wiring import services
 
 LONGEST_NUMBER = 18
@@ -33,7 +34,9 @@ def actor() -> Actor:
         return replace(ANONYMOUS, address=address, agent=agent())
     if scheme.lower() != "bearer":
         raise Unauthenticated("this needs a bearer token: the challenge says where to get one")
-    return replace(services().identity.tokens.believe(token.strip()), address=address, agent=agent())
+    believed = services().identity.tokens.believe(token.strip())
+    note_actor(believed)
+    return replace(believed, address=address, agent=agent())
 
 
 def agent() -> str:

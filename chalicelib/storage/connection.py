@@ -21,6 +21,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout, connection
 from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.telemetry import count_call
 
 READS = {"GetItem", "BatchGetItem", "Query"}
 CONNECT_S, READ_S = 1, 3
@@ -34,6 +35,7 @@ class ReadingConnection(Connection):
         self._fast_reads = fast_reads
 
     def _make_api_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        count_call()
         if self._fast_reads and operation_name in READS:
             answer = self._read(operation_name, operation_kwargs)
             if answer is not None:

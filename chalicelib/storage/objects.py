@@ -13,6 +13,7 @@ from chalicelib.domain.browsers import CONTENT, CONTENT_TYPE
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUploadInvalid, DigestInvalid, Unavailable
 from chalicelib.storage.patience import answering, passes, slow_config, usual_config
+from chalicelib.telemetry import count_call
 
 READ_BYTES = 1024 * 1024
 # The most keys that S3 returns in one list, and removes in one delete.
@@ -75,7 +76,9 @@ class ObjectStore:
             # By default botocore signs URLs of s3.amazonaws.com, which redirects the clients of a new bucket.
             s3={"addressing_style": "virtual"},
         )
-        return self._table.connection.session.create_client("s3", config=options)
+        client = self._table.connection.session.create_client("s3", config=options)
+        client.meta.events.register("before-send.s3", count_call)
+        return client
 
     def put(self, key: str, content: bytes, digest: Digest) -> None:
         """Writes an object. S3 verifies a sha256 digest; raises DigestInvalid when the bytes do not match it."""

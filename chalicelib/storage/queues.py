@@ -12,7 +12,7 @@ from pynamodb.connection import TableConnection
 
 from chalicelib.domain.queues import QueueName
 from chalicelib.storage.patience import usual_config
-from chalicelib.telemetry import logger
+from chalicelib.telemetry import count_call, logger
 
 # SQS takes so many messages a call, and delays them for so many seconds at most.
 BATCH, LONGEST_DELAY_S = 10, 900
@@ -29,7 +29,9 @@ class QueueStore:
 
     @cached_property
     def _client(self) -> Any:
-        return self._table.connection.session.create_client("sqs", config=usual_config())
+        client = self._table.connection.session.create_client("sqs", config=usual_config())
+        client.meta.events.register("before-send.sqs", count_call)
+        return client
 
     def send(self, queue: QueueName, messages: Sequence[Mapping[str, object]], *, delay_s: int = 0) -> int:
         """Sends messages, ten a call; returns how many SQS took. One that it refuses is logged and not sent again.

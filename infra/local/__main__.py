@@ -1,4 +1,4 @@
-"""`python -m infra.local` runs the stack until Ctrl-C, changes its accounts, runs all checks, or writes lock files."""
+"""`python -m infra.local` runs the stack until Ctrl-C, changes its accounts, follows its log, and runs checks."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import __version__
-from infra.local import ports
+from infra.local import access_log, ports
 from infra.local.checks import check
 from infra.local.environment import ROOT, StackSettings, settings_from, worker_environment
 from infra.local.errors import StackError
@@ -16,34 +16,40 @@ from infra.local.servers import DYNOXIDE, answers, credentials, endpoints
 from infra.local.supervisor import Supervisor
 from infra.local.variables import unknown
 
-USAGE = "Usage: python -m infra.local run | account … | check [pytest arguments] | lock [uv arguments]"
+USAGE = "Usage: python -m infra.local run | account … | logs | check [pytest arguments] | lock [uv arguments]"
 
 
 def main(arguments: list[str]) -> int:
     """Runs a command and returns its exit status."""
     try:
-        match arguments:
-            case ["run"]:
-                run(settings_from(os.environ), os.environ)
-                return 0
-            case ["check", *pytest_arguments]:
-                return check(pytest_arguments)
-            case ["account", *account_arguments]:
-                become_account(settings_from(os.environ), account_arguments)
-                return 0
-            case ["lock", *uv_arguments]:
-                lock(uv_arguments)
-                return 0
-            case _:
-                raise StackError(USAGE)
+        return _command(arguments)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         print(f"The disk is full ({error.filename}); free some space and start again.", file=sys.stderr)
         return 1
+
+
+def _command(arguments: list[str]) -> int:
+    match arguments:
+        case ["run"]:
+            run(settings_from(os.environ), os.environ)
+        case ["check", *pytest_arguments]:
+            return check(pytest_arguments)
+        case ["account", *account_arguments]:
+            become_account(settings_from(os.environ), account_arguments)
+        case ["logs"]:
+            access_log.follow(settings_from(os.environ).data)
+        case ["lock", *uv_arguments]:
+            lock(uv_arguments)
+        case _:
+            raise StackError(USAGE)
+    return 0
 
 
 def run(settings: StackSettings, environ: Mapping[str, str]) -> None:

@@ -73,6 +73,19 @@ def protecting(send: Send) -> Send:
     return send_protected
 
 
+class Watched:
+    """A `send` that knows what was sent: the status of the answer, 0 before it, and the bytes of its body."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.status, self.sent = send, 0, 0
+
+    async def __call__(self, message: Message) -> None:
+        """Sends a message on."""
+        self.status = message.get("status", self.status)
+        self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+
 async def reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
     """Sends a complete answer."""
     await send({"type": "http.response.start", "status": status, "headers": headers})

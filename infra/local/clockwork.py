@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ from chalice.app import ScheduledEventConfig
 from chalicelib.services.lifecycle.timers import AHEAD_S
 from chalicelib.settings import settings
 from chalicelib.wiring import services
-from infra.local import timetolive, waking
+from infra.local import access_log, timetolive, waking
 from infra.local.queues import QueueMapping, sources
 
 UNITS_S = {"minute": 60, "hour": 3600, "day": 86400}
@@ -177,6 +178,7 @@ def main() -> None:
     bell = parser.parse_args().bell
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    access_log.keep(Path(os.environ["CLOUDBERTH_DATA"]))
     client = services().stores.table.connection.client
     stopped = threading.Event()
     mappings = queue_mappings(stopped)

@@ -6,11 +6,13 @@ Small bodies become events of the same chalice app that runs on Lambda; larger b
 import argparse
 import asyncio
 import logging
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from contextvars import copy_context
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -18,15 +20,17 @@ import uvicorn
 from app import app
 from chalicelib.domain.downloads import PREFIX
 from chalicelib.domain.errors import Unauthenticated
-from chalicelib.domain.logged_paths import logged_path
 from chalicelib.domain.uploads import LARGEST_BODY
+from chalicelib.telemetry import leave_line_out, note, one_line
 from chalicelib.wiring import Services, services
+from infra.local import access_log
 from infra.local.asgi import (
     Disconnected,
     Receive,
     Scope,
     Send,
     Stalled,
+    Watched,
     chunks,
     header,
     length,
@@ -77,13 +81,15 @@ class Gateway:
         """Serves one request, or acknowledges the server's start and end."""
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
-        protected = protecting(send)
-        try:
-            await self._serve(scope, receive, protected)
-        except Stalled as error:
-            await refuse(protected, 408, "UNSUPPORTED", str(error))
-        except Disconnected:
-            log.info("client left", extra={"path": logged_path(scope["path"])})
+        watched = Watched(protecting(send))
+        with one_line("request", operation=f"{scope['method']} gateway", address=_address(scope)) as line:
+            try:
+                await self._serve(scope, receive, watched)
+            except Stalled as error:
+                await refuse(watched, 408, "UNSUPPORTED", str(error))
+            except Disconnected:
+                note(error="client left")
+            line.facts |= {"status": watched.status, "bytes_out": watched.sent}
         return None
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -97,11 +103,14 @@ class Gateway:
         if headers_size(scope) > LARGEST_HEADERS:
             return await refuse(send, 431, "SIZE_INVALID", f"request line and headers exceed {LARGEST_HEADERS} bytes")
         if scope["path"].startswith(PREFIX) and scope["method"] in ("GET", "HEAD"):
+            note(operation=f"{scope['method']} edge")
             return await self._edge.download(scope, send)
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
         target = UploadRequest.of(scope["method"], path, query, header(scope, b"content-range"))
         size = length(scope)
         route = UploadRoute.APP if size is None else target.route(size)
+        if route is not UploadRoute.APP:
+            note(operation=f"{scope['method']} {route.value}", repository=target.repository, bytes_in=size)
         if route is UploadRoute.EDGE:
             return await self._edge.upload(receive, send, target, size or 0)
         if route is UploadRoute.APP:
@@ -139,7 +148,7 @@ class Gateway:
             actor = self._container.identity.tokens.believe(token.strip()) if scheme.lower() == "bearer" else None
         except Unauthenticated:
             actor = None
-        return (actor and actor.account_id) or f"address {(scope.get('client') or ('', 0))[0]}"
+        return (actor and actor.account_id) or f"address {_address(scope)}"
 
     async def _refuse_size(self, send: Send) -> None:
         return await refuse(send, 413, "SIZE_INVALID", f"a body has at most {LARGEST_BODY} bytes here")
@@ -153,6 +162,8 @@ class Gateway:
             answer = await asyncio.wait_for(asyncio.shield(call), INTEGRATION_S)
         except TimeoutError:
             return await refuse(send, 503, "UNAVAILABLE", f"no answer within {INTEGRATION_S} seconds: try again")
+        # The app has written a line that says more.
+        leave_line_out()
         return await reply(send, *from_answer(answer, scope["method"]))
 
     def _pool(self, scope: Scope, body: bytes) -> ThreadPoolExecutor:
@@ -163,6 +174,10 @@ class Gateway:
         if route in SIGN_IN_ROUTES and (body or header(scope, b"authorization")):
             return self._sign_ins
         return self._readers if is_read and not body else self._writers
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("", 0))[0])
 
 
 class RestingServer(uvicorn.Server):
@@ -192,6 +207,7 @@ def main() -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     # docker and skopeo try TLS first, and uvicorn would log that as an invalid request.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    access_log.keep(Path(os.environ["CLOUDBERTH_DATA"]))
     container = services()
     # This makes both clients before the first request; concurrent threads would each make their own.
     container.accounts.accounts.has_first_user()

@@ -28,6 +28,7 @@ DYNOXIDE_LOCK = ROOT / "infra" / "local" / "dynoxide"
 # The command that each mode runs in .venv, and the requirement files that it needs.
 MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run": (("-m", "infra.local", "run"), RUN_REQUIREMENTS),
+    "logs": (("-m", "infra.local", "logs"), RUN_REQUIREMENTS),
     "account": (("-m", "infra.local", "account"), RUN_REQUIREMENTS),
     "test": (("-m", "pytest"), TEST_REQUIREMENTS),
     "check": (("-m", "infra.local", "check"), TEST_REQUIREMENTS),

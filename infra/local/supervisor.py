@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-from infra.local import data, ports
+from infra.local import access_log, data, ports
 from infra.local.environment import (
     LOOPBACK,
     ROOT,
@@ -71,6 +71,7 @@ class Supervisor:
             ready(time.monotonic() - begun)
             while True:
                 self._pause()
+                access_log.limit(self.settings.data)
         except StopRequested:
             self.say("Stopping …")
         finally:

@@ -371,6 +371,13 @@ variable "alarm_bucket_gb" {
   nullable    = false
 }
 
+variable "alarm_bucket_growth_gb" {
+  description = "By how many GB the bucket may grow in a day before an alarm tells of it."
+  type        = number
+  default     = 100
+  nullable    = false
+}
+
 variable "access_logs" {
   description = "Keeps the access logs of S3 and CloudFront in a separate bucket for log_retention_days; CloudFront's have no paths, S3's have. The gateway's are always kept, in CloudWatch."
   type        = bool

@@ -3,7 +3,8 @@
 
 locals {
   # What a function, the gateway, the table, a queue and the registry itself report, by alarm. `missing` says what a time
-  # without data means: a job that did not run is a fault, a request that did not come is none.
+  # without data means: a job that did not run is a fault, a request that did not come is none. An `expression` calculates
+  # with the metric, which it calls `value`.
   alarms = merge(
     {
       for key, function in local.functions : "${replace(key, "_", "-")}-errors" => {
@@ -78,11 +79,19 @@ locals {
         namespace  = "AWS/S3", metric = "BucketSizeBytes", statistic = "Maximum", above = var.alarm_bucket_gb * 1000000000, minutes = 1440, missing = "notBreaching"
         dimensions = { BucketName = aws_s3_bucket.blobs.bucket, StorageType = "StandardStorage" }
       }
+      bucket-grows = {
+        about      = "The bucket grew by more than alarm_bucket_growth_gb in a day: look who pushes, and whether garbage is collected."
+        namespace  = "AWS/S3", metric = "BucketSizeBytes", statistic = "Maximum", above = var.alarm_bucket_growth_gb * 1000000000, minutes = 1440, missing = "notBreaching"
+        dimensions = { BucketName = aws_s3_bucket.blobs.bucket, StorageType = "StandardStorage" }
+        expression = "DIFF(value)"
+      }
     },
   )
 
   queries = {
     errors   = "fields @timestamp, level, message, path, request_id | filter level = \"ERROR\" | sort @timestamp desc | limit 100"
+    refusals = "fields @timestamp, status, error, why, actor, repository, operation, address, request_id | filter message = \"request\" and status >= 400 | sort @timestamp desc | limit 200"
+    slowest  = "fields @timestamp, ms, aws_calls, operation, repository, actor, bytes_in, bytes_out, request_id | filter message = \"request\" | sort ms desc | limit 50"
     timers   = "fields @timestamp, @message | filter message = \"timers\" | sort @timestamp desc | limit 100"
     statuses = "stats count(*) as requests, pct(total_ms, 99) as p99_ms by status, bin(5m) | sort bin(5m) desc | limit 200"
     clients  = "stats count(*) as requests by address, agent | sort requests desc | limit 50"
@@ -94,18 +103,42 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = "${each.value.about} See docs/runbook.md."
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric
-  dimensions          = each.value.dimensions
-  statistic           = try(each.value.statistic, null)
+  namespace           = can(each.value.expression) ? null : each.value.namespace
+  metric_name         = can(each.value.expression) ? null : each.value.metric
+  dimensions          = can(each.value.expression) ? null : each.value.dimensions
+  statistic           = can(each.value.expression) ? null : try(each.value.statistic, null)
   extended_statistic  = try(each.value.extended, null)
+  period              = can(each.value.expression) ? null : each.value.minutes * 60
   comparison_operator = can(each.value.below) ? "LessThanThreshold" : "GreaterThanThreshold"
   threshold           = try(each.value.below, each.value.above)
-  period              = each.value.minutes * 60
   evaluation_periods  = 1
   treat_missing_data  = each.value.missing
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
+
+  dynamic "metric_query" {
+    for_each = can(each.value.expression) ? [each.value] : []
+    content {
+      id = "value"
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
+        stat        = metric_query.value.statistic
+        period      = metric_query.value.minutes * 60
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = can(each.value.expression) ? [each.value] : []
+    content {
+      id          = "calculated"
+      expression  = metric_query.value.expression
+      label       = each.key
+      return_data = true
+    }
+  }
 }
 
 # A wrong setting is known only from the log.

@@ -14,7 +14,7 @@ MODULES = {
     for _, name, _ in pkgutil.iter_modules(repairs.__path__)
     if hasattr(module := importlib.import_module(f"{repairs.__name__}.{name}"), "repair")
 }
-CORE = ["cloudfront_js", "iam_evaluator", "lambda_runtime", "responses"]
+CORE = ["cloudfront_js", "iam_actions", "iam_evaluator", "lambda_runtime", "responses"]
 SENTENCE = r"^ministack has no \S+, which a repair in infra/emulator changes: .* ministack 1\.5\.33; "
 
 

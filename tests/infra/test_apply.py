@@ -33,7 +33,7 @@ from tests.clients.images import MIB, Layout, Noise, an_image, content_of, diges
 from tests.clients.needs import require
 from tests.clients.programs import Program, make_environment
 from tests.clients.registry import Registry
-from tests.support.applied import TURN, acting_as, called, expiry_timers, log_of, unclocked, without
+from tests.support.applied import FORBIDDEN, TURN, acting_as, called, expiry_timers, log_of, token, unclocked, without
 from tests.support.emulation import emulators_python
 from tests.support.stack import wait_for
 from tests.support.terraforming import program
@@ -220,34 +220,6 @@ def test_a_mirror_runs_from_its_schedule_to_success(deployment: Deployment) -> N
     assert "AccessDenied" not in log_of(deployment, QUEUE)
 
 
-FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
-    "read-the-whole-table": ("dynamodb", lambda client, names: client.scan(TableName=names["table"])),
-    "delete-the-table": ("dynamodb", lambda client, names: client.delete_table(TableName=names["table"])),
-    "read-another-table": (
-        "dynamodb",
-        lambda client, _: client.get_item(TableName="another", Key={"pk": {"S": "a"}, "sk": {"S": "b"}}),
-    ),
-    "list-the-whole-bucket": ("s3", lambda client, names: client.list_objects_v2(Bucket=names["bucket"])),
-    "delete-the-bucket": ("s3", lambda client, names: client.delete_bucket(Bucket=names["bucket"])),
-    "open-the-bucket": ("s3", lambda client, names: client.delete_public_access_block(Bucket=names["bucket"])),
-    "write-beside-the-blobs": ("s3", lambda client, names: client.put_object(Bucket=names["bucket"], Key="a")),
-    "read-another-bucket": ("s3", lambda client, _: client.get_object(Bucket="another", Key="in/a")),
-    "write-the-keys": (
-        "secretsmanager",
-        lambda client, names: client.put_secret_value(SecretId=names["keys"], SecretString="{}"),
-    ),
-    "read-another-secret": ("secretsmanager", lambda client, _: client.get_secret_value(SecretId="another")),
-    "change-a-function": (
-        "lambda",
-        lambda client, names: client.update_function_configuration(FunctionName=names["function"], Timeout=1),
-    ),
-    "make-a-role": (
-        "iam",
-        lambda client, _: client.create_role(RoleName="another", AssumeRolePolicyDocument="{}"),
-    ),
-}
-
-
 @pytest.fixture
 def another(deployment: Deployment) -> Iterator[None]:
     """Makes a bucket of another owner, called `another`."""
@@ -307,15 +279,6 @@ def test_the_sweep_can_reach_only_its_own_rows(deployment: Deployment) -> None:
             sweep.put_item(TableName=table, Item=place)
         with pytest.raises(ClientError, match="AccessDenied"):
             sweep.batch_get_item(RequestItems={table: {"Keys": [*places[:1], place]}})
-
-
-def token(deployment: Deployment, repository: str) -> requests.Response:
-    return requests.get(
-        f"{deployment.url}/v2/auth",
-        params={"service": deployment.host, "scope": f"repository:{repository}:pull,push,delete"},
-        auth=(deployment.admin, deployment.password),
-        timeout=30,
-    )
 
 
 def upload(deployment: Deployment, repository: str) -> requests.Response:

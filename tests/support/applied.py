@@ -1,9 +1,11 @@
 """Roles, schedules and logs of the functions of a deployment on an emulated AWS, for tests."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import requests
 
 from infra.emulator.account import REGION
 from infra.emulator.deployment import Deployment
@@ -19,6 +21,34 @@ TURN = {
     "region": REGION,
     "resources": [],
     "detail": {},
+}
+
+# What no function may do: the service, and the call with the names of the installation's own.
+FORBIDDEN: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+    "read-the-whole-table": ("dynamodb", lambda client, names: client.scan(TableName=names["table"])),
+    "delete-the-table": ("dynamodb", lambda client, names: client.delete_table(TableName=names["table"])),
+    "read-another-table": (
+        "dynamodb",
+        lambda client, _: client.get_item(TableName="another", Key={"pk": {"S": "a"}, "sk": {"S": "b"}}),
+    ),
+    "list-the-whole-bucket": ("s3", lambda client, names: client.list_objects_v2(Bucket=names["bucket"])),
+    "delete-the-bucket": ("s3", lambda client, names: client.delete_bucket(Bucket=names["bucket"])),
+    "open-the-bucket": ("s3", lambda client, names: client.delete_public_access_block(Bucket=names["bucket"])),
+    "write-beside-the-blobs": ("s3", lambda client, names: client.put_object(Bucket=names["bucket"], Key="a")),
+    "read-another-bucket": ("s3", lambda client, _: client.get_object(Bucket="another", Key="in/a")),
+    "write-the-keys": (
+        "secretsmanager",
+        lambda client, names: client.put_secret_value(SecretId=names["keys"], SecretString="{}"),
+    ),
+    "read-another-secret": ("secretsmanager", lambda client, _: client.get_secret_value(SecretId="another")),
+    "change-a-function": (
+        "lambda",
+        lambda client, names: client.update_function_configuration(FunctionName=names["function"], Timeout=1),
+    ),
+    "make-a-role": (
+        "iam",
+        lambda client, _: client.create_role(RoleName="another", AssumeRolePolicyDocument="{}"),
+    ),
 }
 
 
@@ -79,3 +109,13 @@ def expiry_timers(deployment: Deployment) -> list[dict[str, Any]]:
     """Returns the timers of tags that expire; only the scheduled function removes them."""
     rows = deployment.account.client("dynamodb").scan(TableName=deployment.outputs["environment"]["CLOUDBERTH_TABLE"])
     return [row for row in rows["Items"] if row.get("kind") == {"S": "expiry"}]
+
+
+def token(deployment: Deployment, repository: str) -> requests.Response:
+    """Asks for a token of the admin with every right on a repository."""
+    return requests.get(
+        f"{deployment.url}/v2/auth",
+        params={"service": deployment.host, "scope": f"repository:{repository}:pull,push,delete"},
+        auth=(deployment.admin, deployment.password),
+        timeout=30,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.mirror_runs import LEASE_S
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import MIRROR, Due
@@ -49,10 +50,24 @@ class MirrorRunner:
         while self.queues.waiting:
             self.backend.services.mirroring.workers.work(self.queues.waiting.popleft(), left_s)
 
-    def sync(self, repository: Repository, name: str = "admin/app") -> MirrorRunRow:
-        """Requests a run and has it done; returns it."""
+    def request(self, name: str = "admin/app") -> None:
+        """Requests a run, on which nobody works yet."""
         actor = self.backend.signed_in(name.partition("/")[0])
         self.backend.services.mirroring.runs.request(actor, RepositoryName.parse(name))
+
+    def work_one(self, left_s: Callable[[], float] = lambda: LONG_S) -> None:
+        """Has a worker work on the next message."""
+        self.backend.services.mirroring.workers.work(self.queues.waiting.popleft(), left_s)
+
+    def lose_workers(self, repository: Repository) -> None:
+        """Loses all messages, waits until every lease is over, and lets the timers look."""
+        self.queues.waiting.clear()
+        self.backend.clock.ahead_s += LEASE_S + 1
+        self.timer(repository)
+
+    def sync(self, repository: Repository, name: str = "admin/app") -> MirrorRunRow:
+        """Requests a run and has it done; returns it."""
+        self.request(name)
         self.drain()
         return self.last(repository)
 

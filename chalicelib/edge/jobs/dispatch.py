@@ -4,7 +4,7 @@ from typing import Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib.telemetry import logger
+from chalicelib.telemetry import logger, one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -20,13 +20,16 @@ TTL_SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 def dispatch(event: DynamoDBEvent) -> dict[str, list[dict[str, str]]]:
     """Handles a batch of records and returns those that failed: the stream starts again at the first of them."""
     failed: list[dict[str, str]] = []
-    for record in event.to_dict()["Records"]:
-        number = record["dynamodb"]["SequenceNumber"]
-        try:
-            _handle(record)
-        except Exception:  # noqa: BLE001 - the stream repeats the record, whatever failed; the others are handled
-            logger.exception("record failed", number=number)
-            failed.append({"itemIdentifier": number})
+    records = event.to_dict()["Records"]
+    with one_line("dispatch", records=len(records)) as line:
+        for record in records:
+            number = record["dynamodb"]["SequenceNumber"]
+            try:
+                _handle(record)
+            except Exception:  # noqa: BLE001 - the stream repeats the record, whatever failed; the others are handled
+                logger.exception("record failed", number=number)
+                failed.append({"itemIdentifier": number})
+        line.facts["failed"] = len(failed)
     return {"batchItemFailures": failed}
 
 

@@ -6,6 +6,7 @@ from chalice.app import Blueprint, SQSEvent
 
 from chalicelib.domain.queues import QueueName
 from chalicelib.edge.jobs.messages import handle_each
+from chalicelib.telemetry import one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -19,4 +20,7 @@ def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     def left_s() -> float:
         return float(context.get_remaining_time_in_millis() / 1000)
 
-    return handle_each(event, lambda message: services().mirroring.workers.work(message, left_s))
+    with one_line("mirrors") as line:
+        answer = handle_each(event, lambda message: services().mirroring.workers.work(message, left_s))
+        line.facts["failed"] = len(answer["batchItemFailures"])
+    return answer

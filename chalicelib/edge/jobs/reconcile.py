@@ -5,7 +5,7 @@ from typing import Any
 
 from chalice.app import Blueprint, CloudWatchEvent, Rate
 
-from chalicelib.telemetry import logger
+from chalicelib.telemetry import one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -17,6 +17,7 @@ RESERVE_MS = 30_000
 def reconcile(event: CloudWatchEvent) -> dict[str, int]:
     """Checks the bucket until the time is up; the next run continues there."""
     context: Any = event.context
-    run = services().lifecycle.reconcile.run(lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
-    logger.info("reconcile", **asdict(run))
+    with one_line("reconcile") as line:
+        run = services().lifecycle.reconcile.run(lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
+        line.facts |= asdict(run)
     return asdict(run)

@@ -7,6 +7,7 @@ from chalice.app import Request
 
 from chalicelib.domain import errors
 from chalicelib.edge.registry.challenges import challenge
+from chalicelib.edge.request_lines import note_refusal
 from chalicelib.edge.response import Headers, Reply, as_json
 
 # A subclass without a row of its own uses that of its nearest ancestor.
@@ -47,6 +48,7 @@ def to_reply(error: Exception, request: Request | None) -> Reply:
     if not isinstance(error, errors.RegistryError):
         return _reply(500, "UNKNOWN", "an error on our side: try again, and tell the operator the request id", {}, {})
     code, status = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    note_refusal(code, error)
     headers: Headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers = challenge(request, error.why)

@@ -19,9 +19,12 @@ from chalicelib.services.security.access import Access
 from chalicelib.services.security.signing import Signing
 from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.stores import Stores
+from chalicelib.telemetry import note
 
 ACCESS = "access"
 REMEMBERED = 4096
+# How many of the granted scopes the log's line has: clients ask for one, or for two to mount a blob.
+NOTED = 4
 # Bytes of a token: an HTTP API takes 10,240 of request line and headers, and clients send others beside it.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 LARGEST_TOKEN = 7 * 1024
@@ -68,6 +71,7 @@ class Tokens:
             until = (identity.ends_at if identity else None) or 0
             credential = identity.credential if identity else None
             actor = Actor(account.id, account.name, account.kind, account.epoch, until=until, credential=credential)
+        note(actor=actor.name, granted=[f"{one['name']}:{','.join(one['actions'])}" for one in access[:NOTED]])
         issued = self._sign(actor, access, self._clock(), self._life_s)
         _check_size(len(issued.token), requested)
         return issued

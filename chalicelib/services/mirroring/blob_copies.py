@@ -13,6 +13,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid
 from chalicelib.domain.errors.upstreams import UpstreamLied, UpstreamUnreachable
 from chalicelib.domain.manifests import Descriptor
+from chalicelib.domain.mirror_runs import RENEW_S
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Repository
 from chalicelib.domain.uploads import MANY, MEBIBYTE, UploadBody, UploadToken
@@ -26,6 +27,7 @@ from chalicelib.storage.registry.blobs import BlobView
 from chalicelib.storage.registry.uploads import UploadStatus
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch
+from chalicelib.telemetry import same_line
 
 AT_ONCE = 4
 # Blobs up to this size are stored at once, larger ones in parts of it: four of them are in memory.
@@ -65,7 +67,7 @@ class BlobCopies:
         """
         wanted = {one.digest: one for one in descriptors}
         missing = [wanted[digest] for digest in self._missing(job, list(wanted))]
-        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="blob")
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="blob", initializer=same_line())
         try:
             for _ in pool.map(lambda one: self._copy(job, one), missing):
                 job.pulse()
@@ -85,14 +87,14 @@ class BlobCopies:
             return
         is_small = wanted.size is not None and wanted.size <= PART
         if is_small and job.is_alone:
-            self._copy_whole(job, wanted)
+            self._copy_whole(job, wanted, lambda: None)
             return
         claimed = self._claimed(job, wanted.digest)
         if claimed is None:
             return
         try:
             if is_small:
-                self._copy_whole(job, wanted)
+                self._copy_whole(job, wanted, self._renewing(claimed))
             else:
                 self._copy_in_parts(job, wanted, claimed)
         finally:
@@ -109,11 +111,25 @@ class BlobCopies:
             if not self._missing(job, [digest]):
                 return None
 
-    def _copy_whole(self, job: CopyJob, wanted: Descriptor) -> None:
+    def _renewing(self, claimed: MirroredBlobRow) -> Callable[[], None]:
+        """Returns what keeps a claim while bytes come; the pulse keeps only that of the tag."""
+        renewed = self._clock()
+
+        def renew() -> None:
+            nonlocal renewed
+            now = self._clock()
+            if now - renewed >= RENEW_S:
+                renewed = now
+                self._runs.renew_blob(claimed, int(now))
+
+        return renew
+
+    def _copy_whole(self, job: CopyJob, wanted: Descriptor, renew: Callable[[], None]) -> None:
         content = bytearray()
         with job.registry.blob(wanted.digest) as blob:
             for chunk in blob.chunks():
                 job.pulse(len(chunk))
+                renew()
                 content += chunk
                 if len(content) > PART:
                     raise UpstreamLied(f"blob {wanted.digest} has more bytes than its manifest says")
@@ -121,7 +137,7 @@ class BlobCopies:
 
     def _copy_in_parts(self, job: CopyJob, wanted: Descriptor, claimed: MirroredBlobRow) -> None:
         """Copies a blob in the rows and parts of an ordinary upload, which the next worker continues."""
-        token, offset = self._begun(job, wanted, claimed)
+        token, offset, renew = *self._begun(job, wanted, claimed), self._renewing(claimed)
         size, name = max(PART, -(-(wanted.size or 0) // MOST_PARTS)), job.repository.name
         buffer = bytearray()
         with job.registry.blob(wanted.digest, offset) as blob:
@@ -129,15 +145,14 @@ class BlobCopies:
             if skipped < 0:
                 raise UpstreamUnreachable(f"upstream sends another part of blob {wanted.digest} than was asked for")
             for chunk in blob.chunks():
-                # The pulse keeps the claim of the tag, and so does this one for the blob.
                 job.pulse(len(chunk))
+                renew()
                 kept, skipped = chunk[skipped:], max(skipped - len(chunk), 0)
                 buffer += kept
                 if len(buffer) >= size:
                     body = UploadBody(bytes(buffer[:size]))
                     token = self._uploads.append(job.actor, name, token, body).token
                     del buffer[:size]
-                    self._runs.claim_blob(job.run, wanted.digest, job.worker, int(self._clock()))
         try:
             _verified(
                 wanted,

@@ -8,6 +8,7 @@ from chalicelib.domain.mirrors import TagPatterns
 from chalicelib.domain.names import TAG
 from chalicelib.remote.registries import RegistryClient
 from chalicelib.storage.registry.tags import TagStore
+from chalicelib.telemetry import same_line
 
 # How many tags are asked for at once, and after how many the place is kept.
 AT_ONCE, SLICE = 8, 1000
@@ -41,7 +42,7 @@ def tags_there(registry: RegistryClient, names: Sequence[str], pulse: Callable[[
         manifest = registry.head(name)
         return manifest.digest if manifest else None
 
-    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="compare")
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="compare", initializer=same_line())
     try:
         found = zip(names, pool.map(head, names), strict=True)
         return {name: digest for name, digest in found if digest is not None}

@@ -5,7 +5,8 @@ from functools import partial
 
 from chalicelib.domain.errors import ManifestUnknown, RegistryError, Unavailable
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.mirror_runs import LONGEST_REASON, RunPhase, TagChange, TagOutcome, status_of
+from chalicelib.domain.mirror_runs import LONGEST_REASON, MOST_TRIES, RunPhase, TagChange, TagOutcome, status_of
+from chalicelib.domain.mirrors import SyncStatus
 from chalicelib.domain.names import Tag
 from chalicelib.services.mirroring.pulse import OutOfTime, Pulse, RunStopped, pulse_of_run
 from chalicelib.services.mirroring.robots import MirrorRobots
@@ -14,6 +15,7 @@ from chalicelib.services.registry.tags import Tags
 from chalicelib.storage.mirroring.runs import MirroredTagRow
 from chalicelib.storage.stores import Stores
 
+GIVEN_UP = f"{MOST_TRIES} workers ended while they removed the tags that are gone"
 # How many failed tags the reason of a run names.
 NAMED = 5
 
@@ -35,6 +37,9 @@ class RunEndings:
         """Removes the tags that are gone, unless a tag failed, and ends the run. Another worker may be at it."""
         run = found.run
         if not run.failed:
+            if run.tries >= MOST_TRIES:
+                self.runs.end(found, SyncStatus.FAIL, GIVEN_UP)
+                return
             if not self._store.claim(run, ulid(self._clock()), int(self._clock())):
                 return
             try:
@@ -44,6 +49,12 @@ class RunEndings:
                 self.runs.wake(found.repository.id, run)
                 return
             except RunStopped:
+                return
+            except Unavailable:
+                raise
+            except RegistryError as error:
+                # The robot may write no more, say.
+                self.runs.end(found, SyncStatus.FAIL, str(error))
                 return
         self.runs.end(found, status_of(run.failed), self._failures(found) if run.failed else "")
 

@@ -35,6 +35,7 @@ from chalicelib.storage import keys
 from chalicelib.storage.mirroring.runs import MirrorRunRow
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction, WriteConflict
+from chalicelib.telemetry import same_line
 
 # How many seconds a request waits for its plan.
 WAITS_S = 18.0
@@ -130,7 +131,7 @@ class Plans:
     def _note(self, planning: _Planning, differences: Sequence[TagDifference]) -> None:
         """Writes what would be copied, with the bytes that would be fetched for each tag."""
         run, counted = planning.found.run, set[Digest]()
-        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan")
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan", initializer=same_line())
         try:
             blobs = dict(
                 zip(

@@ -27,6 +27,7 @@ from chalicelib.domain.mirror_runs import (
     SETTINGS_CHANGED,
     RunCause,
     RunPhase,
+    TagChange,
     TagOutcome,
 )
 from chalicelib.domain.mirrors import SyncStatus
@@ -229,24 +230,34 @@ class Runs:
 
     def end(self, found: OpenRun, status: SyncStatus, reason: str = "") -> bool:
         """Ends a run, with its record, the mirror's status and its next start; returns False if it had ended."""
-        transaction = Transaction()
-        self._end(transaction, found, status, reason)
-        try:
-            transaction.commit()
-        except WriteConflict:
-            if self._is_over(found):
+
+        def attempt(current: OpenRun | None) -> bool:
+            if current is None:
                 return False
-            raise
-        self.forget_old(found.repository.id)
-        return True
+            transaction = Transaction()
+            self._end(transaction, current, status, reason)
+            transaction.commit()
+            return True
+
+        try:
+            is_ended = attempt(found)
+        except WriteConflict:
+            # The mirror has changed, so that it begins its next run at another time or never; or the run has ended.
+            is_ended = retry_on_conflict(lambda: attempt(self._again(found)))
+        if is_ended:
+            self.forget_old(found.repository.id)
+        return is_ended
 
     def forget_old(self, repository_id: str) -> None:
         """Removes all but the last runs and plans of a mirror."""
         self._store.forget_old(self._store.latest(repository_id, 2 * KEPT_RUNS))
 
-    def _is_over(self, found: OpenRun) -> bool:
-        run = self._store.get(found.repository.id, found.run.id)
-        return run is None or not run.is_open
+    def _again(self, found: OpenRun) -> OpenRun | None:
+        """Returns a run with its mirror as it is now; None if it has ended or is the mirror's no more."""
+        run, mirror = self._store.get(found.repository.id, found.run.id), self._mirrors.get(found.repository.id)
+        if run is None or not run.is_open or mirror is None or mirror.run != run.id:
+            return None
+        return OpenRun(found.repository, mirror, found.run)
 
     def _end(self, transaction: Transaction, found: OpenRun, status: SyncStatus, reason: str) -> None:
         now, run = self._clock(), found.run
@@ -267,6 +278,9 @@ class Runs:
 
 def is_waiting(tag: MirroredTagRow, now: int) -> bool:
     """Whether a tag waits for a worker, or its worker's lease is over."""
+    if tag.change is TagChange.REMOVE:
+        # Tags that are gone are removed together, after all others.
+        return False
     return tag.outcome is TagOutcome.WAITING or (tag.outcome is TagOutcome.COPYING and tag.lease_until <= now)
 
 

@@ -49,15 +49,24 @@ class TagWorkers:
         self._endings.end_if_settled(found, left_s)
 
     def _copy(self, found: OpenRun, row: MirroredTagRow, left_s: Callable[[], float]) -> None:
-        settings = self._upstreams.settings(found.mirror)
-        pulse = self._pulse(found, row, left_s, (row.began_at or 0) + settings.timeout_s)
+        settings, began = self._upstreams.settings(found.mirror), self._clock()
+
+        def spent_s() -> int:
+            return row.spent_s + int(self._clock() - began)
+
+        def renew(bytes_done: int) -> bool:
+            return self._store.renew_tag(row, int(self._clock()), spent_s(), bytes_done)
+
+        until = began + settings.timeout_s - row.spent_s
+        pulse = Pulse(PulseRules(left_s, lambda: self._runs.is_going_on(found), renew, self._clock, until))
         try:
             row.outcome, row.reason = self._outcome(found, row, pulse, settings)
         except UpstreamLimited as limited:
-            self._store.put_back(row, is_new=True)
+            # What it waits for upstream is not the tag's time, which begins anew.
+            self._store.put_back(row, 0)
             self._upstreams.wait(found.run, settings.source, limited)
         except OutOfTime:
-            self._store.put_back(row)
+            self._store.put_back(row, spent_s())
             self._runs.send_tags(found.repository.id, found.run, [row.tag])
         except RunStopped:
             return
@@ -81,12 +90,6 @@ class TagWorkers:
             raise
         except RegistryError as error:
             return TagOutcome.FAILED, str(error)[:LONGEST_REASON]
-
-    def _pulse(self, found: OpenRun, row: MirroredTagRow, left_s: Callable[[], float], until: float) -> Pulse:
-        def renew(bytes_done: int) -> bool:
-            return self._store.renew_tag(row, int(self._clock()), bytes_done)
-
-        return Pulse(PulseRules(left_s, lambda: self._runs.is_going_on(found), renew, self._clock, until))
 
     def _settle(self, found: OpenRun, row: MirroredTagRow) -> None:
         """Settles a tag with its record, unless the run has ended or another worker has the tag."""

@@ -8,6 +8,7 @@ from chalicelib.services.mirroring.endings import RunEndings
 from chalicelib.services.mirroring.plans import Plans
 from chalicelib.services.mirroring.runs import Runs
 from chalicelib.services.mirroring.tag_workers import TagWorkers
+from chalicelib.telemetry import note
 
 
 class MirrorWorkers:
@@ -24,6 +25,7 @@ class MirrorWorkers:
 
         Raises KeyError for a message that names no run, Unavailable if the work has to be done again.
         """
+        note(repository_id=message["repository"], run=message["run"], tag=message.get("tag"))
         found = self._runs.load(message["repository"], message["run"])
         if found is None:
             return

@@ -183,14 +183,15 @@ class MirrorStore:
         transaction.put(timer(MIRROR, row.repository_id, looked_after_at))
 
     def take_run(self, transaction: Transaction, row: MirrorRow) -> None:
-        """Notes that a worker has taken the run."""
+        """Notes that a worker has taken the run, and updates `row`."""
         actions = [MirrorRow.status.set(SyncStatus.SYNCING), MirrorRow.version.set(MirrorRow.version + 1)]
         transaction.update(MirrorRow.under(row.key), *actions, condition=_runs(row))
+        row.version += 1
 
     def end_run(
         self, transaction: Transaction, row: MirrorRow, status: SyncStatus, now: float, *, completes: bool = False
     ) -> None:
-        """Notes how the run ended and when the next one begins, unless another run is open."""
+        """Notes how the run ended and when the next one begins, if it is open and the mirror has the version read."""
         tries = row.tries + 1 if status is SyncStatus.FAIL else 0
         next_at = self._next(row, status, tries, now)
         actions = [
@@ -203,7 +204,8 @@ class MirrorStore:
             actions.append(MirrorRow.synced_at.set(int(now)))
             if completes or row.synced_at is None:
                 actions += [MirrorRow.completed_at.set(int(now)), MirrorRow.completed_version.set(row.settings_version)]
-        transaction.update(MirrorRow.under(row.key), *actions, condition=_runs(row))
+        is_as_read = at_version(MirrorRow.version, row.version)
+        transaction.update(MirrorRow.under(row.key), *actions, condition=_runs(row) & is_as_read)
         if next_at is None:
             transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
         else:

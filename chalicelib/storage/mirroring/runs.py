@@ -84,7 +84,10 @@ class MirrorRunRow(Row):
 
 
 class MirroredTagRow(Row):
-    """A tag that a run copies or removes. `worker` has it until `lease_until`, and `tries` counts the workers."""
+    """A tag that a run copies or removes. `worker` has it until `lease_until`, and `tries` counts the workers.
+
+    `spent_s` are the seconds that earlier workers worked on it, as far as they told.
+    """
 
     tag = UnicodeAttribute()
     change = EnumText(TagChange)
@@ -94,6 +97,7 @@ class MirroredTagRow(Row):
     lease_until = Integer(default=0)
     tries = Integer(default=0)
     began_at = OptionalInteger()
+    spent_s = Integer(default=0)
     ended_at = OptionalInteger()
     bytes_done = Integer(default=0)
     reason = UnicodeAttribute(default="")
@@ -228,7 +232,7 @@ class MirrorRunStore:
         return query(MirroredTagRow, keys.mirrored_tag(run), after=past, page=page)
 
     def claim_tag(self, run: str, tag: str, worker: str, now: int) -> MirroredTagRow | None:
-        """Gives a tag to a worker and returns its row; None if it is settled, or another worker has it."""
+        """Gives a tag to a worker and returns its row; None if it is settled, gone, or another worker has it."""
         row = MirroredTagRow.under(keys.mirrored_tag(run, tag))
         open_ones = MirroredTagRow.outcome.is_in(TagOutcome.WAITING, TagOutcome.COPYING)
         actions: list[Action] = [
@@ -238,28 +242,29 @@ class MirrorRunStore:
             MirroredTagRow.tries.set(MirroredTagRow.tries + 1),
             MirroredTagRow.began_at.set(MirroredTagRow.began_at | now),
         ]
-        return row if _updated(row, actions, open_ones & (MirroredTagRow.lease_until <= now)) else None
+        is_copied = open_ones & (MirroredTagRow.change != TagChange.REMOVE)
+        return row if _updated(row, actions, is_copied & (MirroredTagRow.lease_until <= now)) else None
 
-    def renew_tag(self, row: MirroredTagRow, now: int, bytes_done: int) -> bool:
-        """Renews a worker's lease on a tag; returns False if it has the tag no more."""
+    def renew_tag(self, row: MirroredTagRow, now: int, spent_s: int, bytes_done: int) -> bool:
+        """Renews a worker's lease on a tag; returns False if it has the tag no more.
+
+        `spent_s` are the seconds that this worker and those before it have worked on it.
+        """
         actions: list[Action] = [
             MirroredTagRow.lease_until.set(now + LEASE_S),
             MirroredTagRow.bytes_done.set(bytes_done),
+            MirroredTagRow.spent_s.set(spent_s),
         ]
-        return _updated(row, actions, _has_tag(row))
+        return _updated(MirroredTagRow.under(row.key), actions, _has_tag(row))
 
-    def put_back(self, row: MirroredTagRow, *, is_new: bool = False) -> None:
-        """Leaves a tag to the next worker, without counting this one. Does nothing if it has the tag no more.
-
-        `is_new` says that its time begins anew.
-        """
+    def put_back(self, row: MirroredTagRow, spent_s: int) -> None:
+        """Leaves a tag to the next worker, without counting this one. Does nothing if it has the tag no more."""
         actions: list[Action] = [
             MirroredTagRow.outcome.set(TagOutcome.WAITING),
             MirroredTagRow.lease_until.set(0),
             MirroredTagRow.tries.set(MirroredTagRow.tries - 1),
+            MirroredTagRow.spent_s.set(spent_s),
         ]
-        if is_new:
-            actions.append(MirroredTagRow.began_at.remove())
         _updated(row, actions, _has_tag(row))
 
     def settle(self, transaction: Transaction, run: MirrorRunRow, row: MirroredTagRow) -> None:
@@ -299,6 +304,11 @@ class MirrorRunStore:
         """Notes the upload of a blob, which a later worker continues."""
         row.upload_id = upload_id
         _updated(row, [MirroredBlobRow.upload_id.set(upload_id)], MirroredBlobRow.worker == row.worker)
+
+    def renew_blob(self, row: MirroredBlobRow, now: int) -> None:
+        """Renews a worker's lease on a blob."""
+        lease = MirroredBlobRow.lease_until.set(now + LEASE_S)
+        _updated(MirroredBlobRow.under(row.key), [lease], MirroredBlobRow.worker == row.worker)
 
     def release_blob(self, row: MirroredBlobRow) -> None:
         """Leaves a blob to whoever wants it."""

@@ -142,7 +142,7 @@ run "jobs" {
 
   assert {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
-      "api-handler-errors", "api-throttled", "bucket-large", "deliver-webhook-dead-messages", "deliver-webhook-errors",
+      "api-handler-errors", "api-throttled", "bucket-grows", "bucket-large", "deliver-webhook-dead-messages", "deliver-webhook-errors",
       "dispatch-errors", "dispatch-failed-dead-messages", "dispatch-failed-messages", "dispatch-late", "garbage-dead-messages",
       "garbage-errors", "gateway-errors", "gateway-slow", "reconcile-errors", "reconcile-silent", "setting-invalid",
       "table-throttled", "timers-errors", "timers-failed", "timers-late", "timers-silent",
@@ -155,6 +155,15 @@ run "jobs" {
       for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.threshold if alarm.treat_missing_data == "breaching"
     } == { reconcile-silent = 1, timers-silent = 1 }
     error_message = "A job that does not run is a fault, and nothing else needs data."
+  }
+
+  assert {
+    condition = {
+      for key, alarm in aws_cloudwatch_metric_alarm.this : key => [
+        for query in alarm.metric_query : query.expression if query.expression != null
+      ] if length(alarm.metric_query) > 0
+    } == { bucket-grows = ["DIFF(value)"] }
+    error_message = "Only the growth of the bucket is calculated."
   }
 }
 

@@ -73,16 +73,24 @@ def test_a_tag_is_settled_once_and_counted_once(store: MirrorRunStore, run: Mirr
 
 def test_a_tag_that_is_put_back_waits_for_the_next_worker(store: MirrorRunStore, run: MirrorRunRow) -> None:
     store.add_tags(RUN, [TagDifference("v1", TagChange.ADD, DIGEST)], NOW)
-    store.put_back(store.claim_tag(RUN, "v1", "a", NOW))
+    store.put_back(store.claim_tag(RUN, "v1", "a", NOW), 7)
     again = store.claim_tag(RUN, "v1", "b", NOW + 5)
-    assert (again.tries, again.began_at) == (1, NOW)
+    assert (again.tries, again.began_at, again.spent_s) == (1, NOW, 7)
+
+
+def test_a_tag_that_is_gone_is_no_work_for_a_worker_of_tags(store: MirrorRunStore, run: MirrorRunRow) -> None:
+    store.add_tags(RUN, [TagDifference("v1", TagChange.REMOVE, None)], NOW)
+
+    assert store.claim_tag(RUN, "v1", "a", NOW) is None
 
 
 def test_a_blob_has_one_worker_and_keeps_its_upload(store: MirrorRunStore) -> None:
     first = store.claim_blob(RUN, DIGEST, "a", NOW)
     store.keep_upload(first, "upload")
     assert store.claim_blob(RUN, DIGEST, "b", NOW) is None
-    assert store.claim_blob(RUN, DIGEST, "b", NOW + LEASE_S).upload_id == "upload"
+    store.renew_blob(first, NOW + 1)
+    assert store.claim_blob(RUN, DIGEST, "b", NOW + LEASE_S) is None
+    assert store.claim_blob(RUN, DIGEST, "b", NOW + 1 + LEASE_S).upload_id == "upload"
 
 
 def test_upstreams_are_left_alone_until_their_time(store: MirrorRunStore) -> None:

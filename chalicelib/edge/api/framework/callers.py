@@ -8,6 +8,7 @@ from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.permissions import ANONYMOUS, Actor
 from chalicelib.edge import request
 from chalicelib.edge.origins import client_address
+from chalicelib.edge.request_lines import note_actor
 from chalicelib.services.identity.sessions import Session
 from chalicelib.settings import settings
 from chalicelib.wiring import services
@@ -27,7 +28,9 @@ def caller() -> Actor:
     else:
         cookie = session_cookie()
         identity = services().identity.sessions.believe(cookie) if cookie else None
-    return replace(identity.actor(address) if identity else ANONYMOUS, address=address, agent=request.agent())
+    actor = identity.actor(address) if identity else ANONYMOUS
+    note_actor(actor)
+    return replace(actor, address=address, agent=request.agent())
 
 
 def bearer() -> str | None:

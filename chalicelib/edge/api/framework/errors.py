@@ -12,6 +12,7 @@ from typing import Any
 from chalice.app import Request
 
 from chalicelib.domain import errors
+from chalicelib.edge.request_lines import note_refusal
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.settings import settings
 
@@ -98,7 +99,9 @@ def aborted(error: errors.RegistryError, statuses: Collection[int]) -> Reply | N
 
 
 def _row(error: errors.RegistryError) -> tuple[int, str]:
+    """Returns status and `error_type`, which the log's line of the request gets as well."""
     status, kind = next(TYPES[ancestor] for ancestor in type(error).__mro__ if ancestor in TYPES)
+    note_refusal(kind, error)
     return (error.status if isinstance(error, errors.BodyUnreadable) else status), kind
 
 
