@@ -125,7 +125,7 @@ def test_the_key_of_a_live_tag_is_recognized() -> None:
 
 def test_the_keys_of_a_blob_and_of_a_manifests_bytes_are_read_and_no_others() -> None:
     blob, body = keys.blob(FIRST), keys.body("one", SECOND)
-    others = [keys.link(FIRST, "one"), keys.namespace_blob(FIRST, "one"), keys.blob_link("one", FIRST)]
+    others = [keys.link(FIRST, "one"), keys.namespace_blob("one", FIRST), keys.blob_link("one", FIRST)]
     others += [
         keys.manifest("one", FIRST),
         keys.upload("one"),
