@@ -26,10 +26,11 @@ check:  ## all that CI runs: format, lint, types, import walls, dead code, spell
 lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--upgrade takes newer versions
 	@$(BOOTSTRAP) lock $(ARGUMENTS)
 
-soak:  ## what takes longer than a check may: gigabytes, a cut relay, Terraform applied, the API fuzzed, life and death at random
+soak:  ## what takes longer than a check may: gigabytes, a cut relay, Terraform applied, a restore, the API fuzzed, life and death at random
 	@$(BOOTSTRAP) soak $(ARGUMENTS)
 	@$(BOOTSTRAP) relay-soak
 	@$(BOOTSTRAP) applied
+	@CLOUDBERTH_SOAK=1 $(BOOTSTRAP) test tests/infra/test_restore.py
 	@CLOUDBERTH_FUZZ=200 $(BOOTSTRAP) test --dist load tests/api/test_fuzz.py
 	@CLOUDBERTH_SOAK=1 $(BOOTSTRAP) test --timeout 20000 tests/flows/test_life_and_death.py
 

@@ -93,6 +93,11 @@ class TerraformModule:
         """Runs `terraform destroy`."""
         self._run("destroy", "-auto-approve")
 
+    def replace(self, address: str, identifier: str) -> None:
+        """Takes another resource into the state in place of the one there, which stays as it is and is forgotten."""
+        self._run("state", "rm", address)
+        self._run("import", address, identifier)
+
     def resources(self) -> list[str]:
         """Returns the addresses of all resources in Terraform's state."""
         return self._run("state", "list").split()

@@ -41,7 +41,7 @@ locals {
 }
 
 resource "aws_s3_bucket" "blobs" {
-  #checkov:skip=CKV_AWS_21:A key is never written twice, and versions would keep deleted content.
+  #checkov:skip=CKV_AWS_21:The variable versions_days keeps versions; a key is never written twice, so they only keep deleted content.
   #checkov:skip=CKV_AWS_144:An installation has one region; layers can be pushed again.
   #checkov:skip=CKV_AWS_145:S3 encrypts with its own key; kms_key_arn sets another one.
   #checkov:skip=CKV2_AWS_62:Nothing waits for events of objects: the registry reads the objects that it expects.
@@ -137,6 +137,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       }
       expiration {
         days = rule.value
+      }
+    }
+  }
+
+  # What was deleted, while versions_days keeps it, and the marks of deletions whose content is gone. The rule outlives a
+  # value above 0, whose versions it then removes; a bucket without versions has nothing for it.
+  dynamic "rule" {
+    for_each = each.key == "blobs" ? [max(var.versions_days, 1)] : []
+    content {
+      id     = "versions"
+      status = "Enabled"
+      filter {}
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
+      expiration {
+        expired_object_delete_marker = true
       }
     }
   }

@@ -70,6 +70,7 @@ resource "terraform_data" "protection" {
     aws_s3_bucket_policy.this,
     aws_s3_bucket_public_access_block.this,
     aws_s3_bucket_server_side_encryption_configuration.this,
+    aws_s3_bucket_versioning.blobs,
     aws_secretsmanager_secret.keys,
     aws_security_group.relay,
     aws_security_group.relay_balancer,

@@ -65,6 +65,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
 resource "aws_lambda_event_source_mapping" "queue" {
   for_each = local.queue_triggers
 
+  enabled                            = !var.paused
   event_source_arn                   = aws_sqs_queue.this[each.value.queue].arn
   function_name                      = aws_lambda_function.this[each.key].arn
   batch_size                         = each.value.batch_size

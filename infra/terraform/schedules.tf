@@ -16,6 +16,7 @@ resource "aws_cloudwatch_event_rule" "schedule" {
   name                = local.functions[each.key].name
   description         = each.value.description
   schedule_expression = each.value.expression
+  state               = var.paused ? "DISABLED" : "ENABLED"
 }
 
 resource "aws_cloudwatch_event_target" "schedule" {

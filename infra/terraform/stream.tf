@@ -20,6 +20,7 @@ locals {
 resource "aws_lambda_event_source_mapping" "stream" {
   for_each = local.stream_triggers
 
+  enabled                            = !var.paused
   event_source_arn                   = aws_dynamodb_table.registry.stream_arn
   function_name                      = aws_lambda_function.this[each.key].arn
   starting_position                  = each.value.start

@@ -8,7 +8,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "registry" {
-  name                        = var.name
+  name                        = coalesce(var.table, var.name)
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = local.keys.partition
   range_key                   = local.keys.sort

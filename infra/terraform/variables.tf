@@ -284,6 +284,36 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "versions_days" {
+  description = "How many days the bucket keeps the bytes that the registry deletes, so that a restored table finds them again; they are billed meanwhile. 35 covers all of point-in-time recovery. 0 keeps none, and removes what earlier values kept within a day or two."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.versions_days >= 0 && var.versions_days <= 3650 && floor(var.versions_days) == var.versions_days
+    error_message = "versions_days: ${var.versions_days} is not a whole number of days within 0 to 3,650."
+  }
+}
+
+variable "table" {
+  description = "Name of the table; null: `name`. It is set after a restore, since DynamoDB restores into a new table only, which must be imported in place of the old one first: otherwise Terraform would make an empty table and delete the old one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.table == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.table))
+    error_message = "table: ${coalesce(var.table, "-")} is not what DynamoDB takes: 3 to 255 letters, digits, hyphens, dots and underscores."
+  }
+}
+
+variable "paused" {
+  description = "Stops schedules, the table's stream and queues, so that no bytes are deleted, nothing expires and no mirror runs. Clients are served as before."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "throttle" {
   description = "What the gateway lets through, over all clients, before it answers 429: `rate` requests a second on average, `burst` at once. It bounds what somebody in a loop can spend."
   type = object({

@@ -147,6 +147,11 @@ def test_a_variable_that_is_missing_is_named(missing: str) -> None:
         ),
         ({"kms_key_arn": "alias/registry"}, "kms_key_arn: alias/registry is not the ARN of a key (not of an alias) in"),
         ({"log_retention_days": 42}, "log_retention_days: CloudWatch does not take 42, but 1, 3, 5, 7, 14, 30, 60"),
+        ({"versions_days": 0.5}, "versions_days: 0.5 is not a whole number of days within 0 to 3,650."),
+        (
+            {"table": "a table"},
+            "table: a table is not what DynamoDB takes: 3 to 255 letters, digits, hyphens, dots and",
+        ),
         ({"tags": {"aws:owner": "us", "Team": "we"}}, "tags: aws:owner begins with aws:, which AWS keeps for itself."),
     ],
 )
@@ -238,6 +243,15 @@ def test_the_runbook_has_every_alarm() -> None:
 
     assert len(named) >= 8
     assert [alarm for alarm in sorted(named) if f"`{alarm}`" not in runbook] == []
+
+
+@pytest.mark.parametrize(("kind", "file"), [("variable", "variables.tf"), ("output", "outputs.tf")])
+def test_the_modules_readme_has_every_variable_and_output_and_no_other(kind: str, file: str) -> None:
+    declared = set(re.findall(rf'^{kind} "(\w+)"', (MODULE / file).read_text("utf-8"), re.MULTILINE))
+    chapter = (MODULE / "README.md").read_text("utf-8").partition(f"## {kind.capitalize()}s")[2].partition("\n## ")[0]
+    rows = "".join(line for line in chapter.splitlines() if line.startswith("|"))
+
+    assert set(re.findall(r"`(\w+)`", rows)) == declared
 
 
 def test_destroy_is_refused_before_any_resource_is_gone() -> None:

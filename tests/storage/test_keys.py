@@ -121,3 +121,19 @@ def test_the_key_of_a_live_tag_is_recognized() -> None:
     assert keys.is_tag(keys.tag("R", "v1"))
     assert not keys.is_tag(keys.life("R", "v1", "U"))
     assert not keys.is_tag(("N#1", "TAG#v1"))
+
+
+def test_the_keys_of_a_blob_and_of_a_manifests_bytes_are_read_and_no_others() -> None:
+    blob, body = keys.blob(FIRST), keys.body("one", SECOND)
+    others = [keys.link(FIRST, "one"), keys.namespace_blob("one", FIRST), keys.blob_link("one", FIRST)]
+    others += [
+        keys.manifest("one", FIRST),
+        keys.upload("one"),
+        keys.fence("one"),
+        keys.timer("garbage", f"BLOB#{FIRST}"),
+    ]
+
+    assert keys.blob_digest(blob) == FIRST
+    assert keys.body_digest(body) == ("one", SECOND)
+    assert [keys.blob_digest(key) for key in (body, *others)] == [None] * 8
+    assert [keys.body_digest(key) for key in (blob, *others)] == [None] * 8

@@ -76,6 +76,13 @@ def body(repository_id: str, digest: Digest) -> Key:
     return f"R#{repository_id}", f"BODY#{digest}"
 
 
+def body_digest(key: Key) -> tuple[str, Digest] | None:
+    """Reads the repository's id and the digest from the key of a manifest's bytes; None for any other key."""
+    if not key[1].startswith("BODY#"):
+        return None
+    return key[0].removeprefix("R#"), Digest.parse(key[1].removeprefix("BODY#"))
+
+
 def tagged(repository_id: str, digest: Digest, name: str = "") -> Key:
     """The edge from a tag to its manifest; without a name, the prefix of all."""
     return f"R#{repository_id}", f"TAGGED#{digest}#{name}"
@@ -109,6 +116,12 @@ def blob_link(repository_id: str, digest: Digest) -> Key:
 def blob(digest: Digest) -> Key:
     """A blob, shared by all repositories."""
     return f"BLOB#{digest}", META
+
+
+def blob_digest(key: Key) -> Digest | None:
+    """Reads the digest from the key of a blob; None for any other key."""
+    is_blob = key[0].startswith("BLOB#") and key[1] == META
+    return Digest.parse(key[0].removeprefix("BLOB#")) if is_blob else None
 
 
 def namespace_blob(namespace_id: str, digest: Digest) -> Key:

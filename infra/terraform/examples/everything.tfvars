@@ -22,6 +22,7 @@ relay = {
 
 kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
 permissions_boundary_arn = "arn:aws:iam::123456789012:policy/developers"
+versions_days            = 35
 alarm_actions            = ["arn:aws:sns:eu-central-1:123456789012:pager"]
 budget                   = { usd = 100, emails = ["platform@example.com"] }
 throttle                 = { rate = 2000, burst = 4000 }

@@ -150,8 +150,17 @@ run "minimal" {
   assert {
     condition = [for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : {
       prefix = rule.filter[0].prefix, days = rule.expiration[0].days
-    } if length(rule.expiration) > 0] == [{ prefix = "exports/", days = 7 }]
+    } if length(rule.expiration) > 0 && rule.id != "versions"] == [{ prefix = "exports/", days = 7 }]
     error_message = "Exports of the usage log expire after a week; nothing else in the bucket expires."
+  }
+
+  assert {
+    condition = length(aws_s3_bucket_versioning.blobs) == 0 && [
+      for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : [
+        rule.noncurrent_version_expiration[0].noncurrent_days, rule.expiration[0].expired_object_delete_marker,
+      ] if rule.id == "versions"
+    ] == [[1, true]]
+    error_message = "The bucket keeps no versions, and a bucket that did loses them."
   }
 
   assert {
@@ -283,5 +292,42 @@ run "to_be_thrown_away_and_encrypted_with_a_key_of_ones_own" {
       [for statement in jsondecode(aws_s3_bucket_policy.this["logs"].policy).Statement : try(statement.Principal.Service, statement.Effect)] == ["logging.s3.amazonaws.com", "Deny"],
     ])
     error_message = "Access logs go to a separate private bucket, and have the retention of other logs."
+  }
+}
+
+run "after_a_restore" {
+  command = plan
+
+  variables {
+    table         = "registry-restored"
+    versions_days = 35
+  }
+
+  assert {
+    condition = alltrue([
+      aws_dynamodb_table.registry.name == "registry-restored",
+      aws_lambda_function.this["api_handler"].environment[0].variables["CLOUDBERTH_TABLE"] == "registry-restored",
+      [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.metrics[0][3]
+      if contains(["table-throttled", "timers-late"], widget.properties.title)] == ["registry-restored", "registry-restored"],
+    ])
+    error_message = "Everything that names the table names the restored one."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket.blobs.bucket == "registry-123456789012-eu-central-1",
+      aws_secretsmanager_secret.keys.name == "registry-keys",
+      aws_lambda_function.this["api_handler"].function_name == "registry-api",
+      local.tags["Installation"] == "registry",
+    ])
+    error_message = "All other names are as before."
+  }
+
+  assert {
+    condition = aws_s3_bucket_versioning.blobs[0].versioning_configuration[0].status == "Enabled" && [
+      for rule in aws_s3_bucket_lifecycle_configuration.this["blobs"].rule : rule.noncurrent_version_expiration[0].noncurrent_days
+      if rule.id == "versions"
+    ] == [35]
+    error_message = "Deleted bytes are kept for versions_days."
   }
 }

@@ -27,11 +27,14 @@ run "bad_input" {
     relay              = { image = "relay", vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
     kms_key_arn        = "alias/registry"
     log_retention_days = 42
+    versions_days      = -1
+    table              = "a table"
     tags               = { "aws:owner" = "us" }
   }
 
   expect_failures = [
     var.name, var.architecture, var.settings, var.domain, var.upload_proof, var.waf,
     var.waf_requests, var.allowed_addresses, var.relay, var.kms_key_arn, var.log_retention_days, var.tags,
+    var.versions_days, var.table,
   ]
 }

@@ -93,6 +93,7 @@ run "jobs" {
       aws_cloudwatch_event_rule.schedule["timers"].schedule_expression == "rate(1 minute)",
       aws_cloudwatch_event_rule.schedule["reconcile"].name == "registry-reconcile",
       aws_cloudwatch_event_rule.schedule["reconcile"].schedule_expression == "rate(1 hour)",
+      aws_cloudwatch_event_rule.schedule["reconcile"].state == "ENABLED",
       aws_cloudwatch_event_target.schedule["reconcile"].arn == aws_lambda_function.this["reconcile"].arn,
       aws_lambda_permission.schedule["reconcile"].principal == "events.amazonaws.com",
     ])
@@ -163,5 +164,24 @@ run "jobs" {
       ] if length(alarm.metric_query) > 0
     } == { bucket-grows = ["DIFF(value)"] }
     error_message = "Only the growth of the bucket is calculated."
+  }
+}
+
+run "paused" {
+  command = plan
+
+  variables {
+    paused = true
+  }
+
+  expect_failures = [check.paused]
+
+  assert {
+    condition = alltrue(concat(
+      [for rule in aws_cloudwatch_event_rule.schedule : rule.state == "DISABLED"],
+      [for mapping in aws_lambda_event_source_mapping.stream : !mapping.enabled],
+      [for mapping in aws_lambda_event_source_mapping.queue : !mapping.enabled],
+    ))
+    error_message = "Nothing runs by itself while the installation is paused."
   }
 }
