@@ -1,4 +1,4 @@
-"""The queues of messages, by what their readers do; infra/terraform/queues.json declares them."""
+"""The queues of messages, by what their readers do. The functions that read them declare them (ADR 0016)."""
 
 from enum import StrEnum
 

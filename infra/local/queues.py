@@ -64,21 +64,28 @@ def sources() -> list[QueueSource]:
 
 
 def make_queues(client: Any, urls: str, names: Sequence[tuple[str, int]]) -> None:
-    """Makes queues, each with its queue of messages that were put aside, unless they exist.
+    """Makes queues, each with its queue of messages that were put aside; those that exist get the same attributes.
 
     `urls` is how their URLs begin, `names` has each queue with the timeout of its function in seconds.
     """
     prefix = urls.rpartition("/")[2]
     for name, timeout_s in names:
-        made = client.create_queue(QueueName=f"{prefix}{name}-dead", Attributes={"MessageRetentionPeriod": str(KEPT_S)})
-        dead = client.get_queue_attributes(QueueUrl=made["QueueUrl"], AttributeNames=["QueueArn"])["Attributes"]
+        aside = _made(client, f"{prefix}{name}-dead", {"MessageRetentionPeriod": str(KEPT_S)})
+        dead = client.get_queue_attributes(QueueUrl=aside, AttributeNames=["QueueArn"])["Attributes"]
         redrive = {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": MOST_RECEPTIONS}
         attributes = {
             "VisibilityTimeout": str(6 * timeout_s),
             "MessageRetentionPeriod": str(KEPT_S),
             "RedrivePolicy": json.dumps(redrive),
         }
-        client.create_queue(QueueName=f"{prefix}{name}", Attributes=attributes)
+        _made(client, f"{prefix}{name}", attributes)
+
+
+def _made(client: Any, name: str, attributes: Mapping[str, str]) -> str:
+    """Makes a queue or changes it, since one that exists with other attributes cannot be made; returns its URL."""
+    url: str = client.create_queue(QueueName=name)["QueueUrl"]
+    client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    return url
 
 
 class QueueMapping:
@@ -116,14 +123,13 @@ class QueueMapping:
         try:
             event = {"Records": [self._record(message) for message in messages]}
             answer = self._source.function(event, self._context(self._source.timeout_s))
+            failed = {entry.get("itemIdentifier") for entry in (answer or {}).get("batchItemFailures", ())}
+            done = [message for message in messages if message["MessageId"] not in failed]
+            if done:
+                entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(done)]
+                self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
         except Exception:
             log.exception("a call of %s failed", self._source.queue)
-            return
-        failed = {entry.get("itemIdentifier") for entry in (answer or {}).get("batchItemFailures", ())}
-        done = [message for message in messages if message["MessageId"] not in failed]
-        if done:
-            entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(done)]
-            self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
     def _record(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a message as Lambda sends it."""

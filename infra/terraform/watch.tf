@@ -39,6 +39,13 @@ locals {
       }
     },
     {
+      for key in keys(local.queue_triggers) : "${replace(key, "_", "-")}-late" => {
+        about      = "Messages of ${var.name}-${local.queue_triggers[key].queue} wait for a worker."
+        namespace  = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", above = 900, minutes = 15, missing = "notBreaching"
+        dimensions = { QueueName = "${var.name}-${local.queue_triggers[key].queue}" }
+      }
+    },
+    {
       api-throttled = {
         about      = "Requests found no concurrency left: raise `concurrency`, or the account's quota."
         namespace  = "AWS/Lambda", metric = "Throttles", statistic = "Sum", above = 0, minutes = 5, missing = "notBreaching"

@@ -231,6 +231,7 @@ CALLS: Mapping[str, Mapping[str, str]] = {
     "aws_s3_bucket_server_side_encryption_configuration": {
         BUCKET: "s3: PutEncryptionConfiguration GetEncryptionConfiguration",
     },
+    "aws_s3_bucket_versioning": {BUCKET: "s3: PutBucketVersioning GetBucketVersioning"},
     "aws_secretsmanager_secret": {
         arn("secretsmanager", "secret:registry-keys-AbCdEf"): "secretsmanager: CreateSecret DescribeSecret UpdateSecret"
         " GetResourcePolicy DeleteSecret RestoreSecret TagResource UntagResource",

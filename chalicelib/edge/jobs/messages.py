@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from chalice.app import SQSEvent
@@ -12,21 +12,30 @@ from chalice.app import SQSEvent
 from chalicelib.telemetry import logger
 
 
-def handle_each(event: SQSEvent, work: Callable[[Mapping[str, Any]], None]) -> dict[str, list[dict[str, str]]]:
-    """Has each message worked on; returns those that failed. What is no message of ours is logged and not kept."""
+def handle_each(
+    event: SQSEvent, fields: Collection[str], work: Callable[[Mapping[str, Any]], None]
+) -> dict[str, list[dict[str, str]]]:
+    """Has each message worked on; returns those that failed.
+
+    What is no message of ours, with a text in each of `fields`, is logged and not kept.
+    """
     failed: list[dict[str, str]] = []
     for record in event.to_dict()["Records"]:
-        identifier = record["messageId"]
-        try:
-            message = json.loads(record["body"])
-        except ValueError:
+        identifier, message = record["messageId"], _message(record["body"])
+        if message is None or not all(isinstance(message.get(field), str) for field in fields):
             logger.error("message unreadable", id=identifier)
             continue
         try:
             work(message)
-        except (KeyError, TypeError):
-            logger.exception("message incomplete", id=identifier)
         except Exception:  # noqa: BLE001 - the queue repeats the message, whatever failed; the others are handled
             logger.exception("message failed", id=identifier)
             failed.append({"itemIdentifier": identifier})
     return {"batchItemFailures": failed}
+
+
+def _message(body: str) -> Mapping[str, Any] | None:
+    try:
+        message = json.loads(body)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None

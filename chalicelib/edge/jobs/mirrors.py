@@ -10,6 +10,7 @@ from chalicelib.telemetry import one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
+FIELDS = ("repository", "run")
 
 
 @blueprint.on_sqs_message(queue=QueueName.MIRRORS.value, batch_size=1, maximum_concurrency=10)
@@ -21,6 +22,6 @@ def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
         return float(context.get_remaining_time_in_millis() / 1000)
 
     with one_line("mirrors") as line:
-        answer = handle_each(event, lambda message: services().mirroring.workers.work(message, left_s))
+        answer = handle_each(event, FIELDS, lambda message: services().mirroring.workers.work(message, left_s))
         line.facts["failed"] = len(answer["batchItemFailures"])
     return answer

@@ -143,7 +143,8 @@ run "jobs" {
   assert {
     condition = sort(keys(aws_cloudwatch_metric_alarm.this)) == sort([
       "api-handler-errors", "api-throttled", "bucket-grows", "bucket-large", "deliver-webhook-dead-messages", "deliver-webhook-errors",
-      "dispatch-errors", "dispatch-failed-dead-messages", "dispatch-failed-messages", "dispatch-late", "garbage-dead-messages",
+      "dispatch-errors", "dispatch-failed-dead-messages", "dispatch-failed-messages", "dispatch-late", "deliver-webhook-late", "garbage-dead-messages",
+      "garbage-late",
       "garbage-errors", "gateway-errors", "gateway-slow", "mirrors-failed", "reconcile-errors", "reconcile-silent", "setting-invalid",
       "table-throttled", "timers-errors", "timers-failed", "timers-late", "timers-silent",
     ])
