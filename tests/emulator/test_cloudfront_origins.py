@@ -97,8 +97,9 @@ def test_a_policy_against_plain_http_denies_requests_by_plain_http(ours: Cloud) 
     assert ours.ask(host, "/in/blob")[0] == 403
 
 
-def test_a_load_balancer_in_a_vpc_is_reached_by_the_protocol_of_its_origin(cloud: Cloud) -> None:
+@pytest.mark.parametrize("region", [REGION, "eu-central-1"])
+def test_a_load_balancer_in_a_vpc_is_reached_by_the_protocol_of_its_origin(cloud: Cloud, region: str) -> None:
     with FakeServer(lambda handler: respond(handler, b"from the target")).running() as target:
-        host, _ = cloud.behind_cloudfront({"relay": cloud.in_a_vpc(target.port)}, {})
+        host, _ = cloud.behind_cloudfront({"relay": cloud.in_a_vpc(target.port, region)}, {})
 
         assert cloud.ask(host, "/v2/", "GET", headers=HTTPS)[::2] == (200, b"from the target")

@@ -36,13 +36,13 @@ def emulators_python() -> Path:
 
 
 @cache
-def client(url: str, service: str, key: str = "test", secret: str = "test") -> Any:
+def client(url: str, service: str, key: str = "test", secret: str = "test", region: str = REGION) -> Any:
     """Returns a cached boto3 client of a service, since making one takes a tenth of a second."""
     make: Any = boto3.client
     return make(
         service,
         endpoint_url=url,
-        region_name=REGION,
+        region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
@@ -160,21 +160,22 @@ class Cloud:
         )["Distribution"]
         return distribution["DomainName"], distribution["ARN"]
 
-    def in_a_vpc(self, port: int) -> str:
+    def in_a_vpc(self, port: int, region: str) -> str:
         """Makes a load balancer in front of a port of loopback and a VPC origin of it; returns it as an origin."""
-        network = self.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+        ec2, elbv2 = (client(self.emulator.url, service, region=region) for service in ("ec2", "elbv2"))
+        network = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
         subnets = [
-            self.ec2.create_subnet(VpcId=network, CidrBlock=f"10.1.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+            ec2.create_subnet(VpcId=network, CidrBlock=f"10.1.{number}.0/24", AvailabilityZone=f"{region}{zone}")
             for number, zone in enumerate("ab")
         ]
-        balancer = self.elbv2.create_load_balancer(
+        balancer = elbv2.create_load_balancer(
             Name=unique("lb"), Scheme="internal", Subnets=[each["Subnet"]["SubnetId"] for each in subnets]
         )["LoadBalancers"][0]
-        group = self.elbv2.create_target_group(
+        group = elbv2.create_target_group(
             Name=unique("tg"), Protocol="HTTP", Port=port, VpcId=network, TargetType="ip"
         )["TargetGroups"][0]["TargetGroupArn"]
-        self.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": port}])
-        self.elbv2.create_listener(
+        elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": port}])
+        elbv2.create_listener(
             LoadBalancerArn=balancer["LoadBalancerArn"],
             Protocol="HTTP",
             Port=80,

@@ -3,7 +3,7 @@
 ministack answers 502 for an API's host name, and reads from a bucket whatever the method is. It evaluates the bucket's
 policy with the plain connection of a test, so that a policy against plain HTTP denies everything; the repair reads
 `x-forwarded-proto` instead, as ministack does for a behavior that requires https. No upstream report is known as
-of 1.5.33. Of a VPC origin it does not heed protocol and ports.
+of 1.5.33. Of a VPC origin it does not heed protocol and ports, and it finds only load balancers of its own region.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ NEEDED = (
     *("handle_viewer_request", "_fetch_from_origin", "_origin_request_headers", "_s3_object_key"),
     *("OriginTimeout", "_multidict_from_pairs", "_dataplane_origin", "_vpc_origins", "_find", "_text"),
 )
+# The host name of a load balancer.
+BALANCER = re.compile(r"\.(?P<region>[a-z0-9-]+)\.elb\.amazonaws\.com$")
 CLOUDFRONT = "cloudfront.amazonaws.com"
 
 OriginResponse = tuple[int, str, dict[str, Any], bytes]
@@ -32,6 +34,8 @@ def repair(emulator: Any) -> None:
     objects = service(emulator, "s3", "handle_request", "_bucket_owner_account", "_bucket_policies", "_error")
     policies: Any = importlib.import_module("ministack.core.iam_evaluator")
     demand(policies, "EvalContext", "evaluate_resource_policy", "pin_request_origin")
+    responses: Any = importlib.import_module("ministack.core.responses")
+    demand(responses, "get_region", "set_request_region")
     _trust_forwarded_proto(edge, policies)
     _heed_vpc_origins(edge)
     published = edge._fetch_from_origin  # noqa: SLF001  (private, as all of it)
@@ -72,9 +76,14 @@ def repair(emulator: Any) -> None:
                 return _answer(edge, await asyncio.wait_for(call, origin["read_timeout"]))
             except TimeoutError as error:
                 raise edge.OriginTimeout(str(error)) from error
-        answer: OriginResponse = await published(
-            origin, method, uri, query, headers, body, https, client, forwarded_for, distribution
-        )
+        region, balancer = responses.get_region(), BALANCER.search(origin["domain_name"])
+        responses.set_request_region(balancer["region"] if balancer else region)
+        try:
+            answer: OriginResponse = await published(
+                origin, method, uri, query, headers, body, https, client, forwarded_for, distribution
+            )
+        finally:
+            responses.set_request_region(region)
         return answer
 
     edge._fetch_from_origin = fetch  # noqa: SLF001
