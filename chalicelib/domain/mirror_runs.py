@@ -111,13 +111,20 @@ def gone(here: Mapping[str, Digest], upstream: Set[str]) -> list[TagDifference]:
     ]
 
 
-def warning_of(names: list[str] | None, matched: Set[str]) -> str:
-    """Returns what a run warns of; `names` are the tags that the patterns name outright, None with a wildcard."""
+def warning_of(names: list[str] | None, matched: Set[str], refused: int = 0) -> str:
+    """Returns what a run warns of.
+
+    `names` are the tags that the patterns name outright, None with a wildcard; `refused` is the number of names that
+    upstream lists and that are no tags.
+    """
+    warnings = []
     if not matched:
-        return "No tags matched: nothing was copied or removed"
-    if names is None and LATEST not in matched:
-        return "No pattern names a tag outright, and latest is not among the tags that matched"
-    return ""
+        warnings.append("No tags matched: nothing was copied or removed")
+    elif names is None and LATEST not in matched:
+        warnings.append("No pattern names a tag outright, and latest is not among the tags that matched")
+    if refused:
+        warnings.append(f"Names that upstream lists and that are no tags: {refused}, which were left out")
+    return ". ".join(warnings)
 
 
 def status_of(failed: int) -> SyncStatus:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.mirrors import TagPatterns
@@ -14,19 +15,28 @@ from chalicelib.telemetry import same_line
 AT_ONCE, SLICE = 8, 1000
 
 
-def tag_names(registry: RegistryClient, patterns: TagPatterns, pulse: Callable[[], None]) -> list[str]:
-    """Returns the tags to look up, in order: those that patterns name outright, or else of those that upstream lists.
+@dataclass(frozen=True, slots=True)
+class TagNames:
+    """The tags to look up, in order, and how many names upstream lists that are no tags."""
+
+    names: list[str]
+    refused: int = 0
+
+
+def tag_names(registry: RegistryClient, patterns: TagPatterns, pulse: Callable[[], None]) -> TagNames:
+    """Returns the tags that patterns name outright, or else those that upstream lists and the patterns take.
 
     Raises UpstreamFailed, and what `pulse` raises.
     """
     named = patterns.names
     if named is not None:
-        return sorted(named)
-    found = set[str]()
+        return TagNames(sorted(named))
+    found, refused = set[str](), set[str]()
     for page in registry.tags():
         pulse()
-        found |= {name for name in page if TAG.fullmatch(name) and patterns.takes(name)}
-    return sorted(found)
+        refused |= {name for name in page if not TAG.fullmatch(name)}
+        found |= {name for name in page if name not in refused and patterns.takes(name)}
+    return TagNames(sorted(found), len(refused))
 
 
 def tags_here(tags: TagStore, repository_id: str, now: float) -> dict[str, Digest]:

@@ -75,7 +75,8 @@ class Comparisons:
     def _compare(self, found: OpenRun, settings: MirrorSettings, registry: RegistryClient, pulse: Pulse) -> None:
         """Compares slice by slice, so that another worker can go on where this one stops. Raises what a pulse does."""
         run, patterns = found.run, TagPatterns(settings.patterns)
-        begun_before, names = run.place, tag_names(registry, patterns, pulse)
+        begun_before, listed = run.place, tag_names(registry, patterns, pulse)
+        names = listed.names
         here = tags_here(self._stores.tags, found.repository.id, self._clock())
         present = {name for name in names if name <= run.place}
         differing = list[TagDifference]()
@@ -87,7 +88,7 @@ class Comparisons:
             differing += differences
         removals = gone(here, present)
         self._store.add_tags(run.id, removals, int(self._clock()))
-        run.warning = warning_of(patterns.names, present)
+        run.warning = warning_of(patterns.names, present, listed.refused)
         if not run.pending and not removals:
             self._runs.end(found, SyncStatus.SUCCESS)
             return

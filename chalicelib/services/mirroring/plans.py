@@ -111,7 +111,8 @@ class Plans:
 
     def _plan(self, planning: _Planning, patterns: TagPatterns) -> None:
         found, run = planning.found, planning.found.run
-        names = tag_names(planning.registry, patterns, planning.pulse)
+        listed = tag_names(planning.registry, patterns, planning.pulse)
+        names = listed.names
         here = tags_here(self._stores.tags, found.repository.id, self._clock())
         present = {name for name in names if name <= run.place}
         for some in slices(names, run.place):
@@ -125,7 +126,7 @@ class Plans:
         removals = gone(here, present)
         self._store.add_plan(run.id, removals, {}, int(self._clock()))
         run.removed += len(removals)
-        run.warning = warning_of(patterns.names, present)
+        run.warning = warning_of(patterns.names, present, listed.refused)
         self._end(found, SyncStatus.SUCCESS)
 
     def _note(self, planning: _Planning, differences: Sequence[TagDifference]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.errors import MirrorInvalid
+from chalicelib.domain.errors import ManifestInvalid, MirrorInvalid
 from chalicelib.domain.errors.upstreams import UpstreamDenied, UpstreamUnreachable
 from chalicelib.domain.manifests import Descriptor, Manifest, parse_pushed
 from chalicelib.domain.mirror_runs import TagChange, TagOutcome
@@ -149,7 +149,12 @@ class _Copy:
 
 
 def _parsed(found: UpstreamManifest) -> Manifest:
-    return parse_pushed(found.content or b"", found.media_type, found.digest.algorithm)
+    """Parses a manifest; some registries send it with another type than its own, which counts then."""
+    content, algorithm = found.content or b"", found.digest.algorithm
+    try:
+        return parse_pushed(content, found.media_type, algorithm)
+    except ManifestInvalid:
+        return parse_pushed(content, "", algorithm)
 
 
 def _if_allowed(ask: Callable[[], list[Digest]]) -> list[Digest]:
