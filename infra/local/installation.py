@@ -28,10 +28,10 @@ DYNOXIDE_LOCK = ROOT / "infra" / "local" / "dynoxide"
 # The command that each mode runs in .venv, and the requirement files that it needs.
 MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run": (("-m", "infra.local", "run"), RUN_REQUIREMENTS),
-    "logs": (("-m", "infra.local", "logs"), RUN_REQUIREMENTS),
     "account": (("-m", "infra.local", "account"), RUN_REQUIREMENTS),
     "test": (("-m", "pytest"), TEST_REQUIREMENTS),
     "check": (("-m", "infra.local", "check"), TEST_REQUIREMENTS),
+    "logs": (("-m", "infra.local", "logs"), RUN_REQUIREMENTS),
     "lock": (("-m", "infra.local", "lock"), TEST_REQUIREMENTS),
     "bench": (("-m", "benchmarks"), TEST_REQUIREMENTS),
     "soak": (("-m", "benchmarks.soak"), TEST_REQUIREMENTS),

@@ -16,27 +16,27 @@ AT_ONCE, SLICE = 8, 1000
 
 
 @dataclass(frozen=True, slots=True)
-class TagNames:
+class ListedTags:
     """The tags to look up, in order, and how many names upstream lists that are no tags."""
 
     names: list[str]
     refused: int = 0
 
 
-def tag_names(registry: RegistryClient, patterns: TagPatterns, pulse: Callable[[], None]) -> TagNames:
+def tag_names(registry: RegistryClient, patterns: TagPatterns, pulse: Callable[[], None]) -> ListedTags:
     """Returns the tags that patterns name outright, or else those that upstream lists and the patterns take.
 
     Raises UpstreamFailed, and what `pulse` raises.
     """
     named = patterns.names
     if named is not None:
-        return TagNames(sorted(named))
+        return ListedTags(sorted(named))
     found, refused = set[str](), set[str]()
     for page in registry.tags():
         pulse()
         refused |= {name for name in page if not TAG.fullmatch(name)}
         found |= {name for name in page if name not in refused and patterns.takes(name)}
-    return TagNames(sorted(found), len(refused))
+    return ListedTags(sorted(found), len(refused))
 
 
 def tags_here(tags: TagStore, repository_id: str, now: float) -> dict[str, Digest]:
