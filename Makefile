@@ -29,6 +29,7 @@ lock:  ## write the requirement files anew from requirements/*.in; ARGUMENTS=--u
 soak:  ## what takes longer than a check may: gigabytes, a cut relay, Terraform applied, a restore, the API fuzzed, life and death at random
 	@$(BOOTSTRAP) soak $(ARGUMENTS)
 	@$(BOOTSTRAP) relay-soak
+	@$(BOOTSTRAP) mirrors --gb 2
 	@$(BOOTSTRAP) applied
 	@CLOUDBERTH_SOAK=1 $(BOOTSTRAP) test tests/infra/test_restore.py
 	@CLOUDBERTH_FUZZ=200 $(BOOTSTRAP) test --dist load tests/api/test_fuzz.py

@@ -32,7 +32,7 @@ from tests.support.fake_server import respond
 from tests.support.stack import Stack, wait_for
 from tests.support.upstream import LAYER, Upstream
 
-IMAGES, LAYERS = 40, (2_000_000, 200_000, 20_000)
+IMAGES, LAYERS = 100, (1_000_000, 200_000, 20_000)
 RUNNING = ("SYNC_NOW", "SYNCING")
 # What sockets hold when a process dies.
 ON_ITS_WAY = 16 * 1024 * 1024

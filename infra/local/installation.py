@@ -36,6 +36,7 @@ MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bench": (("-m", "benchmarks"), TEST_REQUIREMENTS),
     "soak": (("-m", "benchmarks.soak"), TEST_REQUIREMENTS),
     "relay-soak": (("-m", "benchmarks.relay_soak"), TEST_REQUIREMENTS),
+    "mirrors": (("-m", "benchmarks.mirrors"), TEST_REQUIREMENTS),
     "applied": (("-m", "benchmarks.apply_soak"), TEST_REQUIREMENTS),
     "smoke": (("-m", "infra.smoke"), RUN_REQUIREMENTS),
     "package": (("-m", "infra.package"), RUN_REQUIREMENTS),
