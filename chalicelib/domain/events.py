@@ -22,6 +22,11 @@ MIRROR_STARTED, MIRROR_SUCCESS = "repo_mirror_sync_started", "repo_mirror_sync_s
 MIRROR_FAILED = "repo_mirror_sync_failed"
 MIRROR_TEST_SUCCESS, MIRROR_TEST_FAILED = "repo_mirror_sync_test_success", "repo_mirror_sync_test_failed"
 MIRROR_TAG_SUCCESS, MIRROR_TAG_FAILED = "repo_mirror_sync_tag_success", "repo_mirror_sync_tag_failed"
+ORG_MIRROR_ENABLED, ORG_MIRROR_DISABLED = "org_mirror_enabled", "org_mirror_disabled"
+ORG_MIRROR_CHANGED, ORG_MIRROR_REQUESTED = "org_mirror_config_changed", "org_mirror_sync_now_requested"
+ORG_MIRROR_CANCELLED, ORG_MIRROR_STARTED = "org_mirror_sync_cancelled", "org_mirror_sync_started"
+ORG_MIRROR_SUCCESS, ORG_MIRROR_FAILED = "org_mirror_sync_success", "org_mirror_sync_failed"
+ORG_MIRROR_CREATED, ORG_MIRROR_NOT_CREATED = "org_mirror_repo_created", "org_mirror_repo_creation_failed"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind of Quay's log.
@@ -65,6 +70,7 @@ OURS = {
     TAG_EXPIRED: "a tag reached its expiration: Quay does not record it",
     TAG_EXPIRATION_WARNED: "a label quay.expires-after cannot be read or has run out: Quay does not record it",
     QUOTA_WARNING: "Quay sends a notification of this name and does not record it",
+    ORG_MIRROR_NOT_CREATED: "a repository that was discovered has a name that is refused: Quay never records its kind",
     ROLE_CHANGED: "a user became a superuser, a read-only one, or none: Quay's configuration names its superusers",
     "create_global_message": "Quay does not record messages",
     "delete_global_message": "Quay does not record messages",

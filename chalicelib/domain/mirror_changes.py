@@ -4,10 +4,11 @@ import datetime
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib.domain.errors import FieldInvalid, MirrorInvalid
 from chalicelib.domain.mirrors import ARCHITECTURES, EXCLUDES, MirrorSettings, MirrorSource
+from chalicelib.domain.organization_mirrors import OrganizationMirrorSettings
 
 DATE = "%Y-%m-%dT%H:%M:%SZ"
 LONGEST_USERNAME, LONGEST_PASSWORD = 4096, 9000
@@ -22,9 +23,13 @@ PROXIES = ("http_proxy", "https_proxy")
 FRESH = MirrorSettings(MirrorSource(""), (), interval_s=0, start_at=0, timeout_s=300)
 
 
+# Settings of a repository's mirror, or of an organization's.
+S = TypeVar("S", MirrorSettings, OrganizationMirrorSettings)
+
+
 @dataclass(frozen=True, slots=True)
 class MirrorChanges:
-    """The fields of `MirrorSettings` and of `MirrorSource` that a request gives; the others stay as they are.
+    """The fields of settings and of their `MirrorSource` that a request gives; the others stay as they are.
 
     `robot` is the full name of the robot, None for the one that mirrors already.
     """
@@ -33,7 +38,7 @@ class MirrorChanges:
     source: Mapping[str, Any] = field(repr=False)
     robot: str | None = None
 
-    def apply(self, before: MirrorSettings) -> MirrorSettings:
+    def apply(self, before: S) -> S:
         """Returns the changed settings. Raises MirrorInvalid for a proxy whose password is only the mask."""
         source = replace(before.source, **{**self.source, **self._proxies(before.source)})
         if not source.username:

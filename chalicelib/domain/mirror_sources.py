@@ -29,7 +29,7 @@ def parse_reference(text: str) -> str:
         raise FieldInvalid("", f"{REFERENCE} must not contain {found!r}: {EXAMPLE}")
     if not slash or not path:
         raise FieldInvalid("", f"{REFERENCE} must include the path of a repository: {EXAMPLE}")
-    if not _is_authority(host):
+    if not is_authority(host):
         raise FieldInvalid("", f"{REFERENCE} begins with no host and port: {EXAMPLE} or registry.example.com:5000/app")
     if ":" in path:
         raise FieldInvalid("", f"{REFERENCE} must not include a tag: say which tags to take in root_rule")
@@ -45,7 +45,7 @@ def parse_proxy(field: str, address: str) -> str:
     scheme, separator, rest = address.partition("://")
     credentials, _, authority = rest.removesuffix("/").rpartition("@")
     is_text = len(address) <= LONGEST and address.isprintable() and not set(credentials) & set(" /?#@\\")
-    if not separator or scheme not in ("http", "https") or not is_text or not _is_authority(authority):
+    if not separator or scheme not in ("http", "https") or not is_text or not is_authority(authority):
         raise MirrorInvalid(
             field,
             "say http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %2F, %3F, %23 and %40 for / ? # and @",
@@ -60,7 +60,8 @@ def parse_no_proxy(field: str, text: str) -> str:
     return text
 
 
-def _is_authority(text: str) -> bool:
+def is_authority(text: str) -> bool:
+    """Whether a text is a host, with a port if one is given."""
     found = AUTHORITY.fullmatch(text)
     if found is None or not 0 < int(found["port"] or 443) <= LARGEST_PORT:
         return False

@@ -110,11 +110,11 @@ def retry_at(tries: int, now: float) -> int | None:
     return int(now) + RETRY_PAUSES_S[tries - 1] if tries <= len(RETRY_PAUSES_S) else None
 
 
-class TagPatterns:
-    """The tags that a mirror takes: those that match a pattern, but none that matches a pattern after `!`.
+class NamePatterns:
+    """The tags or repositories that a mirror takes: those that match a pattern, but none that matches one after `!`.
 
     Patterns are those of Python's fnmatch, as Quay's are: `*`, `?`, `[abc]`, `[!abc]`. Letters keep their case. Where
-    all patterns exclude, every other tag is taken.
+    all patterns exclude, every other name is taken.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -123,12 +123,12 @@ class TagPatterns:
 
     @property
     def names(self) -> list[str] | None:
-        """The only tags that can match, where no pattern that takes has a wildcard; None where tags must be listed."""
+        """The only names that can match, where no pattern that takes has a wildcard; None where they must be listed."""
         if any(WILDCARDS & set(pattern) for pattern in self._taken):
             return None
         return [name for name in dict.fromkeys(self._taken) if self.takes(name)]
 
-    def takes(self, tag: str) -> bool:
-        """Whether the mirror takes a tag."""
-        is_taken = any(fnmatchcase(tag, pattern) for pattern in self._taken)
-        return is_taken and not any(fnmatchcase(tag, pattern) for pattern in self._excluded)
+    def takes(self, name: str) -> bool:
+        """Whether the mirror takes a name."""
+        is_taken = any(fnmatchcase(name, pattern) for pattern in self._taken)
+        return is_taken and not any(fnmatchcase(name, pattern) for pattern in self._excluded)

@@ -19,11 +19,17 @@ class Visibility(StrEnum):
 
 
 class Mode(StrEnum):
-    """Quay's `state`: whether a repository takes pushes."""
+    """Quay's `state`: whether a repository takes pushes. Only the mirror of an organization sets ORG_MIRROR."""
 
     NORMAL = "NORMAL"
     READ_ONLY = "READ_ONLY"
     MIRROR = "MIRROR"
+    ORG_MIRROR = "ORG_MIRROR"
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether the repository takes pushes by a mirror's robot alone."""
+        return self in (Mode.MIRROR, Mode.ORG_MIRROR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ class RepositoryState(StrEnum):
     PURGING = "purging"
 
 
+class NamespaceUpstream(StrEnum):
+    """From where all repositories of a namespace come, so that nobody creates any there by hand."""
+
+    ORG_MIRROR = "ORG_MIRROR"
+    PROXY_CACHE = "PROXY_CACHE"
+
+
 class NamespaceState(StrEnum):
     """The state of a namespace."""
 

@@ -18,6 +18,9 @@ PULLS = "pulls"
 SETTLED_S = 60
 # Begins the next run of a mirror, or looks after the one that is open; the target is the repository's id.
 MIRROR = "mirror"
+# Begins the next discovery of an organization's mirror, or looks after what a worker, a cancel or a removal left; the
+# target is the organization's id.
+ORGANIZATION_MIRROR = "org_mirror"
 # Removes the content of a deleted repository; the target is its id.
 PURGE_REPOSITORY = "purge_repository"
 # Work that failed is retried after so many seconds, twice as many each time, and at least once an hour.

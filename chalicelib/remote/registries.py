@@ -222,7 +222,7 @@ class RegistryClient:
 
     def _check_limits(self, stream: Stream) -> None:
         """Notes from when on the registry wants to be asked again. Raises UpstreamLimited if it is not now."""
-        until = _not_before(stream, int(self._clock()))
+        until = asked_again_at(stream, int(self._clock()))
         if until is None:
             return
         self._not_before = max(self._not_before, until)
@@ -230,7 +230,7 @@ class RegistryClient:
             raise UpstreamLimited(self._host, until)
 
 
-def _not_before(stream: Stream, now: int) -> int | None:
+def asked_again_at(stream: Stream, now: int) -> int | None:
     """Returns when a registry may be asked again by its answer: `Retry-After`, or no request that remains.
 
     https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 and, with Docker Hub's `ratelimit-remaining: 0;w=21600`,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from chalicelib.storage.lifecycle.reconcile import ReconcileStore
     from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
     from chalicelib.storage.mirroring.mirrors import MirrorStore
+    from chalicelib.storage.mirroring.organization_mirrors import OrganizationMirrorStore
     from chalicelib.storage.mirroring.runs import MirrorRunStore
     from chalicelib.storage.queues import QueueStore
     from chalicelib.storage.registry.uploads import UploadStore
@@ -146,6 +147,12 @@ class Stores:
         from chalicelib.storage.accounts.namespace_purge import NamespacePurgeStore
 
         return NamespacePurgeStore(self.repositories, self.teams, self.permissions, self.applications, self.renames)
+
+    @cached_property
+    def organization_mirrors(self) -> "OrganizationMirrorStore":
+        from chalicelib.storage.mirroring.organization_mirrors import OrganizationMirrorStore
+
+        return OrganizationMirrorStore()
 
     @cached_property
     def permissions(self) -> "PermissionStore":

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.connection import TableConnection
 from pynamodb.connection.base import MetaTable
-from pynamodb.exceptions import PutError, TransactWriteError
+from pynamodb.exceptions import PutError, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
@@ -350,6 +350,17 @@ def put_if(row: Row, condition: Condition) -> bool:
     try:
         row.save(condition)
     except PutError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def update_if(row: Row, actions: list[Action], condition: Condition) -> bool:
+    """Changes attributes of a row and updates `row` if a condition holds. Returns whether it was written."""
+    try:
+        row.update(actions, condition=condition)
+    except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":
             raise
         return False

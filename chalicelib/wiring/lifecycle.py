@@ -133,5 +133,6 @@ class LifecycleRoom:
             timers.PURGE_REPOSITORY: self.repository_deletion.work,
             timers.IMMUTABILITY: self.immutability.work,
             timers.MIRROR: self._mirroring.runs.work,
+            timers.ORGANIZATION_MIRROR: self._mirroring.discoveries.work,
         }
         return Timers(self._stores.timers, owners, self._stores.clock)

@@ -9,8 +9,13 @@ from chalicelib.wiring.registry import RegistryRoom
 from chalicelib.wiring.security import SecurityRoom
 
 if TYPE_CHECKING:
+    from chalicelib.services.mirroring.discovered_repositories import DiscoveredRepositories
+    from chalicelib.services.mirroring.discoveries import Discoveries
+    from chalicelib.services.mirroring.discovery_workers import DiscoveryWorkers
     from chalicelib.services.mirroring.health import MirrorHealth
     from chalicelib.services.mirroring.mirrors import Mirrors
+    from chalicelib.services.mirroring.organization_mirrors import OrganizationMirrors
+    from chalicelib.services.mirroring.organization_probes import OrganizationProbes
     from chalicelib.services.mirroring.plans import Plans
     from chalicelib.services.mirroring.probes import Probes
     from chalicelib.services.mirroring.run_reader import RunReader
@@ -36,6 +41,54 @@ class MirroringRoom:
         from chalicelib.services.mirroring.mirrors import Mirrors
 
         return Mirrors(self._security.access, self._activity.usage_log, self._stores, lambda: self._security.envelope)
+
+    @cached_property
+    def discovered_repositories(self) -> "DiscoveredRepositories":
+        from chalicelib.services.mirroring.discovered_repositories import DiscoveredRepositories
+
+        registry, security = self._registry, self._security
+        return DiscoveredRepositories(
+            self._activity.usage_log,
+            self._stores,
+            lambda: registry.repositories,
+            self.runs,
+            lambda: security.envelope,
+        )
+
+    @cached_property
+    def discoveries(self) -> "Discoveries":
+        from chalicelib.services.mirroring.discoveries import Discoveries
+
+        security = self._security
+        return Discoveries(
+            security.access,
+            self._activity.usage_log,
+            self._stores,
+            lambda: security.envelope,
+            self.discovered_repositories,
+        )
+
+    @cached_property
+    def discovery_workers(self) -> "DiscoveryWorkers":
+        from chalicelib.services.mirroring.discovery_workers import DiscoveryWorkers
+
+        return DiscoveryWorkers(self._stores, self.discoveries, self.discovered_repositories, self.upstreams)
+
+    @cached_property
+    def organization_mirrors(self) -> "OrganizationMirrors":
+        from chalicelib.services.mirroring.organization_mirrors import OrganizationMirrors
+
+        security = self._security
+        return OrganizationMirrors(
+            security.access, self._activity.usage_log, self._stores, lambda: security.envelope, self.discoveries
+        )
+
+    @cached_property
+    def organization_probes(self) -> "OrganizationProbes":
+        from chalicelib.services.mirroring.organization_probes import OrganizationProbes
+
+        security = self._security
+        return OrganizationProbes(security.access, self._stores, lambda: security.envelope, self.upstreams)
 
     @cached_property
     def plans(self) -> "Plans":

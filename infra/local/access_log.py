@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any, TextIO
@@ -85,9 +86,12 @@ def _lines(log: Path) -> Iterator[str]:
             yield _text(line)
             continue
         file.seek(place)
-        if log.exists() and log.stat().st_ino != os.fstat(file.fileno()).st_ino:
-            file.close()
-            file = log.open("rb")
+        # Between two logs there may be none for a moment.
+        with suppress(FileNotFoundError):
+            if not os.path.samestat(log.stat(), os.fstat(file.fileno())):
+                following = log.open("rb")
+                file.close()
+                file = following
         time.sleep(LOOK_S)
 
 

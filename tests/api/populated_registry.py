@@ -11,6 +11,7 @@ from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
+from chalicelib.edge.api.mirroring.organization_mirrors import requested
 from chalicelib.services.accounts.quotas import QuotaHolder, QuotaLimit
 from chalicelib.services.identity.applications import ApplicationFields
 from chalicelib.services.identity.authorizations import TokenRequest
@@ -112,6 +113,30 @@ class PopulatedRegistry:
             self.actor("owner"), RepositoryName.parse(repository), changes(robot, SOURCE, **SETTINGS)
         )
         return {"repository": repository}
+
+    def organization_for_a_mirror(self) -> dict[str, str]:
+        """Creates an empty organization with a robot, `mirror_robot`."""
+        name = self.bare_organization(self.fresh_name)
+        self.mirror_robot = f"{name}+{self.robot(name)['robot_shortname']}"
+        return {"orgname": name}
+
+    def organization_mirror_fields(self) -> dict[str, object]:
+        """Returns the fields of a request that makes the last organization for a mirror one."""
+        return {
+            "external_registry_url": "https://quay.invalid",
+            "external_namespace": "team",
+            "robot_username": self.mirror_robot,
+            "sync_start_date": "2099-12-31T23:59:59Z",
+            "repository_filters": ["*"],
+        }
+
+    def organization_mirror(self) -> dict[str, str]:
+        """Creates an organization that is the mirror of another registry's namespace."""
+        places = self.organization_for_a_mirror()
+        fields = {"visibility": "private", "sync_interval": 3600, **self.organization_mirror_fields()}
+        new = requested({"external_registry_type": "quay", **fields}, is_new=True)
+        self.backend.services.mirroring.organization_mirrors.create(self.actor("owner"), places["orgname"], new)
+        return places
 
     def mirror_run(self) -> dict[str, str]:
         """Creates a mirror of the organization `acme` with an open run."""

@@ -20,6 +20,7 @@ from chalicelib.services.accounts.prototypes import NewPrototype
 from chalicelib.services.lifecycle.policies import PolicyHolder, PolicyRequest
 from chalicelib.storage.accounts.user_notifications import UserNotificationStore
 from chalicelib.storage.table import Transaction
+from tests.api import mirror_recipes
 from tests.api.populated_registry import PopulatedRegistry
 from tests.support.builders import a_manifest, token_actor
 
@@ -223,10 +224,6 @@ MINE: Callable[[PopulatedRegistry, str], PolicyHolder] = lambda *_: PolicyHolder
 RULE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(f"x{pattern}")  # noqa: E731
 PRUNE: Callable[[str], PolicyRequest] = lambda pattern: PolicyRequest(pattern, True, "creation_date", "9y")  # noqa: E731
 
-OF_A_MIRROR = (
-    "changeRepoMirrorConfig deleteRepoMirrorConfig getRepoMirrorConfig listRepoMirrorRuns planRepoMirror syncNow"
-    " testRepoMirror"
-)
 PLACES: dict[str, Places] = {
     "addManifestLabel": a_manifest_of_its_own,
     "changeInstallUser": a_user,
@@ -235,8 +232,7 @@ PLACES: dict[str, Places] = {
     "changeUserQuotaLimitSuperUser": the_owners_quota,
     "changeUserQuotaSuperUser": the_owners_quota,
     "changeUserRole": a_user,
-    **dict.fromkeys(OF_A_MIRROR.split(), lambda populated, _: populated.mirror()),
-    **dict.fromkeys(("getRepoMirrorRun", "syncCancel"), lambda populated, _: populated.mirror_run()),
+    **mirror_recipes.PLACES,
     "createOrgRobot": a_new_robot,
     "createOrganizationPrototypePermission": an_organization,
     "createOrganizationQuotaLimitSuperUser": a_quota,
@@ -353,7 +349,7 @@ BODIES: dict[str, Fields] = {
     "createOrganizationQuota": AMOUNT,
     "createOrganizationQuotaLimitSuperUser": LIMIT,
     "createOrganizationQuotaSuperUser": AMOUNT,
-    "createRepoMirrorConfig": lambda populated: populated.mirror_fields(),
+    **mirror_recipes.BODIES,
     "createRepo": lambda populated: {"namespace": "acme", "repository": populated.fresh_name},
     "createStar": lambda _: {"namespace": "acme", "repository": "app"},
     "createUserQuotaLimitSuperUser": LIMIT,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, TagPatterns, due_start, next_start, retry_at
+from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, NamePatterns, due_start, next_start, retry_at
 
 HOURLY = MirrorSettings(MirrorSource("quay.io/a/b"), ("*",), interval_s=3600, start_at=10_000, timeout_s=300)
 
@@ -64,7 +64,7 @@ def test_a_failed_run_is_tried_again_three_times_and_then_left_to_the_schedule()
     ],
 )
 def test_patterns_take_and_exclude_tags(patterns: list[str], taken: list[str], left: list[str]) -> None:
-    tags = TagPatterns(patterns)
+    tags = NamePatterns(patterns)
     assert [tag for tag in taken + left if tags.takes(tag)] == taken
 
 
@@ -78,7 +78,7 @@ def test_patterns_take_and_exclude_tags(patterns: list[str], taken: list[str], l
     ],
 )
 def test_tags_are_listed_only_where_a_pattern_has_a_wildcard(patterns: list[str], names: list[str] | None) -> None:
-    assert TagPatterns(patterns).names == names
+    assert NamePatterns(patterns).names == names
 
 
 def test_a_source_shows_no_secret() -> None:

@@ -73,7 +73,7 @@ def copy_of(backend: Backend, upstream: Upstream, digest: Digest) -> None:
     """Points all of upstream's tags to an image in the mirror, as runs did that completed what it lacks."""
     repository, name = repository_of(backend, "admin/app"), NAME
     row = backend.services.stores.mirrors.get(repository.id)
-    actor = MirrorRobots(backend.services.security.access, backend.services.stores).actor(row.robot_id, name)
+    actor = MirrorRobots(backend.services.security.access, backend.services.stores).actor(row.robot_id, repository)
     for blob, content in upstream.blobs.items():
         backend.services.registry.uploads.push(actor, name, Digest.parse(blob), content)
     media_type, content = upstream.manifests[str(digest)]

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_following_goes_on_in_the_log_that_takes_its_place(data: Path) -> None:
     wait_for(lambda: "one" in output.getvalue(), "the line of before")
 
     log.replace(log.with_name("access.log.1"))
+    time.sleep(3 * access_log.LOOK_S)
     log.write_text("two\n", "utf-8")
 
     wait_for(lambda: output.getvalue() == "one\ntwo\n", "the line of the new log")

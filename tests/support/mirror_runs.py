@@ -48,7 +48,7 @@ class MirrorRunner:
     def drain(self, left_s: Callable[[], float] = lambda: LONG_S) -> None:
         """Has workers work on all messages, and on those that they send."""
         while self.queues.waiting:
-            self.backend.services.mirroring.workers.work(self.queues.waiting.popleft(), left_s)
+            self.work_one(left_s)
 
     def request(self, name: str = "admin/app") -> None:
         """Requests a run, on which nobody works yet."""
@@ -57,7 +57,8 @@ class MirrorRunner:
 
     def work_one(self, left_s: Callable[[], float] = lambda: LONG_S) -> None:
         """Has a worker work on the next message."""
-        self.backend.services.mirroring.workers.work(self.queues.waiting.popleft(), left_s)
+        message, room = self.queues.waiting.popleft(), self.backend.services.mirroring
+        (room.discovery_workers if "discovery" in message else room.workers).work(message, left_s)
 
     def lose_workers(self, repository: Repository) -> None:
         """Loses all messages, waits until every lease is over, and lets the timers look."""

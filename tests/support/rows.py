@@ -52,7 +52,9 @@ def events(backend: Backend, kind: str = "") -> list[Plain]:
 def repository_of(backend: Backend, text: str = "admin/app") -> Repository:
     """Returns a repository, which must exist."""
     name = RepositoryName.parse(text)
-    namespace_id = backend.account(name.namespace).id
+    namespace = backend.services.stores.accounts.find(name.namespace)
+    assert namespace is not None, f"{name.namespace} does not exist"
+    namespace_id = namespace.id
     row = backend.services.stores.repositories.find(namespace_id, name)
     assert row is not None, f"{text} does not exist"
     return Repository(row.repository_id, namespace_id, name)

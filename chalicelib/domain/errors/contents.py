@@ -240,13 +240,29 @@ class RepositoryFrozen(RegistryError):
         self.mode = mode
 
 
+# What opens a repository whose namespace is filled from another registry.
+UNTIL = {
+    "ORG_MIRROR": "an administrator removes the mirror of the organization",
+    "PROXY_CACHE": "an administrator removes the proxy cache of the organization",
+}
+
+
+class NamespaceFilled(Conflict):
+    """The namespace's repositories come from another registry as a whole. `upstream` is ORG_MIRROR or PROXY_CACHE."""
+
+    def __init__(self, namespace: str, upstream: str) -> None:
+        super().__init__(f"the repositories of {namespace} come from another registry until {UNTIL[upstream]}")
+        self.namespace, self.upstream = namespace, upstream
+
+
 class RepositoryClosed(Denied):
     """The repository takes no pushes or deletions under `/v2`: it is read-only or a mirror. `state` is Quay's word."""
 
     def __init__(self, name: str, state: str) -> None:
         super().__init__(name, "push")
-        taken = "pushes and deletions only by its mirror's robot" if state == "MIRROR" else "no pushes or deletions"
-        self.args = (f"{name} is {state}: it takes {taken} until its administrator sets its state to NORMAL",)
+        taken = "pushes and deletions only by its mirror's robot" if "MIRROR" in state else "no pushes or deletions"
+        until = UNTIL.get(state, "its administrator sets its state to NORMAL")
+        self.args = (f"{name} is {state}: it takes {taken} until {until}",)
         self.state = state
 
 

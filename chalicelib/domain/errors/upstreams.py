@@ -10,6 +10,11 @@ class UpstreamFailed(FieldInvalid):
 
     def __init__(self, why: str, field: str = REFERENCE) -> None:
         super().__init__(field, why)
+        self._why = why
+
+    def of_field(self, field: str) -> "UpstreamFailed":
+        """Returns the same failure of another setting."""
+        return UpstreamFailed(self._why, field)
 
 
 class UpstreamUnreachable(UpstreamFailed):

@@ -7,9 +7,6 @@ from chalicelib.edge.api.framework.paths import MANIFEST, ORGANIZATION, REPOSITO
 
 USER, TRIGGER, BUILD = "/api/v1/user", REPOSITORY + "/trigger/{trigger_uuid}", REPOSITORY + "/build/{build_uuid}"
 PATHS = {
-    "mirrors": [
-        *(f"{ORGANIZATION}/mirror{rest}" for rest in ("", "/sync-now", "/sync-cancel", "/verify", "/repositories")),
-    ],
     "notifications": [
         *(f"{REPOSITORY}/notification{rest}" for rest in ("", "/{uuid}", "/{uuid}/test")),
         *(f"{ORGANIZATION}/notifications{rest}" for rest in ("", "/{uuid}", "/{uuid}/test")),

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from chalice.app import SQSEvent
@@ -13,16 +13,16 @@ from chalicelib.telemetry import logger
 
 
 def handle_each(
-    event: SQSEvent, fields: Collection[str], work: Callable[[Mapping[str, Any]], None]
+    event: SQSEvent, kinds: Sequence[Collection[str]], work: Callable[[Mapping[str, Any]], None]
 ) -> dict[str, list[dict[str, str]]]:
     """Has each message worked on; returns those that failed.
 
-    What is no message of ours, with a text in each of `fields`, is logged and not kept.
+    What is no message of ours, with a text in each field of one of the `kinds`, is logged and not kept.
     """
     failed: list[dict[str, str]] = []
     for record in event.to_dict()["Records"]:
         identifier, message = record["messageId"], _message(record["body"])
-        if message is None or not all(isinstance(message.get(field), str) for field in fields):
+        if message is None or not any(_has(message, fields) for fields in kinds):
             logger.error("message unreadable", id=identifier)
             continue
         try:
@@ -31,6 +31,10 @@ def handle_each(
             logger.exception("message failed", id=identifier)
             failed.append({"itemIdentifier": identifier})
     return {"batchItemFailures": failed}
+
+
+def _has(message: Mapping[str, Any], fields: Collection[str]) -> bool:
+    return all(isinstance(message.get(field), str) for field in fields)
 
 
 def _message(body: str) -> Mapping[str, Any] | None:

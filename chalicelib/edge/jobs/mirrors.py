@@ -1,5 +1,6 @@
-"""`mirrors`: works on the runs of mirrors, a message at a time."""
+"""`mirrors`: works on the runs of mirrors and on discoveries, a message at a time."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from chalice.app import Blueprint, SQSEvent
@@ -10,18 +11,22 @@ from chalicelib.telemetry import one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
-FIELDS = ("repository", "run")
+KINDS = (("repository", "run"), ("namespace", "discovery"))
 
 
 @blueprint.on_sqs_message(queue=QueueName.MIRRORS.value, batch_size=1, maximum_concurrency=10)
 def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Compares the tags of a mirror, or copies one of them."""
+    """Compares the tags of a mirror, copies one of them, or discovers the repositories of an organization's mirror."""
     context: Any = event.context
 
     def left_s() -> float:
         return float(context.get_remaining_time_in_millis() / 1000)
 
+    def work(message: Mapping[str, Any]) -> None:
+        room = services().mirroring
+        (room.discovery_workers if "discovery" in message else room.workers).work(message, left_s)
+
     with one_line("mirrors") as line:
-        answer = handle_each(event, FIELDS, lambda message: services().mirroring.workers.work(message, left_s))
+        answer = handle_each(event, KINDS, work)
         line.facts["failed"] = len(answer["batchItemFailures"])
     return answer

@@ -6,7 +6,7 @@ from chalicelib.domain.errors import ResourceUnknown, RestoreTaken, RestoreTooLa
 from chalicelib.domain.events import RESTORE_REPOSITORY
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.repositories import Repository, Visibility
+from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, allows
 from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.timers import Due, HasTime, Later
@@ -73,6 +73,8 @@ class RepositoryDeletion:
             raise RestoreTooLate(str(full))
         restored = Repository(repository_id, namespace_access.id, full)
         transaction = Transaction()
+        if deletion.mode is Mode.ORG_MIRROR:
+            self._leave_mirror(transaction, deletion)
         self._store.restore(transaction, repository, deletion, full)
         if deletion.mirror_robot is not None:
             self._restore_mirror(transaction, repository.namespace_id, deletion, deletion.mirror_robot)
@@ -87,6 +89,13 @@ class RepositoryDeletion:
                 raise RestoreTaken(str(full)) from None
             raise
         return full
+
+    def _leave_mirror(self, transaction: Transaction, deletion: DeletedRepositoryRow) -> None:
+        """Lets a repository be restored as NORMAL that the mirror of its organization filled, and may fill anew."""
+        row = self._stores.mirrors.get(deletion.repository_id)
+        if row is not None:
+            self._stores.mirrors.remove(transaction, row)
+        deletion.mode, deletion.mirror_robot = Mode.NORMAL, None
 
     def _restore_mirror(
         self, transaction: Transaction, namespace_id: str, deletion: DeletedRepositoryRow, robot_id: str

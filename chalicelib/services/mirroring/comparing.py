@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.mirrors import TagPatterns
+from chalicelib.domain.mirrors import NamePatterns
 from chalicelib.domain.names import TAG
 from chalicelib.remote.registries import RegistryClient
 from chalicelib.storage.registry.tags import TagStore
@@ -23,7 +23,7 @@ class ListedTags:
     refused: int = 0
 
 
-def tag_names(registry: RegistryClient, patterns: TagPatterns, pulse: Callable[[], None]) -> ListedTags:
+def tag_names(registry: RegistryClient, patterns: NamePatterns, pulse: Callable[[], None]) -> ListedTags:
     """Returns the tags that patterns name outright, or else those that upstream lists and the patterns take.
 
     Raises UpstreamFailed, and what `pulse` raises.

@@ -14,7 +14,7 @@ from chalicelib.domain.mirror_runs import (
     gone,
     warning_of,
 )
-from chalicelib.domain.mirrors import MirrorSettings, SyncStatus, TagPatterns
+from chalicelib.domain.mirrors import MirrorSettings, NamePatterns, SyncStatus
 from chalicelib.remote.registries import RegistryClient
 from chalicelib.services.mirroring.comparing import slices, tag_names, tags_here, tags_there
 from chalicelib.services.mirroring.pulse import OutOfTime, Pulse, RunStopped, pulse_of_run
@@ -74,7 +74,7 @@ class Comparisons:
 
     def _compare(self, found: OpenRun, settings: MirrorSettings, registry: RegistryClient, pulse: Pulse) -> None:
         """Compares slice by slice, so that another worker can go on where this one stops. Raises what a pulse does."""
-        run, patterns = found.run, TagPatterns(settings.patterns)
+        run, patterns = found.run, NamePatterns(settings.patterns)
         begun_before, listed = run.place, tag_names(registry, patterns, pulse)
         names = listed.names
         here = tags_here(self._stores.tags, found.repository.id, self._clock())

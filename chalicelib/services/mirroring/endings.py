@@ -64,7 +64,7 @@ class RunEndings:
         for row in self._store.tags(found.run.id):
             if row.change is TagChange.REMOVE and not row.outcome.is_settled:
                 pulse()
-                actor = self.robots.actor(found.mirror.robot_id, name)
+                actor = self.robots.actor(found.mirror.robot_id, found.repository)
                 self._remove(found, row, partial(self._tags.delete_granted, actor, name))
 
     def _remove(self, found: OpenRun, row: MirroredTagRow, delete: Callable[[Tag], None]) -> None:

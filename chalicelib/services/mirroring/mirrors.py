@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import RobotName
-from chalicelib.domain.addresses import Permitted
 from chalicelib.domain.errors import (
     DataInvalid,
-    FieldInvalid,
     MirrorInvalid,
     MirrorTaken,
     NameInvalid,
@@ -15,22 +13,21 @@ from chalicelib.domain.errors import (
     RobotUnknown,
 )
 from chalicelib.domain.events import MIRROR_CHANGED, MIRROR_DISABLED, MIRROR_ENABLED
-from chalicelib.domain.mirror_changes import FRESH, PROXIES, MirrorChanges, differences
-from chalicelib.domain.mirror_sources import host_of
+from chalicelib.domain.mirror_changes import FRESH, MirrorChanges, differences
 from chalicelib.domain.mirrors import MirrorSettings, MirrorSource
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.mirroring.hosts import MirrorHosts
 from chalicelib.services.security.access import Access, RepositoryAccess
 from chalicelib.services.security.sealing import Envelope
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.accounts import AccountRow, RobotRow
 from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.mirroring.mirrors import MirrorRow
-from chalicelib.storage.registry.repositories import PermissionRow
 from chalicelib.storage.stores import Stores
-from chalicelib.storage.table import Batch, Transaction, get, retry_on_conflict
+from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ class Mirrors:
     def __init__(self, access: Access, usage_log: UsageLog, stores: Stores, envelope: Callable[[], Envelope]) -> None:
         self._access, self._usage_log, self._store, self._envelope = access, usage_log, stores.mirrors, envelope
         self._accounts, self._permissions, self._clock = stores.accounts, stores.permissions, stores.clock
-        self._permitted = Permitted.parse(stores.settings.outgoing_allow, "outgoing_allow")
+        self._hosts = MirrorHosts(stores)
 
     def get(self, actor: Actor, name: RepositoryName) -> MirrorView:
         """Returns a repository's mirror. Raises ResourceUnknown, NameUnknown, Unauthenticated, Denied."""
@@ -88,6 +85,7 @@ class Mirrors:
         access = self._access.require_role(actor, name, Role.ADMIN)
         if access.row.mirror_robot is not None:
             raise MirrorTaken(str(name))
+        self._check_own(access)
         change = _MirrorChange(actor, access, Transaction())
         robot, settings = self._robot(access, changes.robot or ""), changes.apply(FRESH)
         self._check_hosts(FRESH.source, settings.source)
@@ -118,6 +116,7 @@ class Mirrors:
     def _change(self, actor: Actor, name: RepositoryName, changes: MirrorChanges) -> None:
         access = self._access.require_role(actor, name, Role.ADMIN)
         view, version = self._view(access)
+        self._check_own(access)
         change = _MirrorChange(actor, access, Transaction())
         before, after = view.settings, changes.apply(view.settings)
         self._check_hosts(before.source, after.source)
@@ -157,6 +156,7 @@ class Mirrors:
         row = self._store.get(access.repository.id)
         if row is None:
             raise ResourceUnknown("mirror of", str(name))
+        self._check_own(access)
         change = _MirrorChange(actor, access, Transaction())
         mode = Mode.NORMAL if access.row.mode == Mode.MIRROR else access.row.mode
         self._store.remove(change.transaction, row)
@@ -166,14 +166,16 @@ class Mirrors:
 
     def _check_hosts(self, before: MirrorSource, after: MirrorSource) -> None:
         """Raises FieldInvalid for a new upstream and MirrorInvalid for a new proxy that may not be called."""
-        why = "is not on the public internet, and the operator does not permit it"
-        host = host_of(after.reference)
-        if after.reference != before.reference and not self._permitted.may_name(host):
-            raise FieldInvalid("", f"The provided registry location is not allowed: {host} {why}")
-        for name in PROXIES:
-            address = getattr(after, name)
-            if address and address != getattr(before, name) and not self._permitted.may_name(host_of(address)):
-                raise MirrorInvalid(f"external_registry_config.proxy.{name}", f"{host_of(address)} {why}")
+        if after.reference != before.reference:
+            self._hosts.check(after.reference, "The provided registry location is not allowed")
+        self._hosts.check_proxies(before, after)
+
+    def _check_own(self, access: RepositoryAccess) -> None:
+        """Raises MirrorInvalid for a repository of a namespace whose repositories come from elsewhere."""
+        namespace = self._accounts.namespace(access.repository.namespace_id)
+        if access.row.mode is Mode.ORG_MIRROR or (namespace is not None and namespace.upstream is not None):
+            name = access.repository.name.namespace
+            raise MirrorInvalid("", f"the repositories of {name} come from another registry as a whole: change that")
 
     def _robot(self, access: RepositoryAccess, name: str) -> RobotRow:
         """Returns a robot of the repository's namespace. Raises RobotUnknown, DataInvalid."""
@@ -193,15 +195,10 @@ class Mirrors:
 
     def _let_write(self, change: _MirrorChange, robot: RobotRow, name: str) -> None:
         """Gives a robot the role WRITE if it has less."""
-        repository = change.access.repository
-        stored = get(PermissionRow, keys.permission(repository.id, robot.account_id))
-        if stored is not None and stored.role is not Role.READ:
-            return
         holder = RoleHolder(robot.account_id, name, HolderKind.ROBOT)
-        where = repository.namespace_id, repository.id
-        self._permissions.put(change.transaction, where, holder, Role.WRITE, is_new=stored is None)
-        kind = "change_repo_permission" if stored else "add_repo_permission"
-        self._record(change, kind, username=name, role=Role.WRITE)
+        kind = self._permissions.let_write(change.transaction, change.access.repository, holder)
+        if kind:
+            self._record(change, kind, username=name, role=Role.WRITE)
 
     def _record(self, change: _MirrorChange, kind: str, **metadata: object) -> None:
         self._usage_log.record_for_repository(

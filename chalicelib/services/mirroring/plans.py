@@ -21,7 +21,7 @@ from chalicelib.domain.mirror_runs import (
     gone,
     warning_of,
 )
-from chalicelib.domain.mirrors import SyncStatus, TagPatterns
+from chalicelib.domain.mirrors import NamePatterns, SyncStatus
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.platforms import children_for
@@ -92,7 +92,7 @@ class Plans:
         try:
             with self._upstreams.opened(settings.source) as registry:
                 pulse = pulse_of_run(self._runs, self._store, found, left_s, self._clock)
-                self._plan(_Planning(found, registry, settings.architectures, pulse), TagPatterns(settings.patterns))
+                self._plan(_Planning(found, registry, settings.architectures, pulse), NamePatterns(settings.patterns))
         except UpstreamLimited as limited:
             self._end(found, SyncStatus.FAIL, str(limited))
         except OutOfTime:
@@ -109,7 +109,7 @@ class Plans:
         transaction.commit()
         self._runs.forget_old(found.repository.id)
 
-    def _plan(self, planning: _Planning, patterns: TagPatterns) -> None:
+    def _plan(self, planning: _Planning, patterns: NamePatterns) -> None:
         found, run = planning.found, planning.found.run
         listed = tag_names(planning.registry, patterns, planning.pulse)
         names = listed.names

@@ -5,12 +5,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
+from typing import TypeVar
 
 from chalicelib.domain.errors import FieldInvalid, OutgoingRefused, ResourceUnknown
 from chalicelib.domain.errors.upstreams import UpstreamUnreachable
 from chalicelib.domain.events import MIRROR_TEST_FAILED, MIRROR_TEST_SUCCESS
 from chalicelib.domain.mirror_changes import FRESH, MirrorChanges
-from chalicelib.domain.mirrors import MirrorSettings, TagPatterns
+from chalicelib.domain.mirrors import MirrorSettings, NamePatterns
 from chalicelib.domain.names import TAG, RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
@@ -20,6 +21,7 @@ from chalicelib.services.security.access import Access
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
+T = TypeVar("T")
 # Upstream has to answer within so many seconds; the function that waits for it has 29.
 LIMIT_S = 20.0
 # How many tags are shown, and how many are asked for by their names.
@@ -52,7 +54,7 @@ class Probes:
         if not settings.source.reference:
             raise ResourceUnknown("mirror of", str(name))
         try:
-            probe = _within(LIMIT_S, lambda: self._probe(settings))
+            probe = within(LIMIT_S, lambda: self._probe(settings))
         except (FieldInvalid, OutgoingRefused) as error:
             self._record(actor, repository, MIRROR_TEST_FAILED, str(error))
             raise
@@ -60,7 +62,7 @@ class Probes:
         return probe
 
     def _probe(self, settings: MirrorSettings) -> Probe:
-        patterns = TagPatterns(settings.patterns or ("*",))
+        patterns = NamePatterns(settings.patterns or ("*",))
         with self._upstreams.opened(settings.source) as registry:
             if patterns.names is not None:
                 found = [tag for tag in patterns.names[:SHOWN] if registry.head(tag)]
@@ -79,9 +81,9 @@ class Probes:
         transaction.commit()
 
 
-def _within(seconds: float, ask: Callable[[], Probe]) -> Probe:
+def within(seconds: float, ask: Callable[[], T]) -> T:
     """Returns the answer, or raises UpstreamUnreachable if it takes longer; the thread then ends by itself."""
-    answer: Future[Probe] = Future()
+    answer: Future[T] = Future()
 
     def run() -> None:
         try:

@@ -2,8 +2,8 @@
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.errors import MirrorInvalid
-from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, Actor, permits
+from chalicelib.domain.repositories import Repository
 from chalicelib.services.activity.lookups import Recent
 from chalicelib.services.security.access import Access
 from chalicelib.storage.stores import Stores
@@ -19,9 +19,10 @@ class MirrorRobots:
         self._access, self._accounts, self._clock = access, stores.accounts, stores.clock
         self._actors: Recent[tuple[float, Actor]] = Recent(REMEMBERED)
 
-    def actor(self, robot_id: str, name: RepositoryName) -> Actor:
+    def actor(self, robot_id: str, repository: Repository) -> Actor:
         """Returns a robot that pushes into a repository. Raises MirrorInvalid if it no longer may."""
-        known = self._actors.get((robot_id, name))
+        name, key = repository.name, (robot_id, repository.id)
+        known = self._actors.get(key)
         if known is not None and known[0] > self._clock():
             return known[1]
         account = self._accounts.get(robot_id)
@@ -32,5 +33,5 @@ class MirrorRobots:
             raise MirrorInvalid("robot_username", f"{account.name} may not write into {name}: give it the role write")
         grants = {str(name): grant}
         actor = Actor(account.id, account.name, AccountKind.ROBOT, account.epoch, grants=grants, has_token=True)
-        self._actors.put((robot_id, name), (self._clock() + TRUSTED_S, actor))
+        self._actors.put(key, (self._clock() + TRUSTED_S, actor))
         return actor

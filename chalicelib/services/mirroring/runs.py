@@ -34,7 +34,7 @@ from chalicelib.domain.mirrors import SyncStatus
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.queues import QueueName
-from chalicelib.domain.repositories import Mode, Repository
+from chalicelib.domain.repositories import Repository
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
@@ -89,11 +89,24 @@ class Runs:
             row = self._mirrors.get(access.repository.id)
             if row is None or row.status.is_running:
                 raise ResourceUnknown("mirror without an open run", str(name))
-            if access.row.mode != Mode.MIRROR:
+            if not access.row.mode.is_mirror:
                 raise MirrorInvalid("state", f"{name} is {access.row.mode}: a mirror runs in the state MIRROR")
             return self._open(access.repository, row, RunCause.REQUEST, actor)
 
         self.wake(access.repository.id, retry_on_conflict(attempt))
+
+    def begin(self, repository_id: str) -> None:
+        """Begins a run of a mirror that an organization's fills, unless one is open."""
+
+        def attempt() -> MirrorRunRow | None:
+            row, by_id = self._mirrors.get(repository_id), get(RepositoryRow, keys.repository(repository_id))
+            if row is None or row.status.is_running or by_id is None or not by_id.is_live or not by_id.mode.is_mirror:
+                return None
+            return self._open(repository_of(repository_id, by_id), row, RunCause.REQUEST, None)
+
+        run = retry_on_conflict(attempt)
+        if run is not None:
+            self.wake(repository_id, run)
 
     def cancel(self, actor: Actor, name: RepositoryName) -> None:
         """Ends the run that is open; what it copied stays, and the schedule goes on.
@@ -131,7 +144,7 @@ class Runs:
         repository = repository_of(repository_id, by_id.row)
         if row.status.is_running:
             return self._look_after(repository, row, has_time)
-        if row.next_at is None or by_id.row.mode != Mode.MIRROR:
+        if row.next_at is None or not by_id.row.mode.is_mirror:
             return None
         if row.next_at > now:
             return Later(row.next_at)
@@ -222,7 +235,7 @@ class Runs:
         if by_id.row is None or not by_id.row.is_live:
             return None
         found = OpenRun(repository_of(repository_id, by_id.row), mirror.row, run.row)
-        if run.row.cause is not RunCause.PLAN and (by_id.row.mode != Mode.MIRROR or found.has_changed):
+        if run.row.cause is not RunCause.PLAN and (not by_id.row.mode.is_mirror or found.has_changed):
             self.end(found, SyncStatus.CANCEL, SETTINGS_CHANGED if found.has_changed else NO_MIRROR)
             return None
         return found

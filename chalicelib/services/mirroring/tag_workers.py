@@ -80,7 +80,7 @@ class TagWorkers:
         """Copies a tag and returns how that went. Raises UpstreamLimited, OutOfTime, RunStopped, Unavailable."""
         try:
             with self._upstreams.opened(settings.source) as registry:
-                actor = self._robots.actor(found.mirror.robot_id, found.repository.name)
+                actor = self._robots.actor(found.mirror.robot_id, found.repository)
                 is_alone = found.run.pending == 1
                 job = CopyJob(registry, found.repository, actor, found.run.id, row.worker, pulse, is_alone)
                 return self._copies.copy(TagJob(job, Tag(row.tag), row.change, settings.architectures)), ""

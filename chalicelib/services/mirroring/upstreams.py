@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 from chalicelib.domain.errors.upstreams import UpstreamLimited
 from chalicelib.domain.mirrors import MirrorSettings, MirrorSource
+from chalicelib.domain.organization_mirrors import OrganizationMirrorSettings
 from chalicelib.domain.upstreams import Credentials, Route, UpstreamRepository
+from chalicelib.remote.listings import NamespaceListing
 from chalicelib.remote.outgoing import Outgoing
 from chalicelib.remote.registries import RegistryClient
 from chalicelib.remote.streams import Streams
@@ -44,10 +46,22 @@ class Upstreams:
             client.close()
 
     def _client(self, source: MirrorSource, repository: UpstreamRepository) -> RegistryClient:
-        route = Route(source.verify_tls, source.http_proxy, source.https_proxy, source.no_proxy)
-        credentials = Credentials(source.username, source.password) if source.username else None
-        streams = Streams(self._outgoing(), route)
+        streams, credentials = Streams(self._outgoing(), _route(source)), _credentials(source)
         return RegistryClient(streams, repository, credentials, self._clock, may_be_plain=not source.verify_tls)
+
+    @contextmanager
+    def listing(self, settings: OrganizationMirrorSettings) -> Iterator[Iterator[list[str]]]:
+        """Yields the names of all repositories that an organization's mirror may take, page by page.
+
+        Raises OutgoingRefused, UpstreamFailed with the field that may mend it.
+        """
+        source = settings.source
+        streams = Streams(self._outgoing(), _route(source))
+        listing = NamespaceListing(streams, settings.kind, settings.url, _credentials(source), self._clock)
+        try:
+            yield listing.pages(settings.namespace)
+        finally:
+            streams.close()
 
     def wait(self, run: MirrorRunRow, source: MirrorSource, limited: UpstreamLimited) -> None:
         """Lets a run wait, without a worker, until upstream may be asked again; tells all others with its user."""
@@ -55,3 +69,11 @@ class Upstreams:
         self._store.limit(host, source.username, limited.until)
         self._store.wait(run, limited.until)
         logger.info("upstream limits", host=host, until=limited.until)
+
+
+def _route(source: MirrorSource) -> Route:
+    return Route(source.verify_tls, source.http_proxy, source.https_proxy, source.no_proxy)
+
+
+def _credentials(source: MirrorSource) -> Credentials | None:
+    return Credentials(source.username, source.password) if source.username else None

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.errors import Denied, NameUnknown, RepositoryTaken
+from chalicelib.domain.errors import Denied, NamespaceFilled, NameUnknown, RepositoryClosed, RepositoryTaken
 from chalicelib.domain.events import CHANGE_STATE, CHANGE_VISIBILITY, CREATE_REPOSITORY, DELETE_REPOSITORY, DESCRIBE
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PUSH, TO_PUSH, Actor, Grant, HolderKind, Role, permits
 from chalicelib.domain.repositories import Mode, Repository, Visibility, listed_description, parse_description
 from chalicelib.domain.scopes import REPO_ADMIN, allows
-from chalicelib.domain.states import NamespaceState
+from chalicelib.domain.states import NamespaceState, NamespaceUpstream
 from chalicelib.domain.timers import PURGE_REPOSITORY
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access
@@ -122,10 +122,12 @@ class Repositories:
         namespace = self._accounts.namespace(namespace_id)
         if namespace is None or namespace.state != NamespaceState.LIVE:
             raise NameUnknown(str(name))
+        if namespace.upstream is not None:
+            raise RepositoryClosed(str(name), namespace.upstream)
         raise WriteConflict
 
     def create(self, actor: Actor, new: NewRepository) -> Repository:
-        """Creates a repository. Raises RepositoryTaken, FieldInvalid, Denied."""
+        """Creates a repository. Raises RepositoryTaken, NamespaceFilled, FieldInvalid, Denied."""
         parse_description(new.description)
 
         def attempt() -> Repository:
@@ -133,11 +135,29 @@ class Repositories:
             try:
                 return self._create(actor, new, namespace.id)
             except WriteConflict:
-                if self._store.find(namespace.id, new.name) is None:
-                    raise
-                raise RepositoryTaken(str(new.name)) from None
+                if self._store.find(namespace.id, new.name) is not None:
+                    raise RepositoryTaken(str(new.name)) from None
+                self._check_own(namespace.id)
+                raise
 
         return retry_on_conflict(attempt)
+
+    def _check_own(self, namespace_id: str) -> None:
+        """Raises NamespaceFilled if a namespace's repositories come from another registry."""
+        namespace = self._accounts.namespace(namespace_id)
+        if namespace is not None and namespace.upstream is not None:
+            raise NamespaceFilled(namespace.name, namespace.upstream)
+
+    def add_mirrored(self, transaction: Transaction, robot: Actor, new: NewRepository, namespace_id: str) -> Repository:
+        """Adds to a transaction a repository that the mirror of its organization fills, by a robot that may write."""
+        now = self._clock()
+        created = Repository(ulid(now), namespace_id, new.name)
+        self._store.add_mirrored(transaction, created, new.visibility, robot.account_id or "", int(now))
+        self._accounts.require_live_namespace(transaction, namespace_id)
+        holder = RoleHolder(robot.account_id or "", robot.name, HolderKind.ROBOT)
+        self._permissions.put(transaction, (namespace_id, created.id), holder, Role.WRITE, is_new=True)
+        self._prototypes().apply(transaction, created, holder.id)
+        return created
 
     def _create(
         self, actor: Actor, new: NewRepository, namespace_id: str, begun: tuple[str | None] | None = None
@@ -152,7 +172,7 @@ class Repositories:
         if begun is not None:
             self._store.end_begun(transaction, created, begun[0])
         self._store.add(transaction, created, new.visibility, new.description, int(now))
-        self._accounts.require_live_namespace(transaction, namespace_id)
+        self._accounts.require_own_namespace(transaction, namespace_id)
         if actor.account_id and actor.account_id != namespace_id:
             creator = RoleHolder(actor.account_id, actor.name, HolderKind(actor.kind))
             self._permissions.put(transaction, (namespace_id, created.id), creator, Role.ADMIN, is_new=True)
@@ -173,7 +193,7 @@ class Repositories:
         self._change(actor, name, Role.ADMIN, (CHANGE_VISIBILITY, "visibility"), visibility=visibility)
 
     def change_mode(self, actor: Actor, name: RepositoryName, mode: Mode) -> None:
-        """Makes a repository normal, read-only or a mirror. Raises NameUnknown, Denied."""
+        """Makes a repository normal, read-only or a mirror. Raises NamespaceFilled, NameUnknown, Denied."""
         self._change(actor, name, Role.ADMIN, (CHANGE_STATE, "state_changed"), mode=mode)
 
     def _change(self, actor: Actor, name: RepositoryName, role: Role, kind: tuple[str, str], **changed: str) -> None:
@@ -181,6 +201,8 @@ class Repositories:
 
         def attempt() -> None:
             repository_access = self._access.require_role(actor, name, role)
+            if "mode" in changed and repository_access.row.mode is Mode.ORG_MIRROR:
+                raise NamespaceFilled(name.namespace, NamespaceUpstream.ORG_MIRROR)
             transaction, (event, field) = Transaction(), kind
             self._store.change(transaction, repository_access.row, **changed)
             if "mode" in changed and repository_access.row.mirror_robot is not None:

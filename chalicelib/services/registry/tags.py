@@ -42,7 +42,7 @@ from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 
 # How many tags one transaction changes: each takes up to six of its hundred items.
 TAGS_AT_ONCE = 10
-FROZEN_MODES = {Mode.READ_ONLY: 1, Mode.MIRROR: 2}
+FROZEN_MODES = {Mode.READ_ONLY: 1, Mode.MIRROR: 2, Mode.ORG_MIRROR: 4}
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,8 +166,11 @@ class Access:
         role = capped(right.role, scopes)
         if role is None:
             return Grant(str(name), frozenset(), row.repository_id if row else None, pointer.id if row else None)
+        upstream = namespace.upstream if namespace else None
         actions = row.allowed(role.actions, account.id if account else None) if row else role.actions
-        state = row.mode if row is not None and actions != role.actions else None
+        if row is None and upstream is not None:
+            actions &= {PULL}
+        state = (row.mode if row else upstream) if actions != role.actions else None
         identifier = row.repository_id if row else None
         is_limited = reject_bytes_of(namespace) is not None
         return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, state, is_limited)

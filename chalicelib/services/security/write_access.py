@@ -6,7 +6,7 @@ from chalicelib.domain.errors import Denied, NameUnknown, RepositoryClosed
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import DELETE, PUSH, Actor, Grant, Role, Source, permits
 from chalicelib.domain.policies import TagNames, from_text
-from chalicelib.domain.repositories import Mode, Repository
+from chalicelib.domain.repositories import Repository
 from chalicelib.domain.states import NamespaceState, RepositoryState
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
@@ -94,7 +94,7 @@ class WriteAccess:
     @property
     def is_mirror(self) -> bool:
         """Whether the repository is a mirror, into which only its robot writes."""
-        return self._name.row is not None and self._name.row.mode == Mode.MIRROR
+        return self._name.row is not None and self._name.row.mode.is_mirror
 
     @property
     def rules(self) -> list[TagNames]:

@@ -6,10 +6,17 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from chalicelib.domain.accounts import Account, AccountKind, AccountRole
 from chalicelib.domain.names import MAXIMUM_LENGTH
-from chalicelib.domain.states import NamespaceState
+from chalicelib.domain.states import NamespaceState, NamespaceUpstream
 from chalicelib.storage import keys
 from chalicelib.storage.accounts.teams import MembershipRow
-from chalicelib.storage.attributes import EnumText, Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import (
+    EnumText,
+    Integer,
+    OptionalBytes,
+    OptionalEnumText,
+    OptionalInteger,
+    OptionalText,
+)
 from chalicelib.storage.search_words import SearchKind, delete_words, put_words
 from chalicelib.storage.table import Batch, Read, Row, Transaction, absent, at_version, get, query, query_kinds, view
 
@@ -34,6 +41,8 @@ class NamespaceRow(Row):
     quota = OptionalText()
     # Which tags are immutable by the namespace's policies (domain/policies.py); None without policies.
     immutability = OptionalText()
+    # From where its repositories come; None where people create them.
+    upstream = OptionalEnumText(NamespaceUpstream)
     # Only for organizations; a user's e-mail address is in the account's row.
     email = OptionalText()
     invoice_email = BooleanAttribute(default=False)
@@ -231,6 +240,11 @@ class AccountStore:
     def require_live_namespace(self, transaction: Transaction, namespace_id: str) -> None:
         """Makes a transaction fail if a namespace is deleted."""
         transaction.check(NamespaceRow, keys.namespace(namespace_id), NamespaceRow.state == NamespaceState.LIVE)
+
+    def require_own_namespace(self, transaction: Transaction, namespace_id: str) -> None:
+        """Makes a transaction fail if a namespace is deleted, or if its repositories come from elsewhere."""
+        is_own = (NamespaceRow.state == NamespaceState.LIVE) & NamespaceRow.upstream.does_not_exist()
+        transaction.check(NamespaceRow, keys.namespace(namespace_id), is_own)
 
     def remove_account(self, transaction: Transaction, row: AccountRow) -> None:
         """Removes a user's account and e-mail address if the account still has the version that was read."""

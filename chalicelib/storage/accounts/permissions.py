@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.permissions import HolderKind, Role
+from chalicelib.domain.repositories import Repository
 from chalicelib.storage import keys
 from chalicelib.storage.keys import Key
 from chalicelib.storage.registry.repositories import PermissionRow, RoleRow
-from chalicelib.storage.table import Batch, Row, Transaction, absent, query
+from chalicelib.storage.table import Batch, Row, Transaction, absent, get, query
 
 # The repository that a role is for: the ids of its namespace and of itself.
 Where = tuple[str, str]
@@ -60,6 +61,15 @@ class PermissionStore:
         transaction.put(RoleRow.under(holder_key, role=role, repository_id=repository_id))
         if holder.kind != HolderKind.TEAM:
             transaction.put(RoleHolderRow.under(keys.given(namespace_id, holder.id, repository_id)))
+
+    def let_write(self, transaction: Transaction, repository: Repository, holder: RoleHolder) -> str | None:
+        """Gives the role WRITE to a holder that has less; returns the kind of its record, None if nothing changes."""
+        stored = get(PermissionRow, keys.permission(repository.id, holder.id))
+        if stored is not None and stored.role is not Role.READ:
+            return None
+        where = repository.namespace_id, repository.id
+        self.put(transaction, where, holder, Role.WRITE, is_new=stored is None)
+        return "change_repo_permission" if stored else "add_repo_permission"
 
     def remove(self, transaction: Transaction, where: Where, holder: RoleHolder) -> None:
         """Removes a role if it exists."""

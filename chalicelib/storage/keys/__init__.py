@@ -20,6 +20,8 @@ N#<namespace>            META                    namespace
                          APP#<client>            OAuth application
                          APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
                          GIVEN#<account>#<repo>  account that has a role on a repository
+                         ORGMIRROR               mirror of the organization: its settings and status
+                         ORGMIRROR#<name>        repository that it discovered
                          SIZE#<0..7>             bytes linked
                          ROOM                    writes counted under a quota that rejects, last warning
 A#<account>              META                    user or robot
@@ -30,7 +32,7 @@ A#<account>              META                    user or robot
                          STAR#<repo>             starred repository
                          NOTICE#<uuid>           notification for the user
                          ASSIGNED#<uuid>         token of an application, offered to the user
-                         MIRROR#<repository>     repository into which the robot mirrors
+                         MIRROR#<repository>     repository or organization into which the robot mirrors
 T#<team>                 META                    team
                          WITH#<account>          member of it
                          ROLE#<ns>#<repo>        role on a repository

@@ -190,5 +190,5 @@ def account_tokens(account_id: str) -> Key:
 
 def account_leavings(account_id: str) -> list[Key]:
     """The rows of an account that no other row points to: partitions and prefixes."""
-    kinds = ("ASSIGNED#", "NOTICE#", "STAR#", "USED#")
+    kinds = ("ASSIGNED#", "MIRROR#", "NOTICE#", "STAR#", "USED#")
     return [(f"A#{account_id}", kind) for kind in kinds]

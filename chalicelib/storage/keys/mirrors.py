@@ -41,3 +41,18 @@ def view_mirrors(repository_id: str = "") -> list[str]:
     if repository_id:
         return [f"MIRRORS#{zlib.crc32(repository_id.encode()) % SHARDS}"]
     return [f"MIRRORS#{shard}" for shard in range(SHARDS)]
+
+
+def view_organization_mirrors() -> str:
+    """Index `view`: the partition of the repositories that mirrors of organizations fill; nobody reads it."""
+    return "ORGMIRRORS"
+
+
+def organization_mirror(namespace_id: str) -> Key:
+    """The mirror of an organization: settings and status."""
+    return f"N#{namespace_id}", "ORGMIRROR"
+
+
+def discovered(namespace_id: str, name: str = "") -> Key:
+    """A repository that the mirror of an organization discovered; without a name, the prefix of all."""
+    return f"N#{namespace_id}", f"ORGMIRROR#{name}"

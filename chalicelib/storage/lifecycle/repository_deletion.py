@@ -77,6 +77,7 @@ class RepositoryDeletionStore:
             RepositoryRow.state.set(RepositoryState.LIVE),
             RepositoryRow.gone.remove(),
             RepositoryRow.name.set(name.repository),
+            RepositoryRow.mode.set(gone.mode),
         ]
         transaction.update(by_id, *actions, condition=RepositoryRow.gone == by_id.gone)
         transaction.delete(TimerRow.under(keys.timer(PURGE_REPOSITORY, repository_id)))

@@ -1,62 +1,43 @@
 """Stores mirrors: the settings of a mirrored repository, and how far its runs are."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.ids import made_at
-from chalicelib.domain.mirrors import MirrorSettings, MirrorSource, SyncStatus, due_start, next_start, retry_at
+from chalicelib.domain.mirrors import MirrorSettings, SyncStatus, due_start, next_start, retry_at
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.timers import MIRROR
 from chalicelib.storage import keys
-from chalicelib.storage.attributes import EnumText, Integer, OptionalBytes, OptionalInteger, OptionalText
+from chalicelib.storage.attributes import Integer, OptionalText
+from chalicelib.storage.mirroring.sources import Open, Seal, SourceRow
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, read_pages
 from chalicelib.storage.timers import TimerRow, timer
 
-# The fields of a source that are sealed, as a proxy's address may contain a password.
-SEALED = ("username", "password", "http_proxy", "https_proxy")
 
-
-class MirrorRow(Row):
+class MirrorRow(SourceRow):
     """The mirror of a repository.
 
-    `run` is the ULID of the current or the last run, `tries` counts the runs that have failed since the last success,
-    `next_at` is when the next run begins. `settings_version` counts the changes of the settings, by which a run sees
-    them; `version` counts all writes. `view` is set while the schedule may begin runs.
+    `run` is the ULID of the current or the last run; a run sees by `settings_version` that the settings have changed.
+    `view` is set while the schedule may begin runs.
     """
 
     repository_id = UnicodeAttribute()
     namespace_id = UnicodeAttribute()
-    robot_id = UnicodeAttribute()
-    is_enabled = Integer(default=1)
     reference = UnicodeAttribute()
-    # JSON of the fields of SEALED, sealed for `about`.
-    sealed_source = OptionalBytes()
-    key_id = UnicodeAttribute(default="")
-    verify_tls = Integer(default=1)
-    no_proxy = UnicodeAttribute(default="")
     # JSON lists.
     patterns = UnicodeAttribute()
     architectures = UnicodeAttribute(default="[]")
-    interval_s = Integer()
-    start_at = Integer()
-    timeout_s = Integer()
     unsigned_images = Integer(default=0)
-    settings_version = Integer(default=0)
-    status = EnumText(SyncStatus, default=SyncStatus.NEVER_RUN)
     run = OptionalText()
     # The version of the settings with which that run began.
     run_version = Integer(default=0)
-    tries = Integer(default=0)
-    next_at = OptionalInteger()
-    synced_at = OptionalInteger()
     # When the last run began that completed the tags that had not changed, and with which settings.
     completed_at = Integer(default=0)
     completed_version = Integer(default=0)
-    version = Integer(default=0)
     view = OptionalText()
     view_at = OptionalText()
 
@@ -65,12 +46,10 @@ class MirrorRow(Row):
         """What the sealed source belongs to."""
         return f"{self.repository_id} mirror"
 
-    def settings(self, open_sealed: Callable[[str, str, bytes], str]) -> MirrorSettings:
+    def settings(self, open_sealed: Open) -> MirrorSettings:
         """Returns the settings; `open_sealed` is `Envelope.open`."""
-        sealed = json.loads(open_sealed(self.about, self.key_id, self.sealed_source)) if self.sealed_source else {}
-        source = MirrorSource(self.reference, verify_tls=bool(self.verify_tls), no_proxy=self.no_proxy, **sealed)
         return MirrorSettings(
-            source,
+            self.source(self.reference, open_sealed),
             tuple(json.loads(self.patterns)),
             self.interval_s,
             self.start_at,
@@ -80,17 +59,13 @@ class MirrorRow(Row):
             bool(self.unsigned_images),
         )
 
-    def take(self, settings: MirrorSettings, seal: Callable[[str, str], tuple[str, bytes]]) -> None:
+    def take(self, settings: MirrorSettings, seal: Seal) -> None:
         """Takes settings over; `seal` is `Envelope.seal`."""
-        source = settings.source
-        self.reference, self.no_proxy, self.verify_tls = source.reference, source.no_proxy, int(source.verify_tls)
-        self.key_id, self.sealed_source = seal(
-            self.about, json.dumps({field: getattr(source, field) for field in SEALED})
-        )
+        self.take_source(settings.source, seal)
+        self.reference = settings.source.reference
         self.patterns, self.architectures = json.dumps(settings.patterns), json.dumps(settings.architectures)
         self.interval_s, self.start_at, self.timeout_s = settings.interval_s, settings.start_at, settings.timeout_s
         self.is_enabled, self.unsigned_images = int(settings.is_enabled), int(settings.unsigned_images)
-        self.settings_version += 1
 
     def completes(self, now: float, every_s: int) -> bool:
         """Whether a run that begins now completes tags that did not change: it does so every few seconds, or never.
@@ -159,8 +134,12 @@ class MirrorStore:
 
         The timer of a run that is open looks after that run, and stays.
         """
-        is_active = mode == Mode.MIRROR and bool(row.is_enabled)
-        row.view = keys.view_mirrors(row.repository_id)[0] if is_active else None
+        is_active = mode.is_mirror and bool(row.is_enabled)
+        views = {
+            Mode.MIRROR: keys.view_mirrors(row.repository_id)[0],
+            Mode.ORG_MIRROR: keys.view_organization_mirrors(),
+        }
+        row.view = views[mode] if is_active else None
         row.view_at = f"{row.namespace_id}#{row.repository_id}" if is_active else None
         if row.status.is_running:
             return

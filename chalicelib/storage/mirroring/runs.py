@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -31,9 +30,8 @@ from chalicelib.storage.table import (
     query,
     query_backwards,
     remove_all,
+    update_if,
 )
-
-LOST = "ConditionalCheckFailedException"
 
 
 class MirrorRunRow(Row):
@@ -154,7 +152,7 @@ class MirrorRunStore:
         if row.phase is not RunPhase.COMPARING:
             actions += [MirrorRunRow.lease_until.set(0), MirrorRunRow.tries.set(0)]
         written = MirrorRunRow.under(row.key)
-        if not _updated(written, actions, _open() & (MirrorRunRow.worker == row.worker)):
+        if not update_if(written, actions, _open() & (MirrorRunRow.worker == row.worker)):
             raise WriteConflict
 
     def end(self, transaction: Transaction, row: MirrorRunRow, status: SyncStatus, reason: str, now: int) -> None:
@@ -170,12 +168,12 @@ class MirrorRunStore:
         actions: list[Action] = [MirrorRunRow.waits_until.set(until), MirrorRunRow.lease_until.set(0)]
         if row.phase is RunPhase.COMPARING:
             actions.append(MirrorRunRow.tries.set(MirrorRunRow.tries - 1))
-        _updated(MirrorRunRow.under(row.key), actions, _open())
+        update_if(MirrorRunRow.under(row.key), actions, _open())
 
     def put_run_back(self, row: MirrorRunRow) -> None:
         """Leaves a run to the next worker, without counting this one."""
         actions: list[Action] = [MirrorRunRow.lease_until.set(0), MirrorRunRow.tries.set(MirrorRunRow.tries - 1)]
-        _updated(MirrorRunRow.under(row.key), actions, _open() & (MirrorRunRow.worker == row.worker))
+        update_if(MirrorRunRow.under(row.key), actions, _open() & (MirrorRunRow.worker == row.worker))
 
     def claim(self, row: MirrorRunRow, worker: str, now: int) -> bool:
         """Gives a run to a worker and updates `row`; returns False if it has ended or another one has it."""
@@ -186,12 +184,12 @@ class MirrorRunStore:
             MirrorRunRow.tries.set(MirrorRunRow.tries + 1),
             MirrorRunRow.waits_until.remove(),
         ]
-        return _updated(row, actions, _open() & is_free)
+        return update_if(row, actions, _open() & is_free)
 
     def renew(self, row: MirrorRunRow, now: int) -> bool:
         """Renews a worker's lease on a run; returns False if it has the run no more."""
         actions: list[Action] = [MirrorRunRow.lease_until.set(now + LEASE_S)]
-        return _updated(row, actions, _open() & (MirrorRunRow.worker == row.worker))
+        return update_if(row, actions, _open() & (MirrorRunRow.worker == row.worker))
 
     def forget_old(self, rows: Sequence[MirrorRunRow]) -> None:
         """Removes all but the last runs; `rows` are newest first."""
@@ -243,7 +241,7 @@ class MirrorRunStore:
             MirroredTagRow.began_at.set(MirroredTagRow.began_at | now),
         ]
         is_copied = open_ones & (MirroredTagRow.change != TagChange.REMOVE)
-        return row if _updated(row, actions, is_copied & (MirroredTagRow.lease_until <= now)) else None
+        return row if update_if(row, actions, is_copied & (MirroredTagRow.lease_until <= now)) else None
 
     def renew_tag(self, row: MirroredTagRow, now: int, spent_s: int, bytes_done: int) -> bool:
         """Renews a worker's lease on a tag; returns False if it has the tag no more.
@@ -255,7 +253,7 @@ class MirrorRunStore:
             MirroredTagRow.bytes_done.set(bytes_done),
             MirroredTagRow.spent_s.set(spent_s),
         ]
-        return _updated(MirroredTagRow.under(row.key), actions, _has_tag(row))
+        return update_if(MirroredTagRow.under(row.key), actions, _has_tag(row))
 
     def put_back(self, row: MirroredTagRow, spent_s: int) -> None:
         """Leaves a tag to the next worker, without counting this one. Does nothing if it has the tag no more."""
@@ -265,7 +263,7 @@ class MirrorRunStore:
             MirroredTagRow.tries.set(MirroredTagRow.tries - 1),
             MirroredTagRow.spent_s.set(spent_s),
         ]
-        _updated(row, actions, _has_tag(row))
+        update_if(row, actions, _has_tag(row))
 
     def settle(self, transaction: Transaction, run: MirrorRunRow, row: MirroredTagRow) -> None:
         """Settles a tag that a worker has, and adds it to the counts of its run, which must be open."""
@@ -298,21 +296,21 @@ class MirrorRunStore:
             MirroredBlobRow.expires_at.set(now + KEPT_S),
         ]
         is_free = MirroredBlobRow.pk.does_not_exist() | (MirroredBlobRow.lease_until <= now)
-        return row if _updated(row, actions, is_free | (MirroredBlobRow.worker == worker)) else None
+        return row if update_if(row, actions, is_free | (MirroredBlobRow.worker == worker)) else None
 
     def keep_upload(self, row: MirroredBlobRow, upload_id: str) -> None:
         """Notes the upload of a blob, which a later worker continues."""
         row.upload_id = upload_id
-        _updated(row, [MirroredBlobRow.upload_id.set(upload_id)], MirroredBlobRow.worker == row.worker)
+        update_if(row, [MirroredBlobRow.upload_id.set(upload_id)], MirroredBlobRow.worker == row.worker)
 
     def renew_blob(self, row: MirroredBlobRow, now: int) -> None:
         """Renews a worker's lease on a blob."""
         lease = MirroredBlobRow.lease_until.set(now + LEASE_S)
-        _updated(MirroredBlobRow.under(row.key), [lease], MirroredBlobRow.worker == row.worker)
+        update_if(MirroredBlobRow.under(row.key), [lease], MirroredBlobRow.worker == row.worker)
 
     def release_blob(self, row: MirroredBlobRow) -> None:
         """Leaves a blob to whoever wants it."""
-        _updated(row, [MirroredBlobRow.lease_until.set(0)], MirroredBlobRow.worker == row.worker)
+        update_if(row, [MirroredBlobRow.lease_until.set(0)], MirroredBlobRow.worker == row.worker)
 
     def not_before(self, host: str, username: str) -> int:
         """Returns when another registry may be asked again, in seconds since the epoch; 0 for now."""
@@ -341,17 +339,6 @@ def _counted(row: MirroredTagRow) -> dict[str, int]:
 
 def _added(counts: Mapping[str, int]) -> list[Action]:
     return [getattr(MirrorRunRow, name).set(getattr(MirrorRunRow, name) + number) for name, number in counts.items()]
-
-
-def _updated(row: Row, actions: list[Action], condition: Condition) -> bool:
-    """Changes a row and updates it; returns False if the condition does not hold."""
-    try:
-        row.update(actions, condition=condition)
-    except UpdateError as error:
-        if error.cause_response_code != LOST:
-            raise
-        return False
-    return True
 
 
 def _open() -> Condition:

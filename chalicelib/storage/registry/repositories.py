@@ -68,7 +68,7 @@ class RepositoryNameRow(Row):
 
         In a mirror, the robot that mirrors into it keeps them all.
         """
-        is_mirroring = self.mode == Mode.MIRROR and account_id is not None and account_id == self.mirror_robot
+        is_mirroring = self.mode.is_mirror and account_id is not None and account_id == self.mirror_robot
         return actions if self.is_normal or is_mirroring else actions & {PULL}
 
 
@@ -234,24 +234,22 @@ class RepositoryStore:
         created_at: int | None = None,
     ) -> None:
         """Writes a repository, by name and by id, if the name is free."""
-        shared = {"name": repository.name.repository, "visibility": visibility}
-        name = RepositoryNameRow.under(
-            keys.repository_name(repository.namespace_id, repository.name.repository),
-            repository_id=repository.id,
-            created_at=created_at,
-            status_token=str(uuid4()),
-            view=keys.view_catalog(visibility),
-            view_at=str(repository.name),
-            description=listed_description(description),
-            **shared,
-        )
-        by_id = RepositoryRow.under(
-            keys.repository(repository.id),
-            namespace_id=repository.namespace_id,
-            namespace=repository.name.namespace,
-            description=description,
-            **shared,
-        )
+        name, by_id = _rows(repository, visibility, created_at)
+        name.description, by_id.description = listed_description(description), description
+        self._put(transaction, repository, name, by_id)
+
+    def add_mirrored(
+        self, transaction: Transaction, repository: Repository, visibility: Visibility, robot_id: str, created_at: int
+    ) -> None:
+        """Writes a repository that the mirror of its organization fills by a robot, if the name is free."""
+        name, by_id = _rows(repository, visibility, created_at)
+        name.mode = by_id.mode = Mode.ORG_MIRROR
+        name.mirror_robot = robot_id
+        self._put(transaction, repository, name, by_id)
+
+    def _put(
+        self, transaction: Transaction, repository: Repository, name: RepositoryNameRow, by_id: RepositoryRow
+    ) -> None:
         transaction.put(name, absent())
         transaction.put(by_id, absent())
         put_words(transaction, SearchKind.REPOSITORY, name.name, repository.id, repository.namespace_id)
@@ -335,6 +333,29 @@ class RepositoryStore:
         for row in query(RepositoryNameRow, (partition, first), after=past, page=limit):
             if row.state == RepositoryState.LIVE:
                 yield prefix + row.name
+
+
+def _rows(
+    repository: Repository, visibility: Visibility, created_at: int | None
+) -> tuple[RepositoryNameRow, RepositoryRow]:
+    """Returns the rows of a new repository, by name and by id."""
+    shared = {"name": repository.name.repository, "visibility": visibility}
+    name = RepositoryNameRow.under(
+        keys.repository_name(repository.namespace_id, repository.name.repository),
+        repository_id=repository.id,
+        created_at=created_at,
+        status_token=str(uuid4()),
+        view=keys.view_catalog(visibility),
+        view_at=str(repository.name),
+        **shared,
+    )
+    by_id = RepositoryRow.under(
+        keys.repository(repository.id),
+        namespace_id=repository.namespace_id,
+        namespace=repository.name.namespace,
+        **shared,
+    )
+    return name, by_id
 
 
 def pushed_row(repository_id: str, now: int) -> PushedRow:

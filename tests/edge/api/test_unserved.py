@@ -20,7 +20,6 @@ def filled(path: str) -> str:
 @pytest.mark.parametrize(
     ("path", "feature"),
     [
-        ("/organization/a/mirror", "mirrors"),
         ("/repository/a/b/notification/", "notifications"),
         (f"/repository/a/b/manifest/sha256:{'0' * 64}/security", "security scans"),
         ("/organization/acme/proxycache", "proxy caches"),

@@ -22,7 +22,7 @@ def test_only_what_failed_is_reported() -> None:
             raise OSError
         done.append(message["run"])
 
-    answer = handle_each(an_event(*(json.dumps({"run": str(number)}) for number in range(3))), ["run"], work)
+    answer = handle_each(an_event(*(json.dumps({"run": str(number)}) for number in range(3))), [["run"]], work)
 
     assert done == ["0", "2"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
@@ -31,7 +31,7 @@ def test_only_what_failed_is_reported() -> None:
 def test_what_is_no_message_of_ours_does_not_come_again() -> None:
     done: list[Any] = []
 
-    answer = handle_each(an_event("nonsense", "{}", "[]", "null", '{"run": 1}'), ["run"], done.append)
+    answer = handle_each(an_event("nonsense", "{}", "[]", "null", '{"run": 1}'), [["run"]], done.append)
 
     assert (answer, done) == ({"batchItemFailures": []}, [])
 
@@ -41,6 +41,6 @@ def test_a_bug_in_a_worker_is_no_reason_to_drop_its_message(fault: type[Exceptio
     def work(_: Any) -> None:
         raise fault
 
-    answer = handle_each(an_event('{"run": "1"}'), ["run"], work)
+    answer = handle_each(an_event('{"run": "1"}'), [["run"]], work)
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}

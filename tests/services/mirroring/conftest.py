@@ -6,12 +6,21 @@ import pytest
 
 from tests.support.backends import Backend
 from tests.support.mirror_runs import MirrorRunner
+from tests.support.namespaces import UpstreamNamespace
 from tests.support.upstream import Upstream
 
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     with Upstream().running() as running:
+        yield running
+
+
+@pytest.fixture
+def namespace() -> Iterator[UpstreamNamespace]:
+    with UpstreamNamespace(names=["a", "b", "deep/c"]).running() as running:
+        assert isinstance(running, UpstreamNamespace)
+        running.add_image("v1")
         yield running
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.digests import Digest
-from chalicelib.domain.mirrors import MirrorSource, TagPatterns
+from chalicelib.domain.mirrors import MirrorSource, NamePatterns
 from chalicelib.services.mirroring.comparing import ListedTags, slices, tag_names, tags_here, tags_there
 from tests.support.backends import Backend
 from tests.support.builders import push_image
@@ -23,9 +23,9 @@ def source(upstream: Upstream) -> MirrorSource:
 def test_names_are_listed_only_for_patterns_with_wildcards(upstream: Upstream, runner: MirrorRunner) -> None:
     upstream.add_image("v1", "v2", "latest", "not a tag")
     with runner.backend.services.mirroring.upstreams.opened(source(upstream)) as registry:
-        assert tag_names(registry, TagPatterns(["v*", "missing"]), nothing) == ListedTags(["v1", "v2"], refused=1)
+        assert tag_names(registry, NamePatterns(["v*", "missing"]), nothing) == ListedTags(["v1", "v2"], refused=1)
         before = len(upstream.server.asked)
-        assert tag_names(registry, TagPatterns(["v9", "latest"]), nothing) == ListedTags(["latest", "v9"])
+        assert tag_names(registry, NamePatterns(["v9", "latest"]), nothing) == ListedTags(["latest", "v9"])
         assert len(upstream.server.asked) == before
 
 

@@ -154,14 +154,14 @@ def requested(body: Mapping[str, Any], *, is_new: bool) -> MirrorChanges:
         settings["patterns"] = parse_patterns(body["root_rule"]["rule_value"])
     if "unsigned_images" in config:
         settings["unsigned_images"] = config["unsigned_images"]
-    if "verify_tls" in config:
-        source["verify_tls"] = config["verify_tls"]
-    source |= _proxies(config.get("proxy", {})) | parse_credentials(body, is_new=is_new)
+    source |= parse_config(config) | parse_credentials(body, is_new=is_new)
     return MirrorChanges(settings, source, body.get("robot_username"))
 
 
-def _proxies(given: Mapping[str, str | None]) -> dict[str, str]:
-    found = {}
+def parse_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Parses what a request gives of how another registry is reached. Raises MirrorInvalid."""
+    found: dict[str, Any] = {"verify_tls": config["verify_tls"]} if "verify_tls" in config else {}
+    given: Mapping[str, str | None] = config.get("proxy", {})
     for name, parse in {**dict.fromkeys(PROXIES, parse_proxy), "no_proxy": parse_no_proxy}.items():
         if name in given:
             value = given[name]

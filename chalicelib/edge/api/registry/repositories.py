@@ -38,6 +38,8 @@ FLAGS = ("public", "starred", "last_modified", "popularity", "quota")
 DESCRIPTION = text("The description of the repository, in Markdown")
 VISIBILITY = one_of(*(visibility.value for visibility in Visibility))
 MODE = one_of(*(mode.value for mode in Mode))
+# Only the mirror of an organization makes a repository ORG_MIRROR.
+SETTABLE = one_of(*(mode.value for mode in Mode if mode is not Mode.ORG_MIRROR))
 NEW = an_object(
     {"repository": text("The name of the repository"), "visibility": VISIBILITY, "description": DESCRIPTION},
     namespace=text("The namespace of the repository: the user's own by default"),
@@ -165,7 +167,7 @@ def change_visibility(actor: Actor, repository: str, body: dict[str, Any]) -> di
     paths.REPOSITORY + "/changestate",
     "changeRepoState",
     scope=REPO_ADMIN,
-    body=an_object({"state": MODE}),
+    body=an_object({"state": SETTABLE}),
     answers={200: DONE},
 )
 def change_state(actor: Actor, repository: str, body: dict[str, Any]) -> dict[str, Any]:
