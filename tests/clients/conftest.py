@@ -43,6 +43,14 @@ def fresh_directory(parent: Path, kind: str) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def mirroring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that may call this machine."""
+    started = Stack.start(tmp_path_factory.mktemp("mirroring"), CLOUDBERTH_OUTGOING_ALLOW="127.0.0.0/8 localhost")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
 def environment(home: Path, stack: Stack) -> dict[str, str]:
     return make_environment(home, stack.host)
 

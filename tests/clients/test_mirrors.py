@@ -17,14 +17,6 @@ from tests.support.stack import Stack, wait_for
 
 
 @pytest.fixture(scope="module")
-def mirroring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that may call this machine."""
-    started = Stack.start(tmp_path_factory.mktemp("mirroring"), CLOUDBERTH_OUTGOING_ALLOW="127.0.0.0/8")
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
 def upstream(tmp_path_factory: pytest.TempPathFactory, client: Callable[[str], None]) -> Iterator[RealUpstream]:
     client("docker-registry")
     with real_upstream(tmp_path_factory.mktemp("upstream")) as running:

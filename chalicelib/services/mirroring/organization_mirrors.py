@@ -11,7 +11,6 @@ from chalicelib.domain.mirror_changes import MirrorChanges
 from chalicelib.domain.organization_mirrors import (
     FRESH,
     SKIP,
-    URL,
     DiscoveredState,
     OrganizationMirrorSettings,
     changed_fields,
@@ -195,7 +194,7 @@ class OrganizationMirrors:
         after = changes.apply(before)
         after.check()
         if after.url != before.url:
-            self._hosts.check(after.url, f"{URL}: {NOT_ALLOWED}")
+            self._hosts.check(after.url, NOT_ALLOWED)
         self._hosts.check_proxies(before.source, after.source)
         return after
 

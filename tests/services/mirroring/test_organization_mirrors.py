@@ -134,7 +134,7 @@ def test_an_organization_without_a_mirror_has_none(mirrored: Backend) -> None:
         ("acme+other", {}, r"^Invalid robot account: acme\+other$"),
         ("nonsense", {}, "^Invalid robot account: nonsense$"),
         ("admin+mirror", {}, "^Robot account must belong to the organization$"),
-        ("acme+mirror", {"url": "https://10.0.0.1"}, "external_registry_url: The provided registry URL is not allowed"),
+        ("acme+mirror", {"url": "https://10.0.0.1"}, "^The provided registry URL is not allowed: 10.0.0.1"),
         ("acme+mirror", {"source": {"verify_tls": True}}, "verify_tls is false"),
         ("acme+mirror", {"source": {"http_proxy": "http://10.0.0.1"}}, "proxy.http_proxy"),
     ],
