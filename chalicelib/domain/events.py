@@ -27,6 +27,7 @@ ORG_MIRROR_CHANGED, ORG_MIRROR_REQUESTED = "org_mirror_config_changed", "org_mir
 ORG_MIRROR_CANCELLED, ORG_MIRROR_STARTED = "org_mirror_sync_cancelled", "org_mirror_sync_started"
 ORG_MIRROR_SUCCESS, ORG_MIRROR_FAILED = "org_mirror_sync_success", "org_mirror_sync_failed"
 ORG_MIRROR_CREATED, ORG_MIRROR_NOT_CREATED = "org_mirror_repo_created", "org_mirror_repo_creation_failed"
+CACHE_CREATED, CACHE_DELETED = "create_proxy_cache_config", "delete_proxy_cache_config"
 LOGIN, LOGIN_REFUSED, LOGOUT = "login_success", "login_failure", "logout_success"
 
 # Every kind of Quay's log.

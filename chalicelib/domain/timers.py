@@ -21,6 +21,8 @@ MIRROR = "mirror"
 # Begins the next discovery of an organization's mirror, or looks after what a worker, a cancel or a removal left; the
 # target is the organization's id.
 ORGANIZATION_MIRROR = "org_mirror"
+# Removes the roles of the keeper of a proxy cache that is gone; the target is the keeper's account id.
+PROXY_CACHE = "proxy_cache"
 # Removes the content of a deleted repository; the target is its id.
 PURGE_REPOSITORY = "purge_repository"
 # Work that failed is retried after so many seconds, twice as many each time, and at least once an hour.

@@ -18,6 +18,7 @@ from chalicelib.domain import media_types
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import DigestInvalid
 from chalicelib.domain.errors.upstreams import (
+    UpstreamDenied,
     UpstreamLied,
     UpstreamLimited,
     UpstreamUnknown,
@@ -27,7 +28,7 @@ from chalicelib.domain.errors.upstreams import (
 from chalicelib.domain.manifests import MAXIMUM_BYTES
 from chalicelib.domain.upstreams import Credentials, UpstreamRepository
 from chalicelib.remote.challenges import UpstreamAuthorization
-from chalicelib.remote.streams import Stream, Streams
+from chalicelib.remote.streams import REDIRECTS, Stream, Streams
 
 # Every type of manifest that can be copied, and schema 1, so that a registry names it and does not convert it.
 ACCEPT = ", ".join((*media_types.MANIFESTS, *media_types.DOCKER_SCHEMA_1))
@@ -85,7 +86,7 @@ class RegistryClient:
         may_be_plain: bool = False,
     ) -> None:
         self._streams, self._repository, self._clock = streams, repository, clock
-        self._host, self._may_be_plain = repository.api_host, may_be_plain
+        self._host, self._may_be_plain, self._is_anonymous = repository.api_host, may_be_plain, credentials is None
         self._authorization = UpstreamAuthorization(streams, repository.host, credentials, clock)
         self._base, self._not_before, self._lock = "", 0, threading.Lock()
 
@@ -154,6 +155,35 @@ class RegistryClient:
                 raise UpstreamUnreachable(f"{self._host} answers {stream.status} to blob {digest}")
             yield UpstreamBlob(stream)
 
+    @contextmanager
+    def direct_blob(self, digest: Digest) -> Iterator[str | UpstreamBlob]:
+        """Yields the address to which the registry sends clients for a blob, or the blob if it sends the bytes itself.
+
+        Raises OutgoingRefused for an address that our own network has.
+        """
+        with self._asked("GET", self._url(f"blobs/{digest}"), follow=False) as stream:
+            if stream.status in REDIRECTS and (location := stream.headers.get("location", "")):
+                yield self._streams.checked(urljoin(stream.url, location))
+            elif stream.status == 200:
+                yield UpstreamBlob(stream)
+            else:
+                raise UpstreamUnreachable(f"{self._host} answers {stream.status} to blob {digest}")
+
+    def lets_in(self) -> bool:
+        """Asks whether the registry accepts the user; returns False for nobody where it wants one.
+
+        https://distribution.github.io/distribution/spec/api/#api-version-check
+        """
+        try:
+            with self._asked("GET", f"{self._find_base()}/v2/") as stream:
+                if stream.status != 200:
+                    raise UpstreamUnreachable(f"{self._host} does not answer as a registry")
+        except UpstreamDenied:
+            if self._is_anonymous:
+                return False
+            raise
+        return True
+
     def referrers(self, digest: Digest) -> list[Digest]:
         """Returns the digests of a manifest's referrers, by the API or else by the tag that stands for it."""
         url, found = self._url(f"referrers/{digest}"), list[Digest]()
@@ -196,13 +226,15 @@ class RegistryClient:
         return f"https://{self._host}"
 
     @contextmanager
-    def _asked(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
+    def _asked(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, *, follow: bool = True
+    ) -> Iterator[Stream]:
         """Yields the answer to a request that was authorized as the registry wants it."""
         if self._clock() < self._not_before:
             raise UpstreamLimited(self._host, self._not_before)
         for _ in range(2):
             authorization = self._authorization.header()
-            with self._streams.open(method, url, {**(headers or {}), **authorization}) as stream:
+            with self._streams.open(method, url, {**(headers or {}), **authorization}, follow=follow) as stream:
                 self._check_limits(stream)
                 challenge = stream.headers.get("www-authenticate", "")
                 if stream.status != 401 or not challenge:

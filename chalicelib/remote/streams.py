@@ -78,17 +78,26 @@ class Streams:
         self._lock = threading.Lock()
 
     @contextmanager
-    def open(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
+    def open(self, method: str, url: str, headers: Mapping[str, str], *, follow: bool = True) -> Iterator[Stream]:
         """Yields the response to a request, after up to five redirects; `Authorization` stays at the first host.
 
+        Without `follow` it yields the first response, also a redirect.
         Raises OutgoingRefused for an address that may not be called, UpstreamUnreachable, UpstreamUntrusted,
         UpstreamProxyFailed.
         """
-        response, last = self._follow(method, url, {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers})
+        all_headers = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
+        response, last = (
+            self._follow(method, url, all_headers) if follow else (self._send(method, url, all_headers), url)
+        )
         try:
             yield Stream(response, last)
         finally:
             _put_back(response)
+
+    def checked(self, url: str) -> str:
+        """Returns an address to which a client is sent. Raises OutgoingRefused for one that may not be called."""
+        self._outgoing.check_url(url, may_be_plain=not self._route.verify_tls)
+        return url
 
     def close(self) -> None:
         """Closes all connections."""

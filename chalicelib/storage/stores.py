@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from chalicelib.storage.lifecycle.repository_deletion import RepositoryDeletionStore
     from chalicelib.storage.mirroring.mirrors import MirrorStore
     from chalicelib.storage.mirroring.organization_mirrors import OrganizationMirrorStore
+    from chalicelib.storage.mirroring.proxy_caches import ProxyCacheStore
     from chalicelib.storage.mirroring.runs import MirrorRunStore
     from chalicelib.storage.queues import QueueStore
     from chalicelib.storage.registry.uploads import UploadStore
@@ -171,6 +172,12 @@ class Stores:
         from chalicelib.storage.accounts.prototypes import PrototypeStore
 
         return PrototypeStore()
+
+    @cached_property
+    def proxy_caches(self) -> "ProxyCacheStore":
+        from chalicelib.storage.mirroring.proxy_caches import ProxyCacheStore
+
+        return ProxyCacheStore()
 
     @cached_property
     def pulls(self) -> "PullStore":

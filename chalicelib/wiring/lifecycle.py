@@ -134,5 +134,6 @@ class LifecycleRoom:
             timers.IMMUTABILITY: self.immutability.work,
             timers.MIRROR: self._mirroring.runs.work,
             timers.ORGANIZATION_MIRROR: self._mirroring.discoveries.work,
+            timers.PROXY_CACHE: self._mirroring.proxy_caches.work,
         }
         return Timers(self._stores.timers, owners, self._stores.clock)

@@ -9,6 +9,11 @@ from chalicelib.wiring.registry import RegistryRoom
 from chalicelib.wiring.security import SecurityRoom
 
 if TYPE_CHECKING:
+    from chalicelib.services.mirroring.blob_copies import BlobCopies
+    from chalicelib.services.mirroring.cache_repositories import CacheRepositories
+    from chalicelib.services.mirroring.cache_workers import CacheWorkers
+    from chalicelib.services.mirroring.cached_blobs import CachedBlobs
+    from chalicelib.services.mirroring.cached_manifests import CachedManifests
     from chalicelib.services.mirroring.discovered_repositories import DiscoveredRepositories
     from chalicelib.services.mirroring.discoveries import Discoveries
     from chalicelib.services.mirroring.discovery_workers import DiscoveryWorkers
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.services.mirroring.organization_probes import OrganizationProbes
     from chalicelib.services.mirroring.plans import Plans
     from chalicelib.services.mirroring.probes import Probes
+    from chalicelib.services.mirroring.proxy_caches import ProxyCaches
     from chalicelib.services.mirroring.run_reader import RunReader
     from chalicelib.services.mirroring.runs import Runs
     from chalicelib.services.mirroring.upstreams import Upstreams
@@ -29,6 +35,51 @@ class MirroringRoom:
 
     def __init__(self, stores: Stores, security: SecurityRoom, activity: ActivityRoom, registry: RegistryRoom) -> None:
         self._stores, self._security, self._activity, self._registry = stores, security, activity, registry
+
+    @cached_property
+    def blob_copies(self) -> "BlobCopies":
+        from chalicelib.services.mirroring.blob_copies import BlobCopies
+
+        registry = self._registry
+        return BlobCopies(self._stores, registry.blobs, registry.uploads, self._security.upload_tokens)
+
+    @cached_property
+    def cache_repositories(self) -> "CacheRepositories":
+        from chalicelib.services.mirroring.cache_repositories import CacheRepositories
+
+        security = self._security
+        return CacheRepositories(
+            security.access, self._stores, lambda: security.envelope, self.upstreams, self._registry.repositories
+        )
+
+    @cached_property
+    def cache_workers(self) -> "CacheWorkers":
+        from chalicelib.services.mirroring.cache_workers import CacheWorkers
+
+        return CacheWorkers(self._stores, self.cache_repositories, self._registry.manifests, self.blob_copies)
+
+    @cached_property
+    def cached_blobs(self) -> "CachedBlobs":
+        from chalicelib.services.mirroring.cached_blobs import CachedBlobs
+
+        return CachedBlobs(self._registry.blobs, self._registry.uploads, self.cache_repositories)
+
+    @cached_property
+    def cached_manifests(self) -> "CachedManifests":
+        from chalicelib.services.mirroring.cached_manifests import CachedManifests
+
+        return CachedManifests(
+            self._activity.usage_log, self._stores, self._registry.manifests, self.cache_repositories
+        )
+
+    @cached_property
+    def proxy_caches(self) -> "ProxyCaches":
+        from chalicelib.services.mirroring.proxy_caches import ProxyCaches
+
+        security = self._security
+        return ProxyCaches(
+            security.access, self._activity.usage_log, self._stores, lambda: security.envelope, self.upstreams
+        )
 
     @cached_property
     def health(self) -> "MirrorHealth":
@@ -122,7 +173,6 @@ class MirroringRoom:
 
     @cached_property
     def workers(self) -> "MirrorWorkers":
-        from chalicelib.services.mirroring.blob_copies import BlobCopies
         from chalicelib.services.mirroring.comparisons import Comparisons
         from chalicelib.services.mirroring.endings import RunEndings
         from chalicelib.services.mirroring.robots import MirrorRobots
@@ -133,8 +183,7 @@ class MirroringRoom:
         registry, stores = self._registry, self._stores
         robots = MirrorRobots(self._security.access, stores)
         endings = RunEndings(stores, self.runs, robots, registry.tags)
-        blobs = BlobCopies(stores, registry.blobs, registry.uploads, self._security.upload_tokens)
-        copies = TagCopies(stores, registry.manifests, blobs)
+        copies = TagCopies(stores, registry.manifests, self.blob_copies)
         return MirrorWorkers(
             self.runs,
             Comparisons(stores, self.runs, self.upstreams),

@@ -6,8 +6,10 @@ from itertools import count
 
 from chalicelib.domain.accounts import AccountKind, RobotName
 from chalicelib.domain.applications import Token
+from chalicelib.domain.mirrors import MirrorSource
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import Actor, HolderKind, Role
+from chalicelib.domain.proxy_caches import ProxyCacheSettings
 from chalicelib.domain.repositories import Visibility
 from chalicelib.domain.scopes import OFFERED, SUPER_USER
 from chalicelib.domain.teams import TeamRole
@@ -136,6 +138,12 @@ class PopulatedRegistry:
         fields = {"visibility": "private", "sync_interval": 3600, **self.organization_mirror_fields()}
         new = requested({"external_registry_type": "quay", **fields}, is_new=True)
         self.backend.services.mirroring.organization_mirrors.create(self.actor("owner"), places["orgname"], new)
+        return places
+
+    def proxy_cache(self) -> dict[str, str]:
+        """Creates an organization that is a proxy cache."""
+        places, settings = self.organization_for_a_mirror(), ProxyCacheSettings(MirrorSource("quay.invalid"))
+        self.backend.services.mirroring.proxy_caches.create(self.actor("owner"), places["orgname"], settings)
         return places
 
     def mirror_run(self) -> dict[str, str]:

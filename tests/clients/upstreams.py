@@ -21,6 +21,12 @@ class RealUpstream:
 
     port: int
     log: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Ends it before its time."""
+        self.process.terminate()
+        self.process.wait(20)
 
     @property
     def host(self) -> str:
@@ -50,8 +56,8 @@ auth:
   htpasswd: {{realm: upstream, path: {directory}/htpasswd}}
 """
     )
-    with _running(["docker-registry", "serve", str(config)], directory / "registry.log", port) as log:
-        yield RealUpstream(port, log)
+    with _running(["docker-registry", "serve", str(config)], directory / "registry.log", port) as process:
+        yield RealUpstream(port, directory / "registry.log", process)
 
 
 @contextmanager
@@ -67,12 +73,12 @@ def real_proxy(directory: Path, user: str = "", password: str = "") -> Iterator[
 
 
 @contextmanager
-def _running(command: list[str], log: Path, port: int) -> Iterator[Path]:
+def _running(command: list[str], log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
         wait_for(lambda: _listens(port), f"{command[0]} to listen; its log: {log}")
-        yield log
+        yield process
     finally:
         process.terminate()
         process.wait(20)

@@ -187,8 +187,10 @@ def a_random_token(backend: Backend, account: str, kind: TokenKind, **fields: st
 
 
 def a_quota(backend: Backend, limit_bytes: int, account: str = "admin") -> None:
-    """Gives a user's namespace a quota that rejects pushes above it."""
-    row = backend.services.stores.accounts.namespace(backend.account(account).id)
+    """Gives a namespace a quota that rejects pushes above it."""
+    pointer = backend.services.stores.accounts.find(account)
+    assert pointer is not None
+    row = backend.services.stores.accounts.namespace(pointer.id)
     assert row is not None
     set_quota(row, Quota(1, limit_bytes, (Limit(1, Severity.REJECT, 100),)))
     row.save()

@@ -58,7 +58,10 @@ class MirrorRunner:
     def work_one(self, left_s: Callable[[], float] = lambda: LONG_S) -> None:
         """Has a worker work on the next message."""
         message, room = self.queues.waiting.popleft(), self.backend.services.mirroring
-        (room.discovery_workers if "discovery" in message else room.workers).work(message, left_s)
+        if "cached" in message:
+            room.cache_workers.work(message, left_s)
+        else:
+            (room.discovery_workers if "discovery" in message else room.workers).work(message, left_s)
 
     def lose_workers(self, repository: Repository) -> None:
         """Loses all messages, waits until every lease is over, and lets the timers look."""

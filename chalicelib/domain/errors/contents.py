@@ -119,6 +119,14 @@ class ManifestUnknown(NotFound):
         self.name, self.reference = name, reference
 
 
+class UpstreamManifestUnknown(ManifestUnknown):
+    """The registry behind a proxy cache has no such manifest or tag, or does not show it to this cache."""
+
+    def __init__(self, name: str, reference: str, why: str) -> None:
+        super().__init__(name, reference)
+        self.args = (f"no manifest {reference} in {name}: {why}",)
+
+
 class TagExpired(ManifestUnknown):
     """The tag has ended, but the Time Machine still keeps its manifest."""
 

@@ -86,5 +86,6 @@ class Unsupported(RegistryError):
 class Unavailable(RegistryError):
     """Too many concurrent changes of the same item, or another service that does not answer."""
 
-    def __init__(self, why: str = "too many changes at once") -> None:
-        super().__init__(f"{why}: try again in a moment")
+    def __init__(self, why: str = "too many changes at once", retry_after_s: int = 1) -> None:
+        super().__init__(f"{why}: try again in {'a moment' if retry_after_s == 1 else f'{retry_after_s} seconds'}")
+        self.retry_after_s = retry_after_s

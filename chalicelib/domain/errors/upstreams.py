@@ -6,15 +6,15 @@ REFERENCE, USERNAME, CONFIG = "external_reference", "external_registry_username"
 
 
 class UpstreamFailed(FieldInvalid):
-    """The other registry did not do what was asked. `field` is the setting that may mend it."""
+    """The other registry did not do what was asked. `field` is the setting that may mend it, `why` does not name it."""
 
     def __init__(self, why: str, field: str = REFERENCE) -> None:
         super().__init__(field, why)
-        self._why = why
+        self.why = why
 
     def of_field(self, field: str) -> "UpstreamFailed":
         """Returns the same failure of another setting."""
-        return UpstreamFailed(self._why, field)
+        return UpstreamFailed(self.why, field)
 
 
 class UpstreamUnreachable(UpstreamFailed):

@@ -14,7 +14,7 @@ ROOMS = {
     "activity": "pulls usage_log",
     "identity": "app_tokens applications assignments client_keys federation service_keys setup signin",
     "registry": "manifests repositories tags",
-    "mirroring": "health mirrors organization_mirrors runs",
+    "mirroring": "health mirrors organization_mirrors proxy_caches runs",
     "lifecycle": "autoprune garbage_progress images immutability repository_deletion retention",
     "catalog": "builds capabilities features health installation search stars",
 }

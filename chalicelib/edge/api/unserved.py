@@ -14,7 +14,6 @@ PATHS = {
         REPOSITORY + "/authorizedemail/{email}",
     ],
     "security scans": [MANIFEST + "/security", REPOSITORY + "/image/{imageid}/security"],
-    "proxy caches": [ORGANIZATION + "/proxycache", ORGANIZATION + "/validateproxycache"],
     "builds": [
         REPOSITORY + "/build",
         *(f"{BUILD}{rest}" for rest in ("", "/status", "/logs")),

@@ -11,7 +11,7 @@ from chalicelib.telemetry import one_line
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
-KINDS = (("repository", "run"), ("namespace", "discovery"))
+KINDS = (("repository", "run"), ("namespace", "discovery"), ("cached",))
 
 
 @blueprint.on_sqs_message(queue=QueueName.MIRRORS.value, batch_size=1, maximum_concurrency=10)
@@ -24,7 +24,12 @@ def mirrors(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
 
     def work(message: Mapping[str, Any]) -> None:
         room = services().mirroring
-        (room.discovery_workers if "discovery" in message else room.workers).work(message, left_s)
+        if "cached" in message:
+            room.cache_workers.work(message, left_s)
+        elif "discovery" in message:
+            room.discovery_workers.work(message, left_s)
+        else:
+            room.workers.work(message, left_s)
 
     with one_line("mirrors") as line:
         answer = handle_each(event, KINDS, work)

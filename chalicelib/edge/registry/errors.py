@@ -55,9 +55,7 @@ def to_reply(error: Exception, request: Request | None) -> Reply:
     elif isinstance(error, errors.Denied):
         # RFC 6750 section 3.1: a client with an account that has the right may ask for another token.
         headers = challenge(request, "insufficient_scope")
-    elif isinstance(error, errors.Unavailable):
-        headers = {"Retry-After": "1"}
-    elif isinstance(error, errors.TooManyAttempts):
+    elif isinstance(error, errors.Unavailable | errors.TooManyAttempts):
         headers = {"Retry-After": str(error.retry_after_s)}
     elif isinstance(error, errors.OutOfOrder) and error.offset:
         headers = {"Range": f"0-{error.offset - 1}"}

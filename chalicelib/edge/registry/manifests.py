@@ -1,17 +1,22 @@
 """`/v2/<name>/manifests/<reference>`: pulls, pushes and deletes manifests and tags."""
 
+from typing import TYPE_CHECKING
+
 from chalice.app import Blueprint
 
 from chalicelib.domain import browsers
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.manifests import check_digest, parse_pushed
 from chalicelib.domain.names import RepositoryName, Tag, parse_reference
-from chalicelib.domain.permissions import TO_DELETE, TO_PULL, TO_PUSH
+from chalicelib.domain.permissions import TO_DELETE, TO_PULL, TO_PUSH, Actor
 from chalicelib.edge import request
 from chalicelib.edge.registry.challenges import operation
 from chalicelib.edge.response import Headers, Reply, empty
-from chalicelib.services.registry.manifests import Pulled
+from chalicelib.services.registry.manifests import Manifests, Pulled
 from chalicelib.wiring import services
+
+if TYPE_CHECKING:
+    from chalicelib.services.mirroring.cached_manifests import CachedManifests
 
 blueprint = Blueprint(__name__)
 PATH = "/v2/{repository}/manifests/{reference}"
@@ -24,11 +29,12 @@ def pull(repository: str, reference: str) -> Reply:
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
     """
     name, actor = RepositoryName.parse(repository), request.actor()
-    pulled = services().registry.manifests.pull(actor, name, parse_reference(reference))
+    manifests = _manifests(actor, name)
+    pulled = manifests.pull(actor, name, parse_reference(reference))
     headers = _headers(pulled)
     if _is_held(pulled):
         return _not_modified(pulled)
-    return Reply(services().registry.manifests.body(actor, name, pulled), headers)
+    return Reply(manifests.body(actor, name, pulled), headers)
 
 
 @operation(blueprint, "HEAD", PATH, TO_PULL)
@@ -37,9 +43,8 @@ def head(repository: str, reference: str) -> Reply:
 
     The body has the manifest's size: every gateway drops it on HEAD, and one that counts it sends the right length.
     """
-    pulled = services().registry.manifests.find(
-        request.actor(), RepositoryName.parse(repository), parse_reference(reference)
-    )
+    name, actor = RepositoryName.parse(repository), request.actor()
+    pulled = _manifests(actor, name).find(actor, name, parse_reference(reference))
     if _is_held(pulled):
         return _not_modified(pulled)
     return Reply(" " * pulled.size, _headers(pulled) | {"Content-Length": str(pulled.size)})
@@ -88,6 +93,13 @@ def delete(repository: str, reference: str) -> Reply:
     else:
         services().registry.tags.delete_granted(actor, name, parsed)
     return empty(202, {})
+
+
+def _manifests(actor: Actor, name: RepositoryName) -> "Manifests | CachedManifests":
+    """Returns what serves the manifests of a repository: a proxy cache fetches those that are not here."""
+    container = services()
+    is_cached = container.security.access.is_cached(actor, name)
+    return container.mirroring.cached_manifests if is_cached else container.registry.manifests
 
 
 def _is_held(pulled: Pulled) -> bool:

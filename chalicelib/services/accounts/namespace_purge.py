@@ -44,6 +44,7 @@ class NamespacePurge:
         store, now = self._store, int(self._clock())
         yield lambda: store.delete_repositories(namespace_id, now, now + self._settled_s)
         yield lambda: self._end_robots(namespace_id, has_time)
+        yield lambda: self._end_keeper(namespace_id, has_time)
         for step in (
             store.end_teams,
             store.end_applications,
@@ -65,6 +66,16 @@ class NamespacePurge:
             if not has_time():
                 return True
         return bool(robots)
+
+    def _end_keeper(self, namespace_id: str, has_time: HasTime) -> bool:
+        """Removes the account that wrote what a proxy cache fetched; returns whether there may be more."""
+        keeper_id = self._store.keeper(namespace_id)
+        if keeper_id is None:
+            return False
+        if not self._account_deletion.sweep(keeper_id, has_time):
+            return True
+        retry_on_conflict(partial(self._store.end_keeper, namespace_id, keeper_id))
+        return False
 
     def _end(self, namespace_id: str) -> Later | None:
         """Frees the name. The namespace row stays until all its deleted repositories are removed."""

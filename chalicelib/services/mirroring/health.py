@@ -11,7 +11,7 @@ from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import ORG_ADMIN, USER_ADMIN, acts_as_superuser, allows
 from chalicelib.services.security.access import Access, refusal
 from chalicelib.storage.mirroring.mirrors import MirrorRow
-from chalicelib.storage.mirroring.sources import SourceRow
+from chalicelib.storage.mirroring.sources import ScheduledRow
 from chalicelib.storage.stores import Stores
 
 # Quay's numbers: the part of failed mirrors above which all is unhealthy, and how many mirrors each issue names.
@@ -101,7 +101,7 @@ class MirrorHealth:
         return HealthOfMirrors(counts, issues, states, is_healthy, page.offset + len(shown) < len(rows), now)
 
 
-def retries_left(row: SourceRow) -> int:
+def retries_left(row: ScheduledRow) -> int:
     """Returns how often a run that fails is tried again before the schedule begins the next."""
     return 0 if row.status is SyncStatus.CANCEL else max(len(RETRY_PAUSES_S) - row.tries, 0)
 

@@ -48,7 +48,7 @@ class TagCopies:
         found = job.copying.registry.manifest(job.tag)
         if found is None:
             raise UpstreamUnreachable(f"upstream does not have the tag {job.tag} any more")
-        manifest = _parsed(found)
+        manifest = parsed(found)
         if self._is_left_out(job, manifest):
             return TagOutcome.SKIPPED
         _Copy(self._stores, self._manifests, self._blob_copies, job).run(manifest)
@@ -120,7 +120,7 @@ class _Copy:
         found = self._registry.manifest(str(digest))
         if found is None:
             return False
-        self._copy(_parsed(found), tags)
+        self._copy(parsed(found), tags)
         return True
 
     def _copy_companions(self, subject: Digest, depth: int) -> None:
@@ -148,7 +148,7 @@ class _Copy:
                 yield name, digest
 
 
-def _parsed(found: UpstreamManifest) -> Manifest:
+def parsed(found: UpstreamManifest) -> Manifest:
     """Parses a manifest; some registries send it with another type than its own, which counts then."""
     content, algorithm = found.content or b"", found.digest.algorithm
     try:

@@ -63,10 +63,14 @@ class Upstreams:
         finally:
             streams.close()
 
+    def tell(self, source: MirrorSource, limited: UpstreamLimited) -> None:
+        """Tells all workers and requests that another registry wants to be left alone by this user."""
+        self._store.limit(UpstreamRepository.of(source.reference).api_host, source.username, limited.until)
+
     def wait(self, run: MirrorRunRow, source: MirrorSource, limited: UpstreamLimited) -> None:
         """Lets a run wait, without a worker, until upstream may be asked again; tells all others with its user."""
         host = UpstreamRepository.of(source.reference).api_host
-        self._store.limit(host, source.username, limited.until)
+        self.tell(source, limited)
         self._store.wait(run, limited.until)
         logger.info("upstream limits", host=host, until=limited.until)
 

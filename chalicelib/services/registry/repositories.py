@@ -28,6 +28,7 @@ BEGUN_S = 7 * 86_400
 
 if TYPE_CHECKING:
     from chalicelib.services.accounts.prototypes import Prototypes
+    from chalicelib.storage.mirroring.proxy_caches import ProxyCacheRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,40 @@ class Repositories:
         self._permissions.put(transaction, (namespace_id, created.id), holder, Role.WRITE, is_new=True)
         self._prototypes().apply(transaction, created, holder.id)
         return created
+
+    def add_cached(self, actor: Actor, cache: "ProxyCacheRow", keeper: Actor, name: RepositoryName) -> Repository:
+        """Creates a private repository of a proxy cache, into which its keeper writes, or returns the one that exists.
+
+        Raises NameUnknown if the organization is the proxy cache no more.
+        """
+        namespace_id = cache.namespace_id
+
+        def attempt() -> Repository:
+            now, transaction = self._clock(), Transaction()
+            created = Repository(ulid(now), namespace_id, name)
+            self._store.add(transaction, created, Visibility.PRIVATE, created_at=int(now))
+            self._stores.proxy_caches.require(transaction, cache)
+            self._accounts.require_live_namespace(transaction, namespace_id)
+            holder = RoleHolder(cache.keeper_id, keeper.name, HolderKind.ROBOT)
+            self._permissions.put(transaction, (namespace_id, created.id), holder, Role.WRITE, is_new=True)
+            self._prototypes().apply(transaction, created, holder.id)
+            metadata = {"repository": str(name)}
+            self._usage_log.record_for_repository(actor, transaction, CREATE_REPOSITORY, created, metadata)
+            try:
+                transaction.commit()
+            except WriteConflict:
+                return self._cached_meanwhile(cache, name)
+            return created
+
+        return retry_on_conflict(attempt)
+
+    def _cached_meanwhile(self, cache: "ProxyCacheRow", name: RepositoryName) -> Repository:
+        row, current = self._store.find(cache.namespace_id, name), self._stores.proxy_caches.get(cache.namespace_id)
+        if row is not None:
+            return Repository(row.repository_id, cache.namespace_id, name)
+        if current is None or current.keeper_id != cache.keeper_id:
+            raise NameUnknown(str(name))
+        raise WriteConflict
 
     def _create(
         self, actor: Actor, new: NewRepository, namespace_id: str, begun: tuple[str | None] | None = None

@@ -28,6 +28,7 @@ from chalicelib.domain.scopes import (
     audits,
     capped,
 )
+from chalicelib.domain.states import NamespaceUpstream
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.services.security.write_access import WriteAccess
@@ -162,35 +163,57 @@ class Access:
         if pointer is None:
             return Grant(str(name), frozenset())
         row, namespace = self._repositories.find_with_namespace(pointer.id, name)
-        right = self._right(account, pointer, row)
+        upstream = namespace.upstream if namespace else None
+        is_cache = upstream is NamespaceUpstream.PROXY_CACHE
+        right = self._right(account, pointer, row, all_members_read=is_cache)
         role = capped(right.role, scopes)
         if role is None:
             return Grant(str(name), frozenset(), row.repository_id if row else None, pointer.id if row else None)
-        upstream = namespace.upstream if namespace else None
         actions = row.allowed(role.actions, account.id if account else None) if row else role.actions
-        if row is None and upstream is not None:
+        if is_cache or (row is None and upstream is not None):
             actions &= {PULL}
-        state = (row.mode if row else upstream) if actions != role.actions else None
+        state: str | None = (row.mode if row else upstream) if actions != role.actions else None
+        state = upstream if is_cache else state
         identifier = row.repository_id if row else None
         is_limited = reject_bytes_of(namespace) is not None
         return Grant(str(name), actions, identifier, pointer.id, right.source, right.team_id, state, is_limited)
 
+    def is_cached(self, actor: Actor, name: RepositoryName) -> bool:
+        """Whether the actor's token may have a proxy cache fetch a repository: everybody else gets what is here."""
+        grant = actor.grants.get(str(name))
+        if grant is None or grant.state != NamespaceUpstream.PROXY_CACHE or grant.source is Source.PUBLIC:
+            return False
+        return permits(grant.actions, PULL)
+
     def _right(
-        self, account: AccountRow | None, pointer: AccountNameRow, row: RepositoryNameRow | None
+        self,
+        account: AccountRow | None,
+        pointer: AccountNameRow,
+        row: RepositoryNameRow | None,
+        *,
+        all_members_read: bool = False,
     ) -> RepositoryRight:
-        """Returns the best right of an account on a repository, or the right to create it where it does not exist."""
+        """Returns the best right of an account on a repository, or the right to create it where it does not exist.
+
+        With `all_members_read`, every member of the organization may read.
+        """
         if account is not None and account.id == pointer.id:
             return RepositoryRight(Source.OWNER, Role.ADMIN)
         if account is not None:
-            right = self._held(account, pointer, row)
+            right = self._held(account, pointer, row, Role.READ if all_members_read else None)
             if right.role is not None:
                 return right
         if row is not None and row.is_public:
             return RepositoryRight(Source.PUBLIC, Role.READ)
         return RepositoryRight()
 
-    def _held(self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None) -> RepositoryRight:
-        """Returns the best right that permissions and teams give an account, with one query and one batch."""
+    def _held(
+        self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None, of_members: Role | None
+    ) -> RepositoryRight:
+        """Returns the best right that permissions and teams give an account, with one query and one batch.
+
+        `of_members` is what every team gives at least.
+        """
         is_organization = pointer.kind == AccountKind.ORGANIZATION
         teams = self._teams.of_account(account.id, pointer.id) if is_organization else []
         batch = Batch()
@@ -202,7 +225,10 @@ class Access:
         rows = {team_id: batch.add(TeamRow, keys.team(team_id)) for team_id in teams}
         if permissions or rows:
             batch.read()
-        rights = [RepositoryRight(Source.TEAM, _of_team(read.row, row), team_id) for team_id, read in rows.items()]
+        rights = [
+            RepositoryRight(Source.TEAM, _of_team(read.row, row) or (of_members if read.row else None), team_id)
+            for team_id, read in rows.items()
+        ]
         for holder, permission in permissions.items():
             if permission.row and (holder not in rows or rows[holder].row):
                 is_team = holder in rows

@@ -17,6 +17,7 @@ from chalicelib.storage.accounts.teams import MemberRow, TeamNameRow, TeamRow, T
 from chalicelib.storage.identity.applications import ApplicationRow, ApplicationStore
 from chalicelib.storage.identity.tokens import TokenRow
 from chalicelib.storage.mirroring.mirrors import MirrorStore
+from chalicelib.storage.mirroring.proxy_caches import ProxyCacheRow
 from chalicelib.storage.registry.repositories import (
     DeletedRepositoryRow,
     RepositoryNameRow,
@@ -64,6 +65,18 @@ class NamespacePurgeStore:
     def robots(self, namespace_id: str) -> list[RobotRow]:
         """Returns some robots of a namespace."""
         return list(query(RobotRow, keys.robot(namespace_id, ""), limit=AT_ONCE))
+
+    def keeper(self, namespace_id: str) -> str | None:
+        """Returns the account that writes what a proxy cache fetches; None if the organization is none."""
+        row = get(ProxyCacheRow, keys.proxy_cache(namespace_id))
+        return row.keeper_id if row else None
+
+    def end_keeper(self, namespace_id: str, keeper_id: str) -> None:
+        """Removes a proxy cache with its keeper."""
+        transaction = Transaction()
+        transaction.delete(ProxyCacheRow.under(keys.proxy_cache(namespace_id)))
+        transaction.delete(AccountRow.under(keys.account(keeper_id)))
+        transaction.commit()
 
     def end_robot(self, row: RobotRow) -> None:
         """Removes a robot with its account and its name."""

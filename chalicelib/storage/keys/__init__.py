@@ -20,6 +20,7 @@ N#<namespace>            META                    namespace
                          APP#<client>            OAuth application
                          APPTOKEN#<client>#<uu>  token of an application, to list and revoke by
                          GIVEN#<account>#<repo>  account that has a role on a repository
+                         PROXYCACHE              proxy cache that the organization is
                          ORGMIRROR               mirror of the organization: its settings and status
                          ORGMIRROR#<name>        repository that it discovered
                          SIZE#<0..7>             bytes linked
@@ -58,6 +59,7 @@ R#<repository>           META                    repository by its id, with its 
                          REFERRER#<subject>#<d>  edge: a subject keeps its referrers
                          USES#<blob>#<manifest>  edge: a manifest keeps a blob
                          BLOB#<digest>           link: the repository has the blob
+                         CHECKED#<tag>           tag of a proxy cache: what upstream last said of it
                          MIRROR                  mirror: its settings and status
                          RUN#<run>               run of the mirror
 RUN#<run>                TAG#<tag>               tag that a run of a mirror changes

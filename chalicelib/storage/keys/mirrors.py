@@ -56,3 +56,13 @@ def organization_mirror(namespace_id: str) -> Key:
 def discovered(namespace_id: str, name: str = "") -> Key:
     """A repository that the mirror of an organization discovered; without a name, the prefix of all."""
     return f"N#{namespace_id}", f"ORGMIRROR#{name}"
+
+
+def proxy_cache(namespace_id: str) -> Key:
+    """The proxy cache that an organization is."""
+    return f"N#{namespace_id}", "PROXYCACHE"
+
+
+def checked_tag(repository_id: str, tag: str) -> Key:
+    """What another registry last said of a tag that a proxy cache serves."""
+    return f"R#{repository_id}", f"CHECKED#{tag}"

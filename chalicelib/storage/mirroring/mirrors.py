@@ -12,13 +12,13 @@ from chalicelib.domain.repositories import Mode
 from chalicelib.domain.timers import MIRROR
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalText
-from chalicelib.storage.mirroring.sources import Open, Seal, SourceRow
+from chalicelib.storage.mirroring.sources import Open, ScheduledRow, Seal
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
 from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, read_pages
 from chalicelib.storage.timers import TimerRow, timer
 
 
-class MirrorRow(SourceRow):
+class MirrorRow(ScheduledRow):
     """The mirror of a repository.
 
     `run` is the ULID of the current or the last run; a run sees by `settings_version` that the settings have changed.

@@ -15,12 +15,12 @@ from chalicelib.domain.timers import ORGANIZATION_MIRROR
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import EnumText, Integer, OptionalText
 from chalicelib.storage.mirroring.mirrors import RobotMirrorRow
-from chalicelib.storage.mirroring.sources import Open, Seal, SourceRow
+from chalicelib.storage.mirroring.sources import Open, ScheduledRow, Seal
 from chalicelib.storage.table import Row, Transaction, absent, at_version, get, query, update_if
 from chalicelib.storage.timers import TimerRow, timer
 
 
-class OrganizationMirrorRow(SourceRow):
+class OrganizationMirrorRow(ScheduledRow):
     """The mirror of an organization.
 
     `discovery` is the ULID of the current or the last discovery, `cause` why it began, `message` how it ended. A worker

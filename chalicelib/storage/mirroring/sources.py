@@ -1,4 +1,4 @@
-"""What the rows of mirrors share: where they copy from and when, sealed where it is secret."""
+"""What the rows of mirrors and proxy caches share: where they copy from and when, sealed where it is secret."""
 
 import json
 from collections.abc import Callable
@@ -16,28 +16,14 @@ Seal = Callable[[str, str], tuple[str, bytes]]
 
 
 class SourceRow(Row):
-    """A mirror, of a repository or of an organization.
+    """Something that is copied from another registry. `settings_version` counts the changes of its settings."""
 
-    `tries` counts the runs that have failed since the last success, `next_at` is when the next one begins.
-    `settings_version` counts the changes of the settings, `version` all writes.
-    """
-
-    robot_id = UnicodeAttribute()
-    is_enabled = Integer(default=1)
     # JSON of the fields of SEALED, sealed for `about`.
     sealed_source = OptionalBytes()
     key_id = UnicodeAttribute(default="")
     verify_tls = Integer(default=1)
     no_proxy = UnicodeAttribute(default="")
-    interval_s = Integer()
-    start_at = Integer()
-    timeout_s = Integer()
     settings_version = Integer(default=0)
-    status = EnumText(SyncStatus, default=SyncStatus.NEVER_RUN)
-    tries = Integer(default=0)
-    next_at = OptionalInteger()
-    synced_at = OptionalInteger()
-    version = Integer(default=0)
 
     @property
     def about(self) -> str:
@@ -55,3 +41,22 @@ class SourceRow(Row):
         sealed = json.dumps({field: getattr(source, field) for field in SEALED})
         self.key_id, self.sealed_source = seal(self.about, sealed)
         self.settings_version += 1
+
+
+class ScheduledRow(SourceRow):
+    """A mirror, of a repository or of an organization.
+
+    `tries` counts the runs that have failed since the last success, `next_at` is when the next one begins; `version`
+    counts all writes.
+    """
+
+    robot_id = UnicodeAttribute()
+    is_enabled = Integer(default=1)
+    interval_s = Integer()
+    start_at = Integer()
+    timeout_s = Integer()
+    status = EnumText(SyncStatus, default=SyncStatus.NEVER_RUN)
+    tries = Integer(default=0)
+    next_at = OptionalInteger()
+    synced_at = OptionalInteger()
+    version = Integer(default=0)

@@ -22,7 +22,6 @@ def filled(path: str) -> str:
     [
         ("/repository/a/b/notification/", "notifications"),
         (f"/repository/a/b/manifest/sha256:{'0' * 64}/security", "security scans"),
-        ("/organization/acme/proxycache", "proxy caches"),
         ("/repository/a/b/trigger/x/activate", "builds"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.mirrors import MirrorSource
 from chalicelib.services.security.sealing import Envelope
-from chalicelib.storage.mirroring.sources import SEALED, SourceRow
+from chalicelib.storage.mirroring.sources import SEALED, ScheduledRow, SourceRow
 from tests.support.backends import Backend
 
 SOURCE = MirrorSource(
@@ -35,7 +35,7 @@ def test_a_source_is_read_as_it_was_taken_over(envelope: Envelope) -> None:
 
 
 def test_all_that_may_be_secret_is_sealed(envelope: Envelope) -> None:
-    row: Any = Sealed.under(("S", "S"), robot_id="r", interval_s=1, start_at=1, timeout_s=1)
+    row: Any = Sealed.under(("S", "S"))
     row.take_source(SOURCE, envelope.seal)
     assert "s3cret" not in str(row.serialize())
     assert set(SEALED) == {"username", "password", "http_proxy", "https_proxy"}
@@ -44,3 +44,8 @@ def test_all_that_may_be_secret_is_sealed(envelope: Envelope) -> None:
 def test_a_row_without_a_source_has_an_open_one() -> None:
     row = Sealed.under(("S", "S"))
     assert row.source("x/y", lambda *_: "{}") == MirrorSource("x/y")
+
+
+def test_a_mirror_has_never_run_at_first() -> None:
+    row = ScheduledRow.under(("S", "S"))
+    assert (row.status, row.tries, row.next_at, row.is_enabled) == ("NEVER_RUN", 0, None, 1)

@@ -84,10 +84,8 @@ def to_reply(error: Exception, _: Request | None) -> Reply:
     status, kind = _row(error)
     document = _document(error)
     reply = problem(status, kind, _message(error)) if document is None else as_json(document, status)
-    if isinstance(error, errors.TooManyAttempts):
+    if isinstance(error, errors.TooManyAttempts | errors.Unavailable):
         reply.headers["Retry-After"] = str(error.retry_after_s)
-    elif isinstance(error, errors.Unavailable):
-        reply.headers["Retry-After"] = "1"
     return reply
 
 
