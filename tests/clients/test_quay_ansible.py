@@ -232,6 +232,61 @@ def test_a_docker_token_is_created_read_and_revoked(play: Play) -> None:
     assert play.remove(f"user/apptoken/{created['uuid']}") is False
 
 
+def test_a_mirror_is_set_up_changed_and_started(play: Play, organization: str) -> None:
+    play.change(f"organization/{organization}/robots/mirror", {})
+    play.make(
+        "repository", {"namespace": organization, "repository": "copy", "visibility": "private", "description": ""}
+    )
+    path = f"repository/{organization}/copy/mirror"
+    assert play.found(path) is None
+    settings = {
+        "is_enabled": True,
+        "robot_username": f"{organization}+mirror",
+        "external_reference": "registry.example.com/team/app",
+        "root_rule": {"rule_kind": "tag_glob_csv", "rule_value": ["latest", "v1.*"]},
+        "sync_interval": 86400,
+        "sync_start_date": "2099-01-01T00:00:00Z",
+        "external_registry_username": None,
+        "external_registry_config": {
+            "verify_tls": True,
+            "proxy": {"http_proxy": None, "https_proxy": None, "no_proxy": None},
+        },
+    }
+
+    play.make(path, settings)
+    shown = play.found(path)
+    play.change(path, {"sync_interval": 3600, "external_registry_config": shown["external_registry_config"]})
+    play.make(f"{path}/sync-now", {})
+
+    after = play.found(path)
+    assert (after["sync_interval"], after["external_reference"]) == (3600, settings["external_reference"])
+    assert after["sync_status"] in ("SYNC_NOW", "SYNCING", "FAIL")
+
+
+def test_an_organization_becomes_a_proxy_cache_and_a_mirror(play: Play, organization: str) -> None:
+    cache, mirror = (f"organization/{organization}/{word}" for word in ("proxycache", "mirror"))
+    assert play.found(cache)["upstream_registry"] == ""
+    play.make(cache, {"upstream_registry": "registry.example.com/team", "expiration_s": 600, "insecure": False})
+    assert play.found(cache)["expiration_s"] == 600
+    assert play.remove(cache) is True
+
+    play.change(f"organization/{organization}/robots/mirror", {})
+    assert play.found(mirror) is None
+    settings = {
+        "external_registry_type": "quay",
+        "external_registry_url": "https://registry.example.com",
+        "external_namespace": "team",
+        "robot_username": f"{organization}+mirror",
+        "visibility": "private",
+        "sync_interval": 3600,
+        "sync_start_date": "2099-01-01T00:00:00Z",
+    }
+    play.make(mirror, settings)
+    play.make(f"{mirror}/sync-now", {})
+    assert play.found(mirror)["sync_status"] in ("SYNC_NOW", "SYNCING", "FAIL")
+    assert play.remove(mirror) is True
+
+
 def test_messages_are_shown_to_everybody_and_removed(play: Play) -> None:
     words = fresh("Maintenance at ")
     play.make("messages", {"message": {"content": words, "media_type": "text/markdown", "severity": "info"}})
