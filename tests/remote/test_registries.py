@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.errors import OutgoingRefused
 from chalicelib.domain.errors.upstreams import (
+    UpstreamDenied,
     UpstreamLied,
     UpstreamLimited,
     UpstreamUnknown,
@@ -199,3 +201,38 @@ def test_faults_happen_once_where_a_test_wants_that(upstream: Upstream) -> None:
         with pytest.raises(UpstreamUnreachable):
             registry.head("latest")
         assert registry.head("latest")
+
+
+def test_a_blob_is_told_by_its_address_where_the_registry_redirects(upstream: Upstream) -> None:
+    layer = upstream.add_blob(b"layer")
+    with client(upstream) as registry, registry.direct_blob(Digest.parse(layer["digest"])) as found:
+        assert isinstance(found, registries.UpstreamBlob)
+        assert (found.size, b"".join(found.chunks())) == (5, b"layer")
+    upstream.fault = on("/blobs/", lambda handler: respond(handler, b"", 302, Location="/elsewhere?x=1"))
+    with client(upstream) as registry, registry.direct_blob(Digest.parse(layer["digest"])) as found:
+        assert found == f"http://{upstream.host}/elsewhere?x=1"
+
+
+def test_an_address_in_a_private_network_is_told_to_nobody(upstream: Upstream) -> None:
+    digest = Digest.parse(upstream.add_blob(b"layer")["digest"])
+    upstream.fault = on("/blobs/", lambda handler: respond(handler, b"", 302, Location="http://10.0.0.1/x"))
+    with client(upstream) as registry, pytest.raises(OutgoingRefused), registry.direct_blob(digest):
+        raise AssertionError("it was told")
+
+
+def test_a_registry_lets_in_whom_it_knows(upstream: Upstream) -> None:
+    with client(upstream) as registry:
+        assert registry.lets_in()
+    upstream.password = "right"
+    with client(upstream) as registry:
+        assert not registry.lets_in()
+    with client(upstream, user="puller", password="right") as registry:
+        assert registry.lets_in()
+    with client(upstream, user="puller", password="wrong") as registry, pytest.raises(UpstreamDenied):
+        registry.lets_in()
+
+
+def test_what_is_no_registry_lets_nobody_in(upstream: Upstream) -> None:
+    upstream.fault = on("/v2/", lambda handler: respond(handler, b"", 204))
+    with client(upstream) as registry, pytest.raises(UpstreamUnreachable, match="does not answer as a registry"):
+        registry.lets_in()

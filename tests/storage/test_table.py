@@ -27,6 +27,7 @@ from chalicelib.storage.table import (
     query,
     query_run,
     retry_on_conflict,
+    update_if,
     view,
 )
 from tests.storage.fronts import Front, do_half
@@ -289,3 +290,14 @@ def test_the_table_has_two_indexes_and_a_stream_of_both_images(backend: Backend)
     assert described["BillingMode"] == "PAY_PER_REQUEST"
     assert described["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
     assert {index["IndexName"] for index in described["GlobalSecondaryIndexes"]} == {"due", "view"}
+
+
+def test_a_row_is_changed_only_where_its_condition_holds(backend: Backend) -> None:
+    row = SizeRow.under(("C", "C"), bytes=1)
+    row.save()
+    assert update_if(row, [SizeRow.bytes.set(2)], SizeRow.bytes == 1)
+    assert row.bytes == 2
+    assert not update_if(SizeRow.under(row.key), [SizeRow.bytes.set(3)], SizeRow.bytes == 1)
+    stored = get(SizeRow, row.key)
+    assert stored is not None
+    assert stored.bytes == 2
