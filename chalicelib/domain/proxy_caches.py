@@ -11,6 +11,9 @@ UPSTREAM = "upstream_registry"
 USUAL_EXPIRATION_S = 86_400
 # Blobs up to this size go through the function, whose answers have at most 6 MB, a third of it for base64.
 INLINE = 4 * 1024 * 1024
+# The other registry has so many seconds to answer while a client waits: Lambda ends after 29. Where it fails, a tag is
+# served as it is here for so many seconds before it is asked again.
+PATIENCE_S, STALE_S = 8, 60
 # A client waits so many seconds for a larger blob before it is sent to the same address again, and so often at most.
 WAIT_S, MOST_WAITS = 20, 8
 

@@ -40,11 +40,12 @@ class NamespaceListing:
         Raises UpstreamLimited, OutgoingRefused, and UpstreamFailed with the field that may mend it.
         """
         pages = self._of_quay(namespace) if self._kind is SourceKind.QUAY else self._of_harbor(namespace)
-        seen = set[str]()
+        # Names may be long, and are many.
+        seen = set[int]()
         for number, names in enumerate(pages):
-            if number >= MOST_PAGES or (names and seen.issuperset(names)):
+            if number >= MOST_PAGES or (names and seen.issuperset(map(hash, names))):
                 raise UpstreamFailed(f"{self._host} sends a list of repositories that does not end", URL)
-            seen.update(names)
+            seen.update(map(hash, names))
             yield names
 
     def _of_quay(self, namespace: str) -> Iterator[list[str]]:

@@ -53,17 +53,18 @@ LEFT_OUT = (
     "pycparser*",  # for cffi's compiler
     "boto3/data/*",  # for boto3.resource(), which nothing here calls
     "boto3/examples/*",
+    "s3transfer/*",  # for uploads by boto3.client("s3"), which nothing here calls
     "botocore/data/*/examples-1.json",
     "authlib/integrations/*",  # for web frameworks
     "authlib/oauth1/*",
+    "authlib/oidc/*",  # for whoever issues OpenID Connect tokens
     "aws_lambda_powertools/event_handler/*",  # a router like Chalice's
     *(f"aws_lambda_powertools/utilities/{name}/*" for name in POWERTOOLS_LEFT_OUT),
     "botocore/cacert.pem",  # botocore uses certifi's
     "charset_normalizer/*.so",  # it works without; requests uses it only for bodies without a charset
     "cryptography/hazmat/primitives/twofactor/*",  # one-time passwords
-    "botocore/crt/auth.py",  # these three are for awscrt, which is not installed
+    "botocore/crt/auth.py",  # these two are for awscrt, which is not installed
     "boto3/crt.py",
-    "s3transfer/crt.py",
     "urllib3/contrib/emscripten/*",  # for browsers
     "urllib3/contrib/pyopenssl.py",
     "urllib3/contrib/socks.py",

@@ -267,7 +267,7 @@ def test_a_mirror_is_read_in_one_batch_and_set_up_and_changed_in_one_transaction
     backend.calls.take()
 
     mirrors.create(actor, name, changes(robot, SOURCE, **SETTINGS))
-    assert backend.calls.take() == [*right, "GetItem", "GetItem", "TransactWriteItems"]
+    assert backend.calls.take() == [*right, "GetItem", "GetItem", "GetItem", "TransactWriteItems"]
 
     mirrors.get(actor, name)
     assert backend.calls.take() == [*right, "BatchGetItem"]

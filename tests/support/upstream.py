@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -185,6 +186,11 @@ def once(fault: Fault) -> Fault:
         return happened[0]
 
     return first
+
+
+def hang(gate: Event) -> None:
+    """Answers nothing until a test opens the gate, or 10 seconds have passed."""
+    gate.wait(10)
 
 
 def on(word: str, fault: Callable[[BaseHTTPRequestHandler], None]) -> Fault:

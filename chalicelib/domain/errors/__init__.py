@@ -9,7 +9,7 @@ RegistryError
 │                      DataInvalid ParameterInvalid MirrorInvalid
 ├── OutOfOrder         (a chunk that does not continue the upload)
 ├── NotFound           NameUnknown ManifestUnknown BlobUnknown BlobUploadUnknown RouteUnknown AccountUnknown
-│                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved
+│                      ResourceUnknown RestoreTooLate TagExpired FeatureUnserved UpstreamManifestUnknown
 ├── Unauthenticated    WrongCredentials FreshLoginRequired PushUnauthenticated
 ├── Denied             QuotaExceeded RepositoryClosed
 ├── CsrfInvalid        (a change that another site's page may have sent)
@@ -18,7 +18,7 @@ RegistryError
 ├── TooLarge           ManifestTooLarge BodyTooLarge
 ├── Conflict           NameTaken RepositoryTaken RobotTaken AlreadyThere AlreadyMember LastOwner
 │                      SoleOwner SuperuserKept AlreadyInitialized TagImmutable
-│                      RestoreTaken RobotInUse MirrorTaken
+│                      RestoreTaken RobotInUse MirrorTaken NamespaceFilled
 ├── RepositoryFrozen   (a repository that is read-only or a mirror)
 ├── Unsupported        MethodUnsupported BlobInUse ManifestInUse MailOff
 └── Unavailable        OutgoingFailed (busy now; the same request may be repeated)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import ResourceUnknown, RestoreTaken, RestoreTooLate
+from chalicelib.domain.errors import NamespaceFilled, ResourceUnknown, RestoreTaken, RestoreTooLate
 from chalicelib.domain.events import RESTORE_REPOSITORY
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.repositories import Mode, Repository, Visibility
 from chalicelib.domain.scopes import REPO_ADMIN, allows
-from chalicelib.domain.states import NamespaceState, RepositoryState
+from chalicelib.domain.states import NamespaceState, NamespaceUpstream, RepositoryState
 from chalicelib.domain.timers import Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.security.access import Access, NamespaceAccess, refusal
@@ -55,7 +55,7 @@ class RepositoryDeletion:
         """Restores a repository, under another name if one is given, and returns its name.
 
         Raises RestoreTaken if another repository has the name, RestoreTooLate if something may be removed already,
-        ResourceUnknown, NameInvalid, Unauthenticated, Denied.
+        NamespaceFilled in a proxy cache, ResourceUnknown, NameInvalid, Unauthenticated, Denied.
         """
         return retry_on_conflict(lambda: self._restore(actor, repository_id, name))
 
@@ -66,6 +66,9 @@ class RepositoryDeletion:
         repository, deletion = found
         namespace = self._accounts.namespace(repository.namespace_id)
         namespace_access = self._administered(actor, namespace.name if namespace else repository.namespace)
+        if namespace is not None and namespace.upstream is NamespaceUpstream.PROXY_CACHE:
+            # Every member may pull whatever a proxy cache has.
+            raise NamespaceFilled(namespace.name, namespace.upstream)
         full = RepositoryName.parse(f"{namespace_access.name}/{name or deletion.name}")
         if deletion.state != RepositoryState.DELETED or self._clock() >= deletion.deleted_at + self._window_s(
             namespace_access.id

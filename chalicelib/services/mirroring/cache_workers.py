@@ -10,6 +10,7 @@ from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import NameUnknown, OutgoingRefused, RegistryError, Unavailable
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Descriptor, Manifest
+from chalicelib.domain.mirror_runs import MOST_TRIES
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.queues import QueueName
 from chalicelib.domain.repositories import Repository
@@ -44,11 +45,19 @@ class CacheWorkers:
         try:
             self._fetch(cached, cached.repository, what, left_s)
         except OutOfTime:
-            self._stores.queues.send(QueueName.MIRRORS, [message])
+            self._send_again(message)
         except Unavailable:
             raise
         except (RegistryError, OutgoingRefused) as error:
             logger.warning("not cached", repository=str(cached.name), what=what, why=str(error))
+
+    def _send_again(self, message: Mapping[str, str]) -> None:
+        """Leaves the rest to another worker, so often at most: what comes too slowly must not hold workers for ever."""
+        tries = int(message.get("tries", "1"))
+        if tries >= MOST_TRIES:
+            logger.warning("not cached", repository_id=message["cached"], why=f"{tries} workers ran out of time")
+            return
+        self._stores.queues.send(QueueName.MIRRORS, [{**message, "tries": str(tries + 1)}])
 
     def _find(self, repository_id: str) -> CachedRepository | None:
         row = self._stores.repositories.get(repository_id)

@@ -13,9 +13,10 @@ from chalicelib.domain.errors import BlobUnknown, OutgoingRefused, RegistryError
 from chalicelib.domain.errors.upstreams import UpstreamFailed, UpstreamLied, UpstreamUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.proxy_caches import INLINE, MOST_WAITS, WAIT_S
+from chalicelib.domain.proxy_caches import INLINE, MOST_WAITS, PATIENCE_S, WAIT_S
 from chalicelib.remote.registries import UpstreamBlob
 from chalicelib.services.mirroring.cache_repositories import CachedRepository, CacheRepositories
+from chalicelib.services.mirroring.probes import within
 from chalicelib.services.registry.blobs import BlobLocation, Blobs
 from chalicelib.services.registry.uploads import Uploads
 from chalicelib.telemetry import logger
@@ -47,7 +48,7 @@ class CachedBlobs:
         Raises Unauthenticated, NameUnknown, BlobUnknown, and Unavailable if the other registry does not answer, or the
         client has waited often enough.
         """
-        cached = self._repositories.of_token(actor, name)
+        began, cached = time.monotonic(), self._repositories.of_token(actor, name)
         if cached.repository is None:
             raise BlobUnknown(str(name), str(digest))
         if waits == 0:
@@ -58,28 +59,38 @@ class CachedBlobs:
             raise Unavailable("the blob is still being fetched", WAIT_S)
         if waits in (0, AGAIN):
             self._repositories.fetch_blob(cached, digest)
-        return self._wait(actor, name, digest)
+        return self._wait(actor, name, digest, began + WAIT_S)
 
     def _ask(self, cached: CachedRepository, digest: Digest, *, is_head: bool) -> CachedBlob | None:
         """Returns the address or the bytes of a blob at the other registry; None if a worker has to fetch it."""
-        try:
+
+        def ask() -> str | bytes | None:
             with self._repositories.opened(cached) as registry, registry.direct_blob(digest) as there:
                 if isinstance(there, str):
-                    self._repositories.fetch_blob(cached, digest)
-                    return CachedBlob(address=there)
-                if is_head or there.size is None or there.size > INLINE:
-                    return None
-                content = _read(there)
+                    return there
+                return None if is_head or there.size is None or there.size > INLINE else _read(there)
+
+        began = time.monotonic()
+        try:
+            there = within(PATIENCE_S, ask)
         except UpstreamUnknown:
             raise BlobUnknown(str(cached.name), str(digest)) from None
         except OutgoingRefused:
             return None
         except UpstreamFailed as error:
+            if time.monotonic() - began >= PATIENCE_S:
+                # It is slow: a worker has more time.
+                return None
             raise Unavailable(error.why) from None
-        if not digest.matches(content):
+        if there is None:
+            return None
+        if isinstance(there, str):
+            self._repositories.fetch_blob(cached, digest)
+            return CachedBlob(address=there)
+        if not digest.matches(there):
             raise Unavailable(f"{cached.source.reference} sends other bytes than those of {digest}")
-        self._keep(cached, digest, content)
-        return CachedBlob(content=content)
+        self._keep(cached, digest, there)
+        return CachedBlob(content=there)
 
     def _keep(self, cached: CachedRepository, digest: Digest, content: bytes) -> None:
         """Stores a blob; a client gets its bytes whether or not that succeeds."""
@@ -88,8 +99,7 @@ class CachedBlobs:
         except RegistryError as error:
             logger.warning("blob not cached", repository=str(cached.name), digest=str(digest), why=str(error))
 
-    def _wait(self, actor: Actor, name: RepositoryName, digest: Digest) -> CachedBlob:
-        until = time.monotonic() + WAIT_S
+    def _wait(self, actor: Actor, name: RepositoryName, digest: Digest, until: float) -> CachedBlob:
         while True:
             try:
                 return CachedBlob(location=self._blobs.find(actor, name, digest))

@@ -9,10 +9,12 @@ from chalicelib.domain.errors import ManifestUnknown, OutgoingRefused, Unavailab
 from chalicelib.domain.errors.upstreams import UpstreamDenied, UpstreamFailed, UpstreamLimited, UpstreamUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
+from chalicelib.domain.proxy_caches import PATIENCE_S, STALE_S
 from chalicelib.domain.repositories import Repository
 from chalicelib.remote.registries import UpstreamManifest
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.mirroring.cache_repositories import CachedRepository, CacheRepositories
+from chalicelib.services.mirroring.probes import within
 from chalicelib.services.registry.manifests import Manifests, Pulled
 from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.storage.registry.tags import TagRow
@@ -56,16 +58,24 @@ class CachedManifests:
     ) -> tuple[CachedRepository, Pulled]:
         cached = self._repositories.of_token(actor, name)
         if isinstance(reference, Digest):
-            return self._by_digest(actor, cached, reference)
+            try:
+                return self._by_digest(actor, cached, reference)
+            except (UpstreamFailed, OutgoingRefused) as error:
+                raise _refusal(cached, str(reference), error, self._clock()) from None
+        try:
+            return self._by_tag(actor, cached, reference, is_head=is_head)
+        except (UpstreamFailed, OutgoingRefused) as error:
+            return cached, self._stale(cached, reference, error)
+
+    def _by_tag(
+        self, actor: Actor, cached: CachedRepository, reference: str, *, is_head: bool
+    ) -> tuple[CachedRepository, Pulled]:
+        """Returns what a tag names. Raises ManifestUnknown, UpstreamFailed, OutgoingRefused."""
         checked = self._store.checked(cached.repository.id, reference) if cached.repository else None
         if checked is not None and checked.until > self._clock():
             return self._by_digest(actor, cached, checked.digest, reference)
-        local = self._stores.tags.get(cached.repository.id, reference) if cached.repository else None
-        local = local if local and local.is_alive(self._clock()) else None
-        try:
-            there = self._ask(cached, reference)
-        except (UpstreamFailed, OutgoingRefused) as error:
-            return cached, self._stale(cached, reference, local, error)
+        local = self._local(cached, reference)
+        there = self._ask(cached, reference)
         cached = self._repositories.existing(actor, cached)
         self._note(cached, reference, there.digest)
         if local is None or local.digest != there.digest:
@@ -74,10 +84,18 @@ class CachedManifests:
             return cached, Pulled(there.digest, there.media_type, there.size, there.content)
         return self._by_digest(actor, cached, there.digest, reference, is_sent=True)
 
+    def _local(self, cached: CachedRepository, tag: str) -> TagRow | None:
+        row = self._stores.tags.get(cached.repository.id, tag) if cached.repository else None
+        return row if row and row.is_alive(self._clock()) else None
+
     def _ask(self, cached: CachedRepository, tag: str) -> UpstreamManifest:
         """Returns what the other registry says of a tag. Raises ManifestUnknown, UpstreamFailed, OutgoingRefused."""
-        with self._repositories.opened(cached) as registry:
-            there = registry.head(tag)
+
+        def ask() -> UpstreamManifest | None:
+            with self._repositories.opened(cached) as registry:
+                return registry.head(tag)
+
+        there = within(PATIENCE_S, ask)
         if there is None:
             raise ManifestUnknown(str(cached.name), tag)
         return there
@@ -86,10 +104,15 @@ class CachedManifests:
         if cached.repository is not None:
             self._store.check(cached.repository.id, tag, digest, int(self._clock()) + cached.row.expiration_s)
 
-    def _stale(self, cached: CachedRepository, tag: str, local: TagRow | None, error: Exception) -> Pulled:
-        """Returns what is here of a tag that the other registry cannot be asked for. Raises as `find` does."""
-        if local is None:
+    def _stale(self, cached: CachedRepository, tag: str, error: Exception) -> Pulled:
+        """Returns what is here of a tag that the other registry does not send, and leaves that alone for a minute.
+
+        Raises as `find` does.
+        """
+        local = self._local(cached, tag)
+        if local is None or cached.repository is None:
             raise _refusal(cached, tag, error, self._clock()) from None
+        self._store.check(cached.repository.id, tag, local.digest, int(self._clock()) + STALE_S)
         logger.warning("upstream failed: its tag is served as it is here", repository=str(cached.name), why=str(error))
         return Pulled(local.digest, local.media_type, local.size)
 
@@ -102,16 +125,20 @@ class CachedManifests:
         *,
         is_sent: bool = False,
     ) -> tuple[CachedRepository, Pulled]:
-        """Returns a manifest from here or from there; `is_sent` says that a worker was told to fetch it."""
+        """Returns a manifest from here or from there; `is_sent` says that a worker was told to fetch it.
+
+        Raises ManifestUnknown, UpstreamFailed, OutgoingRefused.
+        """
         here = self._here(cached.repository, digest) if cached.repository else None
         if here is not None:
             return cached, here
         reference = tag or str(digest)
-        try:
+
+        def ask() -> UpstreamManifest | None:
             with self._repositories.opened(cached) as registry:
-                there = registry.manifest(str(digest))
-        except (UpstreamFailed, OutgoingRefused) as error:
-            raise _refusal(cached, reference, error, self._clock()) from None
+                return registry.manifest(str(digest))
+
+        there = within(PATIENCE_S, ask)
         if there is None or there.content is None:
             raise ManifestUnknown(str(cached.name), reference)
         cached = self._repositories.existing(actor, cached)

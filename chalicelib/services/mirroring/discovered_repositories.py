@@ -29,7 +29,7 @@ from chalicelib.storage.mirroring.mirrors import MirrorRow
 from chalicelib.storage.mirroring.organization_mirrors import DiscoveredRow, OrganizationMirrorRow
 from chalicelib.storage.registry.repositories import RepositoryNameRow
 from chalicelib.storage.stores import Stores
-from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
+from chalicelib.storage.table import Batch, Transaction, absent, retry_on_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,10 @@ class DiscoveredRepositories:
             transaction.commit()
 
     def leave_all(self, namespace_id: str, has_time: HasTime) -> bool:
-        """Makes all repositories NORMAL that a removed mirror made; returns whether it got through."""
+        """Makes all repositories NORMAL that a removed mirror made; returns whether it got through.
+
+        Those of a mirror that was set up meanwhile stay as they are.
+        """
         for row in self._store.discovered(namespace_id):
             if not has_time():
                 return False
@@ -199,8 +202,9 @@ class DiscoveredRepositories:
 
     def _leave(self, namespace_id: str, name: str) -> None:
         found, transaction = self._find(namespace_id, name), Transaction()
-        if found.discovered is None:
+        if found.discovered is None or found.organization is not None:
             return
+        transaction.check(OrganizationMirrorRow, keys.organization_mirror(namespace_id), absent())
         if found.mirror is not None:
             self._mirrors.remove(transaction, found.mirror)
         if found.is_own and found.local is not None and found.local.mode is Mode.ORG_MIRROR:

@@ -116,7 +116,7 @@ class Discoveries:
             return None
         if row.next_at > now:
             return Later(row.next_at)
-        self._begin(row, RunCause.RETRY if row.tries else RunCause.SCHEDULE, None)
+        self._begin(row, _cause(row), None)
         self.wake(row)
         return Later(now + LEASE_S)
 
@@ -176,3 +176,10 @@ class Discoveries:
     ) -> None:
         reference = {"external_reference": f"{row.url}/{row.external_namespace}"}
         self._usage_log.record_for_namespace(actor, transaction, kind, row.namespace_id, {**reference, **metadata})
+
+
+def _cause(row: OrganizationMirrorRow) -> RunCause:
+    """Returns why a discovery that is due begins; one that was requested and failed still owes its runs."""
+    if not row.tries:
+        return RunCause.SCHEDULE
+    return RunCause.REQUEST if row.cause is RunCause.REQUEST else RunCause.RETRY

@@ -12,8 +12,10 @@ from chalicelib.domain.organization_mirrors import (
     GONE,
     LEFT_OUT,
     MOST_REPOSITORIES,
+    NAMESPACE,
     NONE_LISTED,
     NONE_MATCHED,
+    URL,
     DiscoveredState,
 )
 from chalicelib.services.mirroring.discovered_repositories import DiscoveredRepositories, OrganizationSource
@@ -24,6 +26,8 @@ from chalicelib.storage.mirroring.organization_mirrors import DiscoveredRow
 from chalicelib.storage.stores import Stores
 from chalicelib.telemetry import note
 
+# A list that goes on for longer would begin again in the next worker, for ever.
+LONGEST_LIST_S, MOST_LISTED = 600, 100_000
 GIVEN_UP = f"{MOST_TRIES} workers ended while they discovered the repositories"
 
 
@@ -105,15 +109,19 @@ class DiscoveryWorkers:
     def _list(self, source: OrganizationSource, pulse: Pulse) -> tuple[set[str], set[str]]:
         """Returns the names of all repositories there, and of those that the filters take. Raises FieldInvalid."""
         patterns, listed, taken = NamePatterns(source.settings.filters or ("*",)), set[str](), set[str]()
+        until = self._clock() + LONGEST_LIST_S
         with self._upstreams.listing(source.settings) as pages:
             for page in pages:
                 pulse()
-                # A longer name fails all the same, and is no key of a row.
-                names = {name[:MAXIMUM_LENGTH] for name in page}
+                names = {_short(name) for name in page}
                 listed |= names
                 taken |= {name for name in names if patterns.takes(name)}
                 if len(taken) > MOST_REPOSITORIES:
                     raise FieldInvalid(FILTERS, f"they take more than {MOST_REPOSITORIES} repositories: take fewer")
+                if len(listed) > MOST_LISTED:
+                    raise FieldInvalid(NAMESPACE, f"it has more than {MOST_LISTED} repositories")
+                if self._clock() > until:
+                    raise FieldInvalid(URL, f"its list of repositories takes more than {LONGEST_LIST_S} seconds")
         return listed, taken
 
     def _begin_runs(self, namespace_id: str, pulse: Pulse) -> None:
@@ -127,3 +135,8 @@ def _is_settled(row: DiscoveredRow | None, version: int, filled: str | None) -> 
     if row is None or row.repository_id is None or row.repository_id != filled:
         return False
     return row.state is DiscoveredState.MIRRORED and row.applied == version
+
+
+def _short(name: str) -> str:
+    """Returns a name that is short enough for the key of a row: a longer one fails all the same."""
+    return name.encode("utf-8", "replace")[:MAXIMUM_LENGTH].decode("utf-8", "ignore")

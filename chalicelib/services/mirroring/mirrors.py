@@ -85,7 +85,9 @@ class Mirrors:
         access = self._access.require_role(actor, name, Role.ADMIN)
         if access.row.mirror_robot is not None:
             raise MirrorTaken(str(name))
-        self._check_own(access)
+        namespace = self._accounts.namespace(access.repository.namespace_id)
+        if namespace is not None and namespace.upstream is not None:
+            raise _filled(access)
         change = _MirrorChange(actor, access, Transaction())
         robot, settings = self._robot(access, changes.robot or ""), changes.apply(FRESH)
         self._check_hosts(FRESH.source, settings.source)
@@ -171,11 +173,9 @@ class Mirrors:
         self._hosts.check_proxies(before, after)
 
     def _check_own(self, access: RepositoryAccess) -> None:
-        """Raises MirrorInvalid for a repository of a namespace whose repositories come from elsewhere."""
-        namespace = self._accounts.namespace(access.repository.namespace_id)
-        if access.row.mode is Mode.ORG_MIRROR or (namespace is not None and namespace.upstream is not None):
-            name = access.repository.name.namespace
-            raise MirrorInvalid("", f"the repositories of {name} come from another registry as a whole: change that")
+        """Raises MirrorInvalid for a repository that the mirror of its organization fills."""
+        if access.row.mode is Mode.ORG_MIRROR:
+            raise _filled(access)
 
     def _robot(self, access: RepositoryAccess, name: str) -> RobotRow:
         """Returns a robot of the repository's namespace. Raises RobotUnknown, DataInvalid."""
@@ -208,3 +208,8 @@ class Mirrors:
 
 def _schedule(settings: MirrorSettings) -> tuple[bool, int, int]:
     return settings.is_enabled, settings.start_at, settings.interval_s
+
+
+def _filled(access: RepositoryAccess) -> MirrorInvalid:
+    namespace = access.repository.name.namespace
+    return MirrorInvalid("", f"the repositories of {namespace} come from another registry as a whole: change that")

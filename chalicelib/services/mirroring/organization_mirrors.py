@@ -29,6 +29,7 @@ from chalicelib.storage.mirroring.organization_mirrors import DiscoveredRow, Org
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Batch, Transaction, retry_on_conflict
 
+LEAVING = "what the former mirror made is still being left: try again in a minute"
 NOT_ALLOWED = "The provided registry URL is not allowed"
 TAKEN = {
     NamespaceUpstream.ORG_MIRROR: "Mirror configuration already exists for this organization",
@@ -117,6 +118,8 @@ class OrganizationMirrors:
         robot = self._robot(access, changes.robot or "")
         if namespace.upstream is not None:
             raise FieldInvalid("", TAKEN[namespace.upstream])
+        if self._store.discovered(access.id):
+            raise FieldInvalid("", LEAVING)
         settings = self._checked(FRESH, changes)
         row = OrganizationMirrorRow.under(
             keys.organization_mirror(access.id), robot_id=robot.account_id, created_at=int(self._clock())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from chalicelib.domain.errors.upstreams import UpstreamLimited
 from chalicelib.domain.mirrors import MirrorSettings, MirrorSource
@@ -53,13 +54,20 @@ class Upstreams:
     def listing(self, settings: OrganizationMirrorSettings) -> Iterator[Iterator[list[str]]]:
         """Yields the names of all repositories that an organization's mirror may take, page by page.
 
-        Raises OutgoingRefused, UpstreamFailed with the field that may mend it.
+        Raises OutgoingRefused, UpstreamFailed with the field that may mend it, and UpstreamLimited if any worker was
+        told that the other registry wants to be left alone.
         """
-        source = settings.source
+        source, host = settings.source, urlsplit(settings.url).netloc
+        until = self._store.not_before(host, source.username)
+        if until > self._clock():
+            raise UpstreamLimited(host, until)
         streams = Streams(self._outgoing(), _route(source))
         listing = NamespaceListing(streams, settings.kind, settings.url, _credentials(source), self._clock)
         try:
             yield listing.pages(settings.namespace)
+        except UpstreamLimited as limited:
+            self._store.limit(host, source.username, limited.until)
+            raise
         finally:
             streams.close()
 

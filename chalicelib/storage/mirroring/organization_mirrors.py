@@ -41,6 +41,8 @@ class OrganizationMirrorRow(ScheduledRow):
     lease_until = Integer(default=0)
     workers = Integer(default=0)
     cancelled = OptionalText()
+    # The version of the settings that all repositories have.
+    applied_version = Integer(default=0)
     created_at = Integer()
 
     @property
@@ -189,14 +191,20 @@ class OrganizationMirrorStore:
         next_at = (again or next_start(row, now)) if row.is_enabled else None
         next_at = int(now) if is_changed else next_at
         values = {"status": status, "message": row.message, "tries": tries, "lease_until": 0}
-        values |= {"synced_at": int(now)} if status is SyncStatus.SUCCESS else {}
+        if status is SyncStatus.SUCCESS:
+            values["synced_at"] = int(now)
+            values |= {} if is_changed else {"applied_version": row.settings_version}
         following = OrganizationMirrorRow.next_at
         self._change(transaction, row, values, following.remove() if next_at is None else following.set(next_at))
         self._arm(transaction, row.namespace_id, next_at)
 
     def cancel(self, transaction: Transaction, row: OrganizationMirrorRow, before: str, now: float) -> None:
-        """Ends a discovery, if there is one, and has all runs end that began before a ULID; the schedule goes on."""
-        next_at = next_start(row, now)
+        """Ends a discovery, if there is one, and has all runs end that began before a ULID; the schedule goes on.
+
+        Changed settings that no discovery has brought to the repositories yet are brought at once.
+        """
+        is_behind = row.applied_version not in (0, row.settings_version)
+        next_at = int(now) if is_behind else next_start(row, now)
         following = OrganizationMirrorRow.next_at
         action = following.remove() if next_at is None else following.set(next_at)
         values = {"status": SyncStatus.CANCEL, "tries": 0, "lease_until": 0, "message": "", "cancelled": before}

@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib.domain.digests import Digest
+from chalicelib.domain.mirror_runs import MOST_TRIES
 from chalicelib.domain.names import Tag
 from tests.support import invariants
 from tests.support.backends import Backend
@@ -100,3 +101,10 @@ def test_a_removed_cache_or_repository_fetches_nothing(upstream: Upstream, pulle
     pulled.queues.waiting.append({"cached": "01J00000000000000000000000", "blob": "x"})
     pulled.drain()
     assert len(upstream.server.asked) == asked
+
+
+def test_what_comes_too_slowly_is_given_up_after_five_workers(pulled: MirrorRunner) -> None:
+    for _ in range(MOST_TRIES):
+        assert len(pulled.queues.waiting) == 1
+        pulled.work_one(lambda: 10.0)
+    assert not pulled.queues.waiting

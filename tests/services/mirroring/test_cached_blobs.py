@@ -1,6 +1,7 @@
 """Blobs of proxy caches that are not here: small ones are sent, large ones awaited, and redirects passed on."""
 
 from http.server import BaseHTTPRequestHandler
+from threading import Event
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.support.caches import NAME, a_proxy_cache, member
 from tests.support.fake_server import respond
 from tests.support.mirror_runs import MirrorRunner
 from tests.support.rows import repository_of
-from tests.support.upstream import Upstream, cut, on
+from tests.support.upstream import Upstream, hang, cut, on
 
 SMALL, LARGE = b"small layer", b"large" * 1_000_000
 
@@ -123,3 +124,14 @@ def test_a_full_quota_keeps_nobody_from_pulling(cache: MirrorRunner) -> None:
     a_quota(cache.backend, 1, "acme")
     assert find(cache.backend, SMALL).content == SMALL
     assert not is_here(cache.backend, SMALL)
+
+
+def test_a_blob_that_comes_slowly_is_left_to_a_worker(
+    upstream: Upstream, cache: MirrorRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_blobs, "PATIENCE_S", 0.05)
+    gate = Event()
+    upstream.fault = on("/blobs/", lambda _: hang(gate))
+    assert find(cache.backend, SMALL) == CachedBlob()
+    assert [message["blob"] for message in cache.queues.waiting] == [str(Digest.of(SMALL))]
+    gate.set()

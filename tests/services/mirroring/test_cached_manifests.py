@@ -1,6 +1,7 @@
 """Manifests of proxy caches come from the other registry once, and from here while they are fresh or it fails."""
 
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 
@@ -15,6 +16,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.names import RepositoryName, Tag
 from chalicelib.domain.permissions import ANONYMOUS
 from chalicelib.domain.repositories import Visibility
+from chalicelib.services.mirroring import cached_manifests
 from chalicelib.services.registry.manifests import Pulled
 from tests.support.backends import Backend
 from tests.support.builders import token_actor
@@ -22,7 +24,7 @@ from tests.support.caches import NAME, a_proxy_cache, member
 from tests.support.fake_server import respond
 from tests.support.mirror_runs import MirrorRunner
 from tests.support.rows import events, repository_of, rows_like
-from tests.support.upstream import Upstream, on
+from tests.support.upstream import Upstream, hang, on
 
 
 def pull(backend: Backend, reference: str = "v1") -> Pulled:
@@ -127,7 +129,7 @@ def test_what_is_here_is_served_where_upstream_fails_but_not_what_it_says_is_gon
     ("status", "error", "why"),
     [
         (500, Unavailable, "answers 500: try again in a moment"),
-        (429, Unavailable, "limits how often it is asked: try again in (30|29) seconds"),
+        (429, Unavailable, "limits how often it is asked: try again in (30|2[0-9]) seconds"),
         (401, UpstreamManifestUnknown, "no manifest v1 in acme/app: .* refuses access"),
         (404, ManifestUnknown, "^no manifest v1 in acme/app$"),
     ],
@@ -232,3 +234,41 @@ def test_without_the_proxy_cache_an_older_token_finds_what_is_here_alone(
     with pytest.raises(NameUnknown):
         backend.services.mirroring.cached_manifests.pull(actor, NAME, Tag("v1"))
     assert runner.tags(repository_of(backend, "acme/app")) == upstream.tags
+
+
+def test_a_tag_that_moved_is_served_as_it_is_here_while_its_manifest_cannot_be_had(
+    upstream: Upstream, runner: MirrorRunner
+) -> None:
+    digest, backend = upstream.add_image("v1"), runner.backend
+    a_proxy_cache(upstream, backend)
+    pull(backend)
+    runner.drain()
+    backend.clock.ahead_s += 3601
+    moved = upstream.add_image("v1", layers=(b"new",))
+    upstream.fault = on(f"/manifests/{moved}", lambda handler: respond(handler, b"", 429))
+    assert str(pull(backend).digest) == digest
+    asked = len(upstream.server.asked)
+    assert str(pull(backend).digest) == digest
+    assert len(upstream.server.asked) == asked
+
+    upstream.fault = None
+    backend.clock.ahead_s += 121
+    assert str(pull(backend).digest) == moved
+
+
+def test_upstream_that_hangs_is_waited_for_once(
+    upstream: Upstream, runner: MirrorRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, backend = upstream.add_image("v1"), runner.backend
+    a_proxy_cache(upstream, backend)
+    pull(backend)
+    runner.drain()
+    backend.clock.ahead_s += 3601
+    monkeypatch.setattr(cached_manifests, "PATIENCE_S", 0.5)
+    gate = Event()
+    upstream.fault = on("manifests", lambda _: hang(gate))
+    assert str(pull(backend).digest) == digest
+    asked = len(upstream.server.asked)
+    assert str(pull(backend).digest) == digest
+    assert len(upstream.server.asked) == asked
+    gate.set()

@@ -80,7 +80,7 @@ def test_a_failed_discovery_is_tried_again_after_a_minute(namespace: UpstreamNam
     turn(backend, namespace_id)
     runner.drain()
     row = row_of(backend, namespace_id)
-    assert (row.status, row.tries, row.cause, row.message) == (SyncStatus.SUCCESS, 0, RunCause.RETRY, "")
+    assert (row.status, row.tries, row.cause, row.message) == (SyncStatus.SUCCESS, 0, RunCause.REQUEST, "")
     assert [
         json.loads(event["metadata"])["external_reference"] for event in events(backend, "org_mirror_sync_failed")
     ] == [f"{namespace.url}/team"]

@@ -336,3 +336,64 @@ def test_the_robot_alone_pushes_and_deletes_in_a_repository_that_it_fills(
     assert granted(("acme+mirror", secret), "acme/a") == {"pull", "push", "delete"}
     assert granted(("admin", "password"), "acme/a") == {"pull"}
     assert granted(("admin", "password"), "acme/new") == {"pull"}
+
+
+def test_names_that_no_row_can_have_fail_without_harm_to_the_others(
+    namespace: UpstreamNamespace, runner: MirrorRunner
+) -> None:
+    namespace.names += ["\U0001f600" * 255, "\ud800"]
+    an_organization_mirror(namespace, runner.backend)
+    discover(runner)
+    assert sorted(statuses(runner.backend).values()) == ["FAIL", "FAIL", "SUCCESS", "SUCCESS", "SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        (("MOST_LISTED", 2), "external_namespace: it has more than 2 repositories"),
+        (("LONGEST_LIST_S", -1), "external_registry_url: its list of repositories takes more than"),
+    ],
+)
+def test_a_list_that_is_too_long_is_given_up(
+    namespace: UpstreamNamespace, runner: MirrorRunner, monkeypatch: pytest.MonkeyPatch, limit: Any, message: str
+) -> None:
+    monkeypatch.setattr(discovery_workers, *limit)
+    namespace_id = an_organization_mirror(namespace, runner.backend)
+    discover(runner)
+    row = row_of(runner.backend, namespace_id)
+    assert (row.status, message in row.message) == (SyncStatus.FAIL, True)
+
+
+def test_a_registry_that_limits_its_list_is_left_alone(namespace: UpstreamNamespace, runner: MirrorRunner) -> None:
+    an_organization_mirror(namespace, runner.backend)
+    namespace.fault = on("/api/", lambda handler: respond(handler, b"", 429, Retry_After="3600"))
+    discover(runner)
+    asked = len(namespace.server.asked)
+    discover(runner)
+    assert len(namespace.server.asked) == asked
+
+
+def test_a_request_whose_list_fails_begins_its_runs_at_the_retry(
+    namespace: UpstreamNamespace, runner: MirrorRunner
+) -> None:
+    namespace_id = an_organization_mirror(namespace, runner.backend)
+    discover(runner)
+    namespace.fault = on("/api/", lambda handler: respond(handler, b"", 500))
+    discover(runner)
+    namespace.fault = None
+    namespace.add_image("v2")
+    runner.backend.clock.ahead_s += 61
+    runner.backend.services.mirroring.discoveries.settle(namespace_id)
+    runner.drain()
+    assert runner.tags(repository_of(runner.backend, "acme/a")) == namespace.tags
+
+
+def test_changed_settings_outlive_a_cancel(namespace: UpstreamNamespace, runner: MirrorRunner) -> None:
+    backend = runner.backend
+    namespace_id = an_organization_mirror(namespace, backend)
+    discover(runner)
+    alter(backend, is_enabled=False)
+    backend.services.mirroring.discoveries.cancel(backend.signed_in("admin"), "acme")
+    backend.services.mirroring.discoveries.settle(namespace_id)
+    runner.drain()
+    assert {listed(backend, name).row.next_at for name in statuses(backend)} == {None}

@@ -22,7 +22,8 @@ from chalicelib.domain.organization_mirrors import SourceKind
 from chalicelib.domain.permissions import ANONYMOUS, Role
 from chalicelib.domain.repositories import Mode
 from chalicelib.domain.states import NamespaceUpstream
-from chalicelib.domain.timers import ORGANIZATION_MIRROR
+from chalicelib.domain.timers import ORGANIZATION_MIRROR, Due
+from chalicelib.services.mirroring import discoveries
 from chalicelib.services.registry.repositories import NewRepository
 from tests.support.backends import Backend
 from tests.support.builders import an_organization
@@ -236,3 +237,25 @@ def test_a_removed_mirror_leaves_normal_repositories_and_a_free_robot(
     backend.services.accounts.robots.delete(actor, RobotName.parse("acme+mirror"))
     backend.services.registry.repositories.create(actor, NewRepository(RepositoryName.parse("acme/new")))
     assert recorded(backend, "org_mirror_disabled") == [{"external_reference": f"{namespace.url}/team"}]
+
+
+def test_a_new_mirror_waits_until_what_the_former_one_made_is_left(
+    namespace: UpstreamNamespace, runner: MirrorRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    namespace_id = an_organization_mirror(namespace, runner.backend)
+    discover(runner)
+    backend, actor = runner.backend, runner.backend.signed_in("admin")
+    monkeypatch.setattr(discoveries, "SETTLED_S", -1.0)
+    service(backend).delete(actor, "acme")
+
+    with pytest.raises(FieldInvalid, match="still being left: try again in a minute"):
+        service(backend).create(actor, "acme", organization_changes(namespace))
+    backend.services.mirroring.discoveries.work(Due(ORGANIZATION_MIRROR, namespace_id, 0), lambda: True)
+    service(backend).create(actor, "acme", organization_changes(namespace))
+
+
+def test_a_late_removal_leaves_what_the_next_mirror_made(namespace: UpstreamNamespace, runner: MirrorRunner) -> None:
+    namespace_id = an_organization_mirror(namespace, runner.backend)
+    discover(runner)
+    assert runner.backend.services.mirroring.discovered_repositories.leave_all(namespace_id, lambda: True)
+    assert statuses(runner.backend) == {"a": "SUCCESS", "b": "SUCCESS", "deep/c": "SUCCESS"}

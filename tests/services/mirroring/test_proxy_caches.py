@@ -149,3 +149,21 @@ def test_a_deleted_organization_leaves_nothing_of_its_cache(upstream: Upstream, 
         expire_everything(backend)
     assert rows_like(backend, f"A#{keeper}") == []
     assert rows_like(backend, f"N#{namespace_id}", "PROXYCACHE") == []
+
+
+def test_a_repository_that_was_deleted_before_is_not_restored_into_a_proxy_cache(
+    upstream: Upstream, mirrored: Backend
+) -> None:
+    """Every member pulls whatever a proxy cache has."""
+    actor, repositories = mirrored.signed_in("admin"), mirrored.services.registry.repositories
+    deletion = mirrored.services.lifecycle.repository_deletion
+    an_organization(mirrored)
+    repositories.create(actor, NewRepository(RepositoryName.parse("acme/secret")))
+    repositories.delete(actor, RepositoryName.parse("acme/secret"))
+    (deleted,) = deletion.of_namespace(actor, "acme")
+    settings = ProxyCacheSettings(MirrorSource(f"{upstream.host}/team", verify_tls=False), 3600)
+    mirrored.services.mirroring.proxy_caches.create(actor, "acme", settings)
+    with pytest.raises(NamespaceFilled):
+        deletion.restore(actor, deleted.id)
+    mirrored.services.mirroring.proxy_caches.delete(actor, "acme")
+    assert str(deletion.restore(actor, deleted.id)) == "acme/secret"
