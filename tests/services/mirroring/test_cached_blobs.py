@@ -18,7 +18,7 @@ from tests.support.caches import NAME, a_proxy_cache, member
 from tests.support.fake_server import respond
 from tests.support.mirror_runs import MirrorRunner
 from tests.support.rows import repository_of
-from tests.support.upstream import Upstream, hang, cut, on
+from tests.support.upstream import Upstream, cut, hang, on
 
 SMALL, LARGE = b"small layer", b"large" * 1_000_000
 
