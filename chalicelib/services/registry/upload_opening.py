@@ -68,10 +68,14 @@ class UploadOpening:
         if digest and actor.upload and not actor.upload.covers(token.upload_id, digest):
             raise Unauthenticated("this token ends another upload: get one that may push", "insufficient_scope")
         repository = self._access.known(grant, name)
-        identifier = repository.id if repository else self._repositories.begun(grant, name)
+        begun = None if repository else self._repositories.begun(grant, name)
+        if repository is None and begun is None:
+            # The first bytes of another upload may have created it since it was looked for.
+            repository = self._access.known(grant, name)
+        identifier = repository.id if repository else begun
         if identifier != token.repository_id:
             raise BlobUploadUnknown
-        found = repository or Repository(identifier, grant.namespace_id or "", name)
+        found = repository or Repository(token.repository_id, grant.namespace_id or "", name)
         return found, token, repository is not None
 
     def row(self, actor: Actor, repository: Repository, token: UploadToken) -> UploadRow | None:

@@ -186,6 +186,23 @@ def test_an_upload_may_begin_while_its_repository_is_created(backend: Backend) -
         backend.services.registry.uploads.opening.for_bytes(actor, NEW, text)
 
 
+def test_an_upload_goes_on_while_the_first_bytes_of_another_one_create_its_repository(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (actor, first), (_, second) = begun(backend), begun(backend)
+    opening, repositories = backend.services.registry.uploads.opening, backend.services.registry.repositories
+    look, waiting = repositories.begun, [first]
+
+    def look_late(*arguments: Any) -> str | None:
+        if waiting:
+            opening.for_bytes(actor, NEW, waiting.pop())
+        found: str | None = look(*arguments)
+        return found
+
+    monkeypatch.setattr(repositories, "begun", look_late)
+    assert opening.token(actor, NEW, second)[0] == a_repository(backend, "admin/new")
+
+
 def test_a_blob_that_the_edge_took_for_a_begun_repository_is_found_and_creates_it(backend: Backend) -> None:
     actor, text = begun(backend)
     content = os.urandom(100)
