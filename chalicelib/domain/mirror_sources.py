@@ -60,6 +60,15 @@ def parse_no_proxy(field: str, text: str) -> str:
     return text
 
 
+def parse_namespace(field: str, text: str) -> str:
+    """Returns the name of a namespace at another registry. Raises FieldInvalid."""
+    try:
+        RepositoryName.parse(f"{text}/x")
+    except NameInvalid as error:
+        raise FieldInvalid(field, str(error)) from None
+    return text
+
+
 def is_authority(text: str) -> bool:
     """Whether a text is a host, with a port if one is given."""
     found = AUTHORITY.fullmatch(text)

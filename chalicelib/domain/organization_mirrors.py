@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.domain.errors import FieldInvalid, NameInvalid
+from chalicelib.domain.errors import FieldInvalid
 from chalicelib.domain.mirror_sources import host_of, is_authority
 from chalicelib.domain.mirrors import EXCLUDES, MirrorSettings, MirrorSource
-from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.repositories import Visibility
 
 URL, NAMESPACE, FILTERS = "external_registry_url", "external_namespace", "repository_filters"
@@ -98,15 +97,6 @@ def parse_url(text: str) -> str:
     if not is_authority(parts.netloc):
         raise FieldInvalid(URL, "it has no valid host and port, and no user or password: these are fields")
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def parse_namespace(text: str) -> str:
-    """Returns the name of a namespace at another registry. Raises FieldInvalid."""
-    try:
-        RepositoryName.parse(f"{text}/x")
-    except NameInvalid as error:
-        raise FieldInvalid(NAMESPACE, str(error)) from None
-    return text
 
 
 def parse_filters(patterns: Sequence[str]) -> tuple[str, ...]:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import FieldInvalid, NameInvalid
-from chalicelib.domain.mirror_sources import is_authority
+from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.mirror_sources import is_authority, parse_namespace
 from chalicelib.domain.mirrors import MirrorSource
-from chalicelib.domain.names import RepositoryName
 
 UPSTREAM = "upstream_registry"
 USUAL_EXPIRATION_S = 86_400
@@ -41,8 +40,5 @@ def parse_upstream(text: str) -> str:
     if "://" in text or not is_authority(host):
         raise FieldInvalid(UPSTREAM, "say a host such as docker.io, or a namespace there such as quay.io/team")
     if slash:
-        try:
-            RepositoryName.parse(f"{namespace}/x")
-        except NameInvalid as error:
-            raise FieldInvalid(UPSTREAM, str(error)) from None
+        parse_namespace(UPSTREAM, namespace)
     return text.removesuffix("/")

@@ -1,5 +1,6 @@
 """Other registries: how a repository there is named, and which way leads to it."""
 
+import base64
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -43,6 +44,11 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """The header Authorization (RFC 7617)."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 https://distribution.github.io/distribution/spec/auth/token/ and RFC 9110 section 11.6.1
 """
 
-import base64
 import json
 import re
 import threading
@@ -70,7 +69,7 @@ class UpstreamAuthorization:
             if "bearer" in challenges and "realm" in challenges["bearer"]:
                 self._header, self._ends = self._token(challenges["bearer"], scope)
             elif "basic" in challenges and self._credentials and not refused:
-                self._header, self._ends = self._basic(), float("inf")
+                self._header, self._ends = self._credentials.basic, float("inf")
             else:
                 raise self.denied()
 
@@ -78,16 +77,11 @@ class UpstreamAuthorization:
         """Returns the error for a registry that refuses the credentials."""
         return UpstreamDenied(self._host, self._credentials.username if self._credentials else "")
 
-    def _basic(self) -> str:
-        known = self._credentials
-        pair = f"{known.username}:{known.password}" if known else ":"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
-
     def _token(self, parameters: Mapping[str, str], scope: str) -> tuple[str, float]:
         asked = {name: parameters[name] for name in ("service",) if name in parameters}
         asked["scope"] = parameters.get("scope", scope)
         realm, begun = parameters["realm"], self._clock()
-        headers = {"Authorization": self._basic()} if self._credentials else {}
+        headers = {"Authorization": self._credentials.basic} if self._credentials else {}
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
         with self._streams.open("GET", url, headers) as stream:
             if stream.status in (400, 401, 403):

@@ -4,7 +4,6 @@ The API of registries has no such list (https://github.com/opencontainers/distri
 `GET /api/v1/repository` and Harbor's `GET /api/v2.0/projects/{project}/repositories` are asked.
 """
 
-import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -43,9 +42,10 @@ class NamespaceListing:
         # Names may be long, and are many.
         seen = set[int]()
         for number, names in enumerate(pages):
-            if number >= MOST_PAGES or (names and seen.issuperset(map(hash, names))):
+            hashes = set(map(hash, names))
+            if number >= MOST_PAGES or (hashes and hashes <= seen):
                 raise UpstreamFailed(f"{self._host} sends a list of repositories that does not end", URL)
-            seen.update(map(hash, names))
+            seen |= hashes
             yield names
 
     def _of_quay(self, namespace: str) -> Iterator[list[str]]:
@@ -111,5 +111,4 @@ def _authorization(kind: SourceKind, credentials: Credentials | None) -> Mapping
         return {}
     if kind is SourceKind.QUAY:
         return {"Authorization": f"Bearer {credentials.password}"}
-    pair = f"{credentials.username}:{credentials.password}".encode()
-    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {"Authorization": credentials.basic}

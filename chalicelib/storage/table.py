@@ -333,8 +333,10 @@ def absent() -> Condition:
     return Row.pk.does_not_exist()
 
 
-def at_version(version: Attribute[Any], read: int) -> Condition:
-    """Returns the condition that a row has the version that was read. A row without a version has version 0."""
+def at_version(version: Attribute[Any], read: int | None) -> Condition:
+    """Returns the condition that a row has the version that was read: None for none, 0 for a row without a version."""
+    if read is None:
+        return absent()
     condition: Condition = version == read
     # A row that was removed meanwhile has no version either, and must not be written again.
     return condition if read else (condition | version.does_not_exist()) & Row.pk.exists()

@@ -13,7 +13,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.timers import GARBAGE, Due
 from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalText
-from chalicelib.storage.table import Row, get, read_pages, view
+from chalicelib.storage.table import Row, Transaction, get, read_pages, view
 
 LOST = "ConditionalCheckFailedException"
 
@@ -161,3 +161,11 @@ def _due_pages(
 def _unchanged(row: TimerRow) -> Condition:
     condition: Condition = TimerRow.armed == row.armed
     return condition
+
+
+def move_timer(transaction: Transaction, kind: str, target: str, due_at: int | None) -> None:
+    """Writes a timer of a kind for a target, or removes it where nothing is due (None)."""
+    if due_at is None:
+        transaction.delete(TimerRow.under(keys.timer(kind, target)))
+    else:
+        transaction.put(timer(kind, target, due_at))

@@ -66,6 +66,7 @@ SAMPLES = [
     errors.Unavailable(),
     errors.OutgoingRefused("why"),
     errors.UpstreamUnreachable("why"),
+    errors.UpstreamSlow(8),
     errors.UpstreamUntrusted("quay.io", "why"),
     errors.UpstreamDenied("quay.io", LONG),
     errors.UpstreamUnknown("quay.io", "a/b"),

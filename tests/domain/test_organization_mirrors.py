@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.errors import FieldInvalid
+from chalicelib.domain.mirror_sources import parse_namespace
 from chalicelib.domain.mirrors import MirrorSettings, MirrorSource
 from chalicelib.domain.organization_mirrors import (
     FRESH,
     MOST_FILTERS,
+    NAMESPACE,
     changed_fields,
     parse_filters,
-    parse_namespace,
     parse_url,
 )
 
@@ -65,7 +66,7 @@ def test_an_address_that_cannot_be_asked_is_refused(given: str, why: str) -> Non
 @pytest.mark.parametrize("namespace", ["", "Team", "a/", "a b", "../x", "a" * 260, "-a"])
 def test_a_namespace_that_no_registry_has_is_refused(namespace: str) -> None:
     with pytest.raises(FieldInvalid, match="external_namespace"):
-        parse_namespace(namespace)
+        parse_namespace(NAMESPACE, namespace)
 
 
 def test_filters_are_names_and_patterns() -> None:

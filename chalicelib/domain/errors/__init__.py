@@ -4,7 +4,7 @@ RegistryError
 ├── Invalid            NameInvalid NamespaceInvalid TagInvalid DigestInvalid SizeInvalid ManifestInvalid
 │                      ManifestBlobUnknown BlobUploadInvalid PageInvalid ScopeInvalid SettingInvalid FieldInvalid
 │                      TeamInvalid RepositoryNameInvalid RobotInvalid RobotUnknown NotGiven BodyUnreadable
-│                      UpstreamFailed UpstreamUnreachable UpstreamUntrusted UpstreamDenied UpstreamUnknown
+│                      UpstreamFailed UpstreamUnreachable UpstreamSlow UpstreamUntrusted UpstreamDenied UpstreamUnknown
 │                      UpstreamProxyFailed UpstreamLied UpstreamLimited OutgoingRefused EmailInvalid SignUpClosed
 │                      DataInvalid ParameterInvalid MirrorInvalid
 ├── OutOfOrder         (a chunk that does not continue the upload)

@@ -21,6 +21,13 @@ class UpstreamUnreachable(UpstreamFailed):
     """The other registry does not answer, or not as a registry."""
 
 
+class UpstreamSlow(UpstreamUnreachable):
+    """The other registry has not answered in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:.0f} seconds")
+
+
 class UpstreamUntrusted(UpstreamFailed):
     """The certificate of the other registry is not trusted, or it speaks http only."""
 
@@ -61,4 +68,4 @@ class UpstreamLimited(UpstreamFailed):
 
     def __init__(self, host: str, until: int) -> None:
         super().__init__(f"{host} limits how often it is asked")
-        self.until = until
+        self.host, self.until = host, until

@@ -160,7 +160,7 @@ class Organizations:
         return self.overview(actor, name)
 
     def _change(self, actor: Actor, access: NamespaceAccess, changes: OrganizationChanges) -> None:
-        namespace = self._live(access)
+        namespace = self._access.live_namespace(access)
         transaction, is_changed = Transaction(), False
         if changes.window_s is not None and changes.window_s < namespace.window_s:
             transaction.put(timer(WINDOW, keys.namespace_target(access.id), int(self._clock())))
@@ -180,12 +180,6 @@ class Organizations:
         if is_changed:
             self._store.put_namespace(transaction, namespace)
             transaction.commit()
-
-    def _live(self, access: NamespaceAccess) -> NamespaceRow:
-        namespace = self._store.namespace(access.id)
-        if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", access.name)
-        return namespace
 
     def delete(self, actor: Actor, name: str) -> None:
         """Deletes an organization: at once nobody reaches anything in it, and its name stays taken.
@@ -227,7 +221,7 @@ class Organizations:
     def listed(self, actor: Actor, name: str) -> ListedMembership:
         """Returns one organization as superusers see it. Raises ResourceUnknown, Unauthenticated, Denied."""
         self._access.superuser(actor)
-        return _listed(self._live(self._access.organization(actor, name)))
+        return _listed(self._access.live_namespace(self._access.organization(actor, name)))
 
     def members(self, actor: Actor, name: str) -> list[Member]:
         """Returns the users in the teams of an organization, by name.

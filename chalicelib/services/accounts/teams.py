@@ -13,7 +13,6 @@ from chalicelib.domain.ids import ulid
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor, HolderKind, Role
 from chalicelib.domain.repositories import Repository
-from chalicelib.domain.states import NamespaceState
 from chalicelib.domain.teams import OWNERS, TeamRole, parse_team
 from chalicelib.domain.timers import PURGE
 from chalicelib.services.activity.usage_log import UsageLog
@@ -173,9 +172,7 @@ class Teams:
         The namespace's version is read first, so that a later removal of the actor's right wins. Raises Denied if that
         has happened, and LastOwner if this change would leave the actor, or the organization, without an admin right.
         """
-        namespace = self._accounts.namespace(access.id)
-        if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", access.name)
+        namespace = self._access.live_namespace(access)
         before: set[str] = set()
         after: set[str] = set()
         for team in self._store.of_organization(access.id):

@@ -1,13 +1,12 @@
 """The repositories of proxy caches: opens what they are fetched from, and creates those that are pulled first."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from chalicelib.domain.accounts import AccountKind
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import NameUnknown
-from chalicelib.domain.errors.upstreams import UpstreamLimited
 from chalicelib.domain.mirrors import MirrorSource
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import PULL, PUSH, TO_PULL, Actor, Grant, Source
@@ -69,15 +68,9 @@ class CacheRepositories:
         source = row.settings(self._envelope().open).source_of(name.repository)
         return CachedRepository(name, row, source, repository)
 
-    @contextmanager
-    def opened(self, cached: CachedRepository) -> Iterator[RegistryClient]:
+    def opened(self, cached: CachedRepository) -> AbstractContextManager[RegistryClient]:
         """Yields a client of the repository at the other registry. Raises UpstreamFailed, OutgoingRefused."""
-        try:
-            with self._upstreams.opened(cached.source) as registry:
-                yield registry
-        except UpstreamLimited as limited:
-            self._upstreams.tell(cached.source, limited)
-            raise
+        return self._upstreams.opened(cached.source)
 
     def existing(self, actor: Actor, cached: CachedRepository) -> CachedRepository:
         """Returns the repository, which is created if it does not exist. Raises NameUnknown."""

@@ -11,12 +11,13 @@ from chalicelib.domain.errors import NameUnknown, OutgoingRefused, RegistryError
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.manifests import Descriptor, Manifest
 from chalicelib.domain.mirror_runs import MOST_TRIES
-from chalicelib.domain.names import RepositoryName, Tag
+from chalicelib.domain.names import Tag
 from chalicelib.domain.queues import QueueName
 from chalicelib.domain.repositories import Repository
 from chalicelib.services.mirroring.blob_copies import BlobCopies, CopyJob
 from chalicelib.services.mirroring.cache_repositories import CachedRepository, CacheRepositories
 from chalicelib.services.mirroring.pulse import OutOfTime, Pulse, PulseRules
+from chalicelib.services.mirroring.runs import repository_of
 from chalicelib.services.mirroring.tag_copies import parsed
 from chalicelib.services.registry.manifests import Manifests
 from chalicelib.storage.stores import Stores
@@ -63,9 +64,9 @@ class CacheWorkers:
         row = self._stores.repositories.get(repository_id)
         if row is None or not row.is_live:
             return None
-        name = RepositoryName(row.namespace, row.name)
+        repository = repository_of(repository_id, row)
         try:
-            return self._repositories.find(row.namespace_id, name, Repository(repository_id, row.namespace_id, name))
+            return self._repositories.find(row.namespace_id, repository.name, repository)
         except NameUnknown:
             return None
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from chalicelib.domain.digests import Digest
 from chalicelib.domain.errors import BlobUnknown, OutgoingRefused, RegistryError, Unavailable
-from chalicelib.domain.errors.upstreams import UpstreamFailed, UpstreamLied, UpstreamUnknown
+from chalicelib.domain.errors.upstreams import UpstreamFailed, UpstreamLied, UpstreamSlow, UpstreamUnknown
 from chalicelib.domain.names import RepositoryName
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.proxy_caches import INLINE, MOST_WAITS, PATIENCE_S, WAIT_S
 from chalicelib.remote.registries import UpstreamBlob
 from chalicelib.services.mirroring.cache_repositories import CachedRepository, CacheRepositories
-from chalicelib.services.mirroring.probes import within
+from chalicelib.services.mirroring.deadlines import within
 from chalicelib.services.registry.blobs import BlobLocation, Blobs
 from chalicelib.services.registry.uploads import Uploads
 from chalicelib.telemetry import logger
@@ -70,17 +70,16 @@ class CachedBlobs:
                     return there
                 return None if is_head or there.size is None or there.size > INLINE else _read(there)
 
-        began = time.monotonic()
         try:
             there = within(PATIENCE_S, ask)
         except UpstreamUnknown:
             raise BlobUnknown(str(cached.name), str(digest)) from None
         except OutgoingRefused:
             return None
+        except UpstreamSlow:
+            # A worker has more time.
+            return None
         except UpstreamFailed as error:
-            if time.monotonic() - began >= PATIENCE_S:
-                # It is slow: a worker has more time.
-                return None
             raise Unavailable(error.why) from None
         if there is None:
             return None

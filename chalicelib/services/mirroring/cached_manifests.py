@@ -14,7 +14,7 @@ from chalicelib.domain.repositories import Repository
 from chalicelib.remote.registries import UpstreamManifest
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.mirroring.cache_repositories import CachedRepository, CacheRepositories
-from chalicelib.services.mirroring.probes import within
+from chalicelib.services.mirroring.deadlines import within
 from chalicelib.services.registry.manifests import Manifests, Pulled
 from chalicelib.services.registry.tagged_indexes import TaggedIndexes
 from chalicelib.storage.registry.tags import TagRow
@@ -74,8 +74,8 @@ class CachedManifests:
         checked = self._store.checked(cached.repository.id, reference) if cached.repository else None
         if checked is not None and checked.until > self._clock():
             return self._by_digest(actor, cached, checked.digest, reference)
-        local = self._local(cached, reference)
         there = self._ask(cached, reference)
+        local = self._local(cached, reference)
         cached = self._repositories.existing(actor, cached)
         self._note(cached, reference, there.digest)
         if local is None or local.digest != there.digest:

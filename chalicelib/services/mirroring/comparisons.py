@@ -48,7 +48,7 @@ class Comparisons:
                 pulse = pulse_of_run(self._runs, self._store, found, left_s, self._clock)
                 self._compare(found, settings, registry, pulse)
         except UpstreamLimited as limited:
-            self._upstreams.wait(run, settings.source, limited)
+            self._upstreams.wait(run, limited)
         except OutOfTime:
             self._store.put_run_back(run)
             self._runs.wake(found.repository.id, run)

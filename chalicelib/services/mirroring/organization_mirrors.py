@@ -16,14 +16,14 @@ from chalicelib.domain.organization_mirrors import (
     changed_fields,
 )
 from chalicelib.domain.permissions import Actor
-from chalicelib.domain.states import NamespaceState, NamespaceUpstream
+from chalicelib.domain.states import NamespaceUpstream
 from chalicelib.services.activity.usage_log import UsageLog
 from chalicelib.services.mirroring.discoveries import Discoveries
 from chalicelib.services.mirroring.hosts import MirrorHosts
 from chalicelib.services.security.access import Access, NamespaceAccess
 from chalicelib.services.security.sealing import Envelope
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import NamespaceRow, RobotRow
+from chalicelib.storage.accounts.accounts import RobotRow
 from chalicelib.storage.mirroring.mirrors import MirrorRow
 from chalicelib.storage.mirroring.organization_mirrors import DiscoveredRow, OrganizationMirrorRow
 from chalicelib.storage.stores import Stores
@@ -114,7 +114,7 @@ class OrganizationMirrors:
 
     def _create(self, actor: Actor, organization: str, changes: MirrorChanges) -> None:
         access = self._access.administered(actor, organization)
-        namespace = self._live(access)
+        namespace = self._access.live_namespace(access)
         robot = self._robot(access, changes.robot or "")
         if namespace.upstream is not None:
             raise FieldInvalid("", TAKEN[namespace.upstream])
@@ -183,7 +183,7 @@ class OrganizationMirrors:
 
     def _delete(self, actor: Actor, organization: str) -> str:
         access = self._access.administered(actor, organization)
-        row, namespace, transaction = self._row(access), self._live(access), Transaction()
+        row, namespace, transaction = self._row(access), self._access.live_namespace(access), Transaction()
         namespace.upstream = None
         self._accounts.put_namespace(transaction, namespace)
         self._store.remove(transaction, row, self._clock())
@@ -200,12 +200,6 @@ class OrganizationMirrors:
             self._hosts.check(after.url, NOT_ALLOWED)
         self._hosts.check_proxies(before.source, after.source)
         return after
-
-    def _live(self, access: NamespaceAccess) -> NamespaceRow:
-        namespace = self._accounts.namespace(access.id)
-        if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", access.name)
-        return namespace
 
     def _robot(self, access: NamespaceAccess, name: str) -> RobotRow:
         """Returns a robot of the organization. Raises FieldInvalid with Quay's words."""

@@ -7,7 +7,8 @@ from chalicelib.domain.errors import FieldInvalid, OutgoingRefused, ResourceUnkn
 from chalicelib.domain.mirrors import NamePatterns
 from chalicelib.domain.organization_mirrors import OrganizationMirrorSettings
 from chalicelib.domain.permissions import Actor
-from chalicelib.services.mirroring.probes import LIMIT_S, within
+from chalicelib.services.mirroring.deadlines import within
+from chalicelib.services.mirroring.probes import LIMIT_S
 from chalicelib.services.mirroring.upstreams import Upstreams
 from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import Envelope
@@ -26,12 +27,8 @@ class OrganizationProbes:
     """Tries other registries of organizations' mirrors."""
 
     def __init__(self, access: Access, stores: Stores, envelope: Callable[[], Envelope], upstreams: Upstreams) -> None:
-        self._access, self._store, self._envelope, self._upstreams = (
-            access,
-            stores.organization_mirrors,
-            envelope,
-            upstreams,
-        )
+        self._access, self._store = access, stores.organization_mirrors
+        self._envelope, self._upstreams = envelope, upstreams
 
     def verify(self, actor: Actor, organization: str) -> OrganizationProbe:
         """Asks for the first page of the list, within 20 s. Raises ResourceUnknown, Unauthenticated, Denied."""

@@ -1,14 +1,8 @@
 """Tries whether another registry can be mirrored with some settings, before a run does."""
 
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
-from typing import TypeVar
 
 from chalicelib.domain.errors import FieldInvalid, OutgoingRefused, ResourceUnknown
-from chalicelib.domain.errors.upstreams import UpstreamUnreachable
 from chalicelib.domain.events import MIRROR_TEST_FAILED, MIRROR_TEST_SUCCESS
 from chalicelib.domain.mirror_changes import FRESH, MirrorChanges
 from chalicelib.domain.mirrors import MirrorSettings, NamePatterns
@@ -16,12 +10,12 @@ from chalicelib.domain.names import TAG, RepositoryName
 from chalicelib.domain.permissions import Actor, Role
 from chalicelib.domain.repositories import Repository
 from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.mirroring.deadlines import within
 from chalicelib.services.mirroring.upstreams import Upstreams
 from chalicelib.services.security.access import Access
 from chalicelib.storage.stores import Stores
 from chalicelib.storage.table import Transaction
 
-T = TypeVar("T")
 # Upstream has to answer within so many seconds; the function that waits for it has 29.
 LIMIT_S = 20.0
 # How many tags are shown, and how many are asked for by their names.
@@ -79,19 +73,3 @@ class Probes:
         metadata = {"namespace": repository.name.namespace, "repo": repository.name.repository, "message": message}
         self._usage_log.record_for_repository(actor, transaction, kind, repository, metadata)
         transaction.commit()
-
-
-def within(seconds: float, ask: Callable[[], T]) -> T:
-    """Returns the answer, or raises UpstreamUnreachable if it takes longer; the thread then ends by itself."""
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except Exception as error:  # noqa: BLE001 - it is raised by whoever waits
-            answer.set_exception(error)
-
-    Thread(target=run, name="probe", daemon=True).start()
-    with suppress(TimeoutError):
-        return answer.result(seconds)
-    raise UpstreamUnreachable(f"no answer within {seconds:.0f} seconds")

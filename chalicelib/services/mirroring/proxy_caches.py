@@ -11,16 +11,17 @@ from chalicelib.domain.events import CACHE_CREATED, CACHE_DELETED
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.permissions import Actor, HolderKind
 from chalicelib.domain.proxy_caches import UPSTREAM, ProxyCacheSettings
-from chalicelib.domain.states import NamespaceState, NamespaceUpstream
+from chalicelib.domain.states import NamespaceUpstream
 from chalicelib.domain.timers import PROXY_CACHE, Due, HasTime, Later
 from chalicelib.services.activity.usage_log import UsageLog
+from chalicelib.services.mirroring.deadlines import within
 from chalicelib.services.mirroring.hosts import MirrorHosts
-from chalicelib.services.mirroring.probes import LIMIT_S, within
+from chalicelib.services.mirroring.probes import LIMIT_S
 from chalicelib.services.mirroring.upstreams import Upstreams
-from chalicelib.services.security.access import Access, NamespaceAccess
+from chalicelib.services.security.access import Access
 from chalicelib.services.security.sealing import Envelope
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountRow, NamespaceRow
+from chalicelib.storage.accounts.accounts import AccountRow
 from chalicelib.storage.accounts.permissions import RoleHolder
 from chalicelib.storage.mirroring.proxy_caches import ProxyCacheRow
 from chalicelib.storage.stores import Stores
@@ -91,7 +92,7 @@ class ProxyCaches:
     def _create(self, actor: Actor, organization: str, settings: ProxyCacheSettings) -> None:
         access = self._access.administered(actor, organization)
         self._hosts.check(settings.source.reference, NOT_ALLOWED)
-        namespace, now = self._live(access), self._clock()
+        namespace, now = self._access.live_namespace(access), self._clock()
         if namespace.upstream is not None:
             raise FieldInvalid("", TAKEN[namespace.upstream])
         if namespace.immutability:
@@ -129,7 +130,7 @@ class ProxyCaches:
         row = self._store.get(access.id)
         if row is None:
             raise ResourceUnknown("proxy cache of organization", organization)
-        namespace, transaction = self._live(access), Transaction()
+        namespace, transaction = self._access.live_namespace(access), Transaction()
         namespace.upstream = None
         self._accounts.put_namespace(transaction, namespace)
         self._store.remove(transaction, row)
@@ -148,12 +149,6 @@ class ProxyCaches:
                 return Later(int(self._clock()))
             retry_on_conflict(partial(self._stores.permissions.end_role, (namespace_id, repository_id), holder))
         return None
-
-    def _live(self, access: NamespaceAccess) -> NamespaceRow:
-        namespace = self._accounts.namespace(access.id)
-        if namespace is None or namespace.state != NamespaceState.LIVE:
-            raise ResourceUnknown("organization", access.name)
-        return namespace
 
 
 def keeper_name(organization: str) -> str:

@@ -64,7 +64,7 @@ class TagWorkers:
         except UpstreamLimited as limited:
             # What it waits for upstream is not the tag's time, which begins anew.
             self._store.put_back(row, 0)
-            self._upstreams.wait(found.run, settings.source, limited)
+            self._upstreams.wait(found.run, limited)
         except OutOfTime:
             self._store.put_back(row, spent_s())
             self._runs.send_tags(found.repository.id, found.run, [row.tag])

@@ -37,14 +37,24 @@ class Upstreams:
         Raises FieldInvalid, and UpstreamLimited if any worker was told that upstream wants to be left alone.
         """
         repository = UpstreamRepository.of(source.reference)
-        until = self._store.not_before(repository.api_host, source.username)
+        with self._limits(repository.api_host, source.username):
+            client = self._client(source, repository)
+            try:
+                yield client
+            finally:
+                client.close()
+
+    @contextmanager
+    def _limits(self, host: str, username: str) -> Iterator[None]:
+        """Obeys what any worker was told by a registry, and tells all what it says now. Raises UpstreamLimited."""
+        until = self._store.not_before(host, username)
         if until > self._clock():
-            raise UpstreamLimited(repository.api_host, until)
-        client = self._client(source, repository)
+            raise UpstreamLimited(host, until)
         try:
-            yield client
-        finally:
-            client.close()
+            yield
+        except UpstreamLimited as limited:
+            self._store.limit(host, username, limited.until)
+            raise
 
     def _client(self, source: MirrorSource, repository: UpstreamRepository) -> RegistryClient:
         streams, credentials = Streams(self._outgoing(), _route(source)), _credentials(source)
@@ -57,30 +67,19 @@ class Upstreams:
         Raises OutgoingRefused, UpstreamFailed with the field that may mend it, and UpstreamLimited if any worker was
         told that the other registry wants to be left alone.
         """
-        source, host = settings.source, urlsplit(settings.url).netloc
-        until = self._store.not_before(host, source.username)
-        if until > self._clock():
-            raise UpstreamLimited(host, until)
-        streams = Streams(self._outgoing(), _route(source))
-        listing = NamespaceListing(streams, settings.kind, settings.url, _credentials(source), self._clock)
-        try:
-            yield listing.pages(settings.namespace)
-        except UpstreamLimited as limited:
-            self._store.limit(host, source.username, limited.until)
-            raise
-        finally:
-            streams.close()
+        source = settings.source
+        with self._limits(urlsplit(settings.url).netloc, source.username):
+            streams = Streams(self._outgoing(), _route(source))
+            listing = NamespaceListing(streams, settings.kind, settings.url, _credentials(source), self._clock)
+            try:
+                yield listing.pages(settings.namespace)
+            finally:
+                streams.close()
 
-    def tell(self, source: MirrorSource, limited: UpstreamLimited) -> None:
-        """Tells all workers and requests that another registry wants to be left alone by this user."""
-        self._store.limit(UpstreamRepository.of(source.reference).api_host, source.username, limited.until)
-
-    def wait(self, run: MirrorRunRow, source: MirrorSource, limited: UpstreamLimited) -> None:
-        """Lets a run wait, without a worker, until upstream may be asked again; tells all others with its user."""
-        host = UpstreamRepository.of(source.reference).api_host
-        self.tell(source, limited)
+    def wait(self, run: MirrorRunRow, limited: UpstreamLimited) -> None:
+        """Lets a run wait, without a worker, until upstream may be asked again."""
         self._store.wait(run, limited.until)
-        logger.info("upstream limits", host=host, until=limited.until)
+        logger.info("upstream limits", host=limited.host, until=limited.until)
 
 
 def _route(source: MirrorSource) -> Route:

@@ -154,11 +154,15 @@ class Repositories:
         now = self._clock()
         created = Repository(ulid(now), namespace_id, new.name)
         self._store.add_mirrored(transaction, created, new.visibility, robot.account_id or "", int(now))
-        self._accounts.require_live_namespace(transaction, namespace_id)
-        holder = RoleHolder(robot.account_id or "", robot.name, HolderKind.ROBOT)
-        self._permissions.put(transaction, (namespace_id, created.id), holder, Role.WRITE, is_new=True)
-        self._prototypes().apply(transaction, created, holder.id)
+        self._give_writer(transaction, created, RoleHolder(robot.account_id or "", robot.name, HolderKind.ROBOT))
         return created
+
+    def _give_writer(self, transaction: Transaction, created: Repository, holder: RoleHolder) -> None:
+        """Lets a robot write into a new repository, and gives the roles of the namespace's default permissions."""
+        self._accounts.require_live_namespace(transaction, created.namespace_id)
+        where = created.namespace_id, created.id
+        self._permissions.put(transaction, where, holder, Role.WRITE, is_new=True)
+        self._prototypes().apply(transaction, created, holder.id)
 
     def add_cached(self, actor: Actor, cache: "ProxyCacheRow", keeper: Actor, name: RepositoryName) -> Repository:
         """Creates a private repository of a proxy cache, into which its keeper writes, or returns the one that exists.
@@ -172,10 +176,7 @@ class Repositories:
             created = Repository(ulid(now), namespace_id, name)
             self._store.add(transaction, created, Visibility.PRIVATE, created_at=int(now))
             self._stores.proxy_caches.require(transaction, cache)
-            self._accounts.require_live_namespace(transaction, namespace_id)
-            holder = RoleHolder(cache.keeper_id, keeper.name, HolderKind.ROBOT)
-            self._permissions.put(transaction, (namespace_id, created.id), holder, Role.WRITE, is_new=True)
-            self._prototypes().apply(transaction, created, holder.id)
+            self._give_writer(transaction, created, RoleHolder(cache.keeper_id, keeper.name, HolderKind.ROBOT))
             metadata = {"repository": str(name)}
             self._usage_log.record_for_repository(actor, transaction, CREATE_REPOSITORY, created, metadata)
             try:

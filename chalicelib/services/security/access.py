@@ -28,12 +28,12 @@ from chalicelib.domain.scopes import (
     audits,
     capped,
 )
-from chalicelib.domain.states import NamespaceUpstream
+from chalicelib.domain.states import NamespaceState, NamespaceUpstream
 from chalicelib.domain.teams import TeamRole
 from chalicelib.services.security.credentials import CredentialRows
 from chalicelib.services.security.write_access import WriteAccess
 from chalicelib.storage import keys
-from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow
+from chalicelib.storage.accounts.accounts import AccountNameRow, AccountRow, NamespaceRow
 from chalicelib.storage.accounts.quotas import reject_bytes_of
 from chalicelib.storage.accounts.teams import TeamRow
 from chalicelib.storage.registry.repositories import PermissionRow, RepositoryNameRow
@@ -165,7 +165,7 @@ class Access:
         row, namespace = self._repositories.find_with_namespace(pointer.id, name)
         upstream = namespace.upstream if namespace else None
         is_cache = upstream is NamespaceUpstream.PROXY_CACHE
-        right = self._right(account, pointer, row, all_members_read=is_cache)
+        right = self._right(account, pointer, row, Role.READ if is_cache else None)
         role = capped(right.role, scopes)
         if role is None:
             return Grant(str(name), frozenset(), row.repository_id if row else None, pointer.id if row else None)
@@ -190,17 +190,16 @@ class Access:
         account: AccountRow | None,
         pointer: AccountNameRow,
         row: RepositoryNameRow | None,
-        *,
-        all_members_read: bool = False,
+        of_members: Role | None = None,
     ) -> RepositoryRight:
         """Returns the best right of an account on a repository, or the right to create it where it does not exist.
 
-        With `all_members_read`, every member of the organization may read.
+        `of_members` is what every member of the organization may do at least.
         """
         if account is not None and account.id == pointer.id:
             return RepositoryRight(Source.OWNER, Role.ADMIN)
         if account is not None:
-            right = self._held(account, pointer, row, Role.READ if all_members_read else None)
+            right = self._held(account, pointer, row, of_members)
             if right.role is not None:
                 return right
         if row is not None and row.is_public:
@@ -210,10 +209,7 @@ class Access:
     def _held(
         self, account: AccountRow, pointer: AccountNameRow, row: RepositoryNameRow | None, of_members: Role | None
     ) -> RepositoryRight:
-        """Returns the best right that permissions and teams give an account, with one query and one batch.
-
-        `of_members` is what every team gives at least.
-        """
+        """Returns the best right that permissions and teams give an account, with one query and one batch."""
         is_organization = pointer.kind == AccountKind.ORGANIZATION
         teams = self._teams.of_account(account.id, pointer.id) if is_organization else []
         batch = Batch()
@@ -283,6 +279,13 @@ class Access:
         if not access.is_admin or not allows(actor.scopes, scope):
             raise refusal(actor, name, "administer")
         return access
+
+    def live_namespace(self, access: NamespaceAccess) -> NamespaceRow:
+        """Returns the row of an organization that a request changes. Raises ResourceUnknown if it is deleted."""
+        namespace = self._accounts.namespace(access.id)
+        if namespace is None or namespace.state != NamespaceState.LIVE:
+            raise ResourceUnknown("organization", access.name)
+        return namespace
 
     def member_of(self, actor: Actor, name: str, scope: str = ORG_ADMIN) -> NamespaceAccess:
         """Returns an organization that the actor is a member of. Raises ResourceUnknown, Unauthenticated, Denied."""

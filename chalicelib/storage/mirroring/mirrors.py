@@ -14,8 +14,8 @@ from chalicelib.storage import keys
 from chalicelib.storage.attributes import Integer, OptionalText
 from chalicelib.storage.mirroring.sources import Open, ScheduledRow, Seal
 from chalicelib.storage.registry.repositories import RepositoryNameRow, RepositoryRow
-from chalicelib.storage.table import Batch, Row, Transaction, absent, at_version, get, query, read_pages
-from chalicelib.storage.timers import TimerRow, timer
+from chalicelib.storage.table import Batch, Row, Transaction, at_version, get, query, read_pages
+from chalicelib.storage.timers import TimerRow, move_timer, timer
 
 
 class MirrorRow(ScheduledRow):
@@ -144,10 +144,7 @@ class MirrorStore:
         if row.status.is_running:
             return
         row.next_at = due_start(row, made_at(row.run) if row.run else None, now) if is_active else None
-        if row.next_at is None:
-            transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
-        else:
-            transaction.put(timer(MIRROR, row.repository_id, row.next_at))
+        move_timer(transaction, MIRROR, row.repository_id, row.next_at)
 
     def begin_run(self, transaction: Transaction, row: MirrorRow, run: str, looked_after_at: int) -> None:
         """Notes the run that begins, if the mirror has the version that was read, and when it is looked after."""
@@ -185,10 +182,7 @@ class MirrorStore:
                 actions += [MirrorRow.completed_at.set(int(now)), MirrorRow.completed_version.set(row.settings_version)]
         is_as_read = at_version(MirrorRow.version, row.version)
         transaction.update(MirrorRow.under(row.key), *actions, condition=_runs(row) & is_as_read)
-        if next_at is None:
-            transaction.delete(TimerRow.under(keys.timer(MIRROR, row.repository_id)))
-        else:
-            transaction.put(timer(MIRROR, row.repository_id, next_at))
+        move_timer(transaction, MIRROR, row.repository_id, next_at)
 
     def _next(self, row: MirrorRow, status: SyncStatus, tries: int, now: float) -> int | None:
         if row.view is None:
@@ -235,14 +229,10 @@ class MirrorStore:
     def put(self, transaction: Transaction, row: MirrorRow, stored_version: int | None) -> None:
         """Writes a mirror if it has the version that was read; None for a new one."""
         row.version = 0 if stored_version is None else stored_version + 1
-        transaction.put(row, _unchanged(stored_version))
+        transaction.put(row, at_version(MirrorRow.version, stored_version))
 
 
 def _runs(row: MirrorRow) -> Condition:
     """Returns the condition that the run that was read is open."""
     condition: Condition = (MirrorRow.run == row.run) & MirrorRow.status.is_in(SyncStatus.SYNC_NOW, SyncStatus.SYNCING)
     return condition
-
-
-def _unchanged(version: int | None) -> Condition:
-    return absent() if version is None else at_version(MirrorRow.version, version)

@@ -16,8 +16,8 @@ from chalicelib.storage import keys
 from chalicelib.storage.attributes import EnumText, Integer, OptionalText
 from chalicelib.storage.mirroring.mirrors import RobotMirrorRow
 from chalicelib.storage.mirroring.sources import Open, ScheduledRow, Seal
-from chalicelib.storage.table import Row, Transaction, absent, at_version, get, query, update_if
-from chalicelib.storage.timers import TimerRow, timer
+from chalicelib.storage.table import Row, Transaction, at_version, get, query, update_if
+from chalicelib.storage.timers import move_timer, timer
 
 
 class OrganizationMirrorRow(ScheduledRow):
@@ -111,8 +111,7 @@ class OrganizationMirrorStore:
     def put(self, transaction: Transaction, row: OrganizationMirrorRow, stored_version: int | None) -> None:
         """Writes a mirror if it has the version that was read, None for a new one, with its robot."""
         row.version = 0 if stored_version is None else stored_version + 1
-        is_as_read = absent() if stored_version is None else at_version(OrganizationMirrorRow.version, stored_version)
-        transaction.put(row, is_as_read)
+        transaction.put(row, at_version(OrganizationMirrorRow.version, stored_version))
         transaction.put(RobotMirrorRow.under(keys.robot_mirror(row.robot_id, row.namespace_id)))
 
     def leave_robot(self, transaction: Transaction, row: OrganizationMirrorRow) -> None:
@@ -136,13 +135,7 @@ class OrganizationMirrorStore:
         last = made_at(row.discovery) if row.discovery else None
         due = due_start(row, last, now)
         row.next_at = int(now) if is_changed and last is not None else due
-        self._arm(transaction, row.namespace_id, row.next_at)
-
-    def _arm(self, transaction: Transaction, namespace_id: str, at: int | None) -> None:
-        if at is None:
-            transaction.delete(TimerRow.under(keys.timer(ORGANIZATION_MIRROR, namespace_id)))
-        else:
-            transaction.put(timer(ORGANIZATION_MIRROR, namespace_id, at))
+        move_timer(transaction, ORGANIZATION_MIRROR, row.namespace_id, row.next_at)
 
     def begin(
         self, transaction: Transaction, row: OrganizationMirrorRow, discovery: str, cause: RunCause, now: int
@@ -196,7 +189,7 @@ class OrganizationMirrorStore:
             values |= {} if is_changed else {"applied_version": row.settings_version}
         following = OrganizationMirrorRow.next_at
         self._change(transaction, row, values, following.remove() if next_at is None else following.set(next_at))
-        self._arm(transaction, row.namespace_id, next_at)
+        move_timer(transaction, ORGANIZATION_MIRROR, row.namespace_id, next_at)
 
     def cancel(self, transaction: Transaction, row: OrganizationMirrorRow, before: str, now: float) -> None:
         """Ends a discovery, if there is one, and has all runs end that began before a ULID; the schedule goes on.

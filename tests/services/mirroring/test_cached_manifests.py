@@ -51,6 +51,16 @@ def answering(status: int) -> Callable[[Upstream], None]:
     return fault
 
 
+def a_stale_tag(upstream: Upstream, runner: MirrorRunner) -> str:
+    """Has an image pulled and fetched, so long ago that its tag is asked for again; returns the digest."""
+    digest, backend = upstream.add_image("v1"), runner.backend
+    a_proxy_cache(upstream, backend)
+    pull(backend)
+    runner.drain()
+    backend.clock.ahead_s += 3601
+    return digest
+
+
 def test_the_first_pull_is_sent_from_upstream_and_the_next_from_here(upstream: Upstream, runner: MirrorRunner) -> None:
     digest, backend = upstream.add_image("v1"), runner.backend
     a_proxy_cache(upstream, backend)
@@ -111,11 +121,7 @@ def test_a_tag_that_moved_is_served_as_upstream_has_it_and_moved_here(upstream: 
 def test_what_is_here_is_served_where_upstream_fails_but_not_what_it_says_is_gone(
     upstream: Upstream, runner: MirrorRunner, status: int
 ) -> None:
-    digest, backend = upstream.add_image("v1"), runner.backend
-    a_proxy_cache(upstream, backend)
-    pull(backend)
-    runner.drain()
-    backend.clock.ahead_s += 3601
+    digest, backend = a_stale_tag(upstream, runner), runner.backend
     answering(status)(upstream)
     if status == 404:
         with pytest.raises(ManifestUnknown):
@@ -239,11 +245,7 @@ def test_without_the_proxy_cache_an_older_token_finds_what_is_here_alone(
 def test_a_tag_that_moved_is_served_as_it_is_here_while_its_manifest_cannot_be_had(
     upstream: Upstream, runner: MirrorRunner
 ) -> None:
-    digest, backend = upstream.add_image("v1"), runner.backend
-    a_proxy_cache(upstream, backend)
-    pull(backend)
-    runner.drain()
-    backend.clock.ahead_s += 3601
+    digest, backend = a_stale_tag(upstream, runner), runner.backend
     moved = upstream.add_image("v1", layers=(b"new",))
     upstream.fault = on(f"/manifests/{moved}", lambda handler: respond(handler, b"", 429))
     assert str(pull(backend).digest) == digest
@@ -259,11 +261,7 @@ def test_a_tag_that_moved_is_served_as_it_is_here_while_its_manifest_cannot_be_h
 def test_upstream_that_hangs_is_waited_for_once(
     upstream: Upstream, runner: MirrorRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digest, backend = upstream.add_image("v1"), runner.backend
-    a_proxy_cache(upstream, backend)
-    pull(backend)
-    runner.drain()
-    backend.clock.ahead_s += 3601
+    digest, backend = a_stale_tag(upstream, runner), runner.backend
     monkeypatch.setattr(cached_manifests, "PATIENCE_S", 0.5)
     gate = Event()
     upstream.fault = on("manifests", lambda _: hang(gate))

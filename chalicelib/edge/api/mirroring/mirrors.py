@@ -13,7 +13,7 @@ from chalicelib.domain.mirror_changes import (
     parse_patterns,
 )
 from chalicelib.domain.mirror_sources import parse_no_proxy, parse_proxy, parse_reference
-from chalicelib.domain.mirrors import ARCHITECTURES, SyncStatus
+from chalicelib.domain.mirrors import ARCHITECTURES, MirrorSource, SyncStatus
 from chalicelib.domain.permissions import Actor
 from chalicelib.domain.scopes import REPO_ADMIN
 from chalicelib.edge.api.framework import paths
@@ -177,17 +177,12 @@ def mirror_json(view: MirrorView) -> dict[str, Any]:
     """Returns a mirror as its administrators see it."""
     settings, row = view.settings, view.row
     source = settings.source
-    proxy = {"http_proxy": masked(source.http_proxy), "https_proxy": masked(source.https_proxy)}
     return {
         "is_enabled": settings.is_enabled,
         "mirror_type": "PULL",
         "external_reference": source.reference,
         "external_registry_username": source.username or None,
-        "external_registry_config": {
-            "verify_tls": source.verify_tls,
-            "unsigned_images": settings.unsigned_images,
-            "proxy": {name: value or None for name, value in {**proxy, "no_proxy": source.no_proxy}.items()},
-        },
+        "external_registry_config": {**config_json(source), "unsigned_images": settings.unsigned_images},
         "sync_interval": settings.interval_s,
         "sync_start_date": iso(settings.start_at),
         "sync_expiration_date": None,
@@ -200,3 +195,9 @@ def mirror_json(view: MirrorView) -> dict[str, Any]:
         "next_sync_date": iso(row.next_at),
         "last_sync_date": iso(row.synced_at),
     }
+
+
+def config_json(source: MirrorSource) -> dict[str, Any]:
+    """Returns how another registry is reached, with proxies' passwords masked."""
+    proxy = {name: masked(getattr(source, name)) for name in PROXIES} | {"no_proxy": source.no_proxy}
+    return {"verify_tls": source.verify_tls, "proxy": {name: value or None for name, value in proxy.items()}}

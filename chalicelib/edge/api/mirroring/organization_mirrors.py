@@ -1,16 +1,18 @@
 """Mirrors of organizations: all repositories of a namespace at another registry, as Quay has them."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from chalicelib.domain.errors import ParameterInvalid
-from chalicelib.domain.mirror_changes import MirrorChanges, masked, parse_credentials, parse_date
+from chalicelib.domain.mirror_changes import MirrorChanges, parse_credentials, parse_date
+from chalicelib.domain.mirror_sources import parse_namespace
 from chalicelib.domain.mirrors import MirrorSource, SyncStatus
 from chalicelib.domain.organization_mirrors import (
+    NAMESPACE,
     SKIP,
     SourceKind,
     parse_filters,
-    parse_namespace,
     parse_url,
 )
 from chalicelib.domain.permissions import Actor
@@ -31,7 +33,7 @@ from chalicelib.edge.api.framework.operations import (
     text,
 )
 from chalicelib.edge.api.framework.shapes import iso
-from chalicelib.edge.api.mirroring.mirrors import CONFIG, LARGEST_NUMBER, parse_config
+from chalicelib.edge.api.mirroring.mirrors import CONFIG, LARGEST_NUMBER, config_json, parse_config
 from chalicelib.edge.response import Reply, as_json
 from chalicelib.services.mirroring.health import retries_left
 from chalicelib.services.mirroring.organization_mirrors import DiscoveredRepository, OrganizationMirrorView
@@ -119,7 +121,7 @@ PAGE = an_object(
 SETTINGS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "external_registry_type": ("kind", SourceKind),
     "external_registry_url": ("url", parse_url),
-    "external_namespace": ("namespace", parse_namespace),
+    "external_namespace": ("namespace", partial(parse_namespace, NAMESPACE)),
     "visibility": ("visibility", Visibility),
     "sync_interval": ("interval_s", int),
     "sync_start_date": ("start_at", parse_date),
@@ -247,11 +249,8 @@ def mirror_json(view: OrganizationMirrorView) -> dict[str, Any]:
 
 def _config_json(source: MirrorSource) -> dict[str, Any]:
     """Returns how the other registry is reached, empty where nothing differs from what is usual."""
-    proxy = {"http_proxy": masked(source.http_proxy), "https_proxy": masked(source.https_proxy)}
-    proxy["no_proxy"] = source.no_proxy
-    if source.verify_tls and not any(proxy.values()):
-        return {}
-    return {"verify_tls": source.verify_tls, "proxy": {name: value or None for name, value in proxy.items()}}
+    config = config_json(source)
+    return config if not source.verify_tls or any(config["proxy"].values()) else {}
 
 
 def _repository_json(orgname: str, one: DiscoveredRepository) -> dict[str, Any]:
